@@ -1,0 +1,79 @@
+"""The one mechanism for every sentence that a person reads.
+
+English stands in the code, in `_("...")` or `Text(...)`; Japanese and Korean stand in gettext files, one per room:
+`locale/ja/data.po`, `locale/ko/data.po`. `firstlight lang check` reports what is missing, stale or malformed.
+
+The language is `FIRSTLIGHT_LANG` where it is set (the lab sets it for its kernels), else the system's, else English.
+"""
+
+import locale as _system
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = ("en", "ja", "ko")
+
+
+def language() -> str:
+    """The language that the person reads: `en`, `ja` or `ko`.
+
+    Example:
+        >>> language() in LANGUAGES
+        True
+    """
+    for name in ("FIRSTLIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return _known(value)
+    return _known(_system.getlocale()[0] or "en")  # Windows sets none of the variables
+
+
+def _(message: str, **values: object) -> str:
+    """Translate an English sentence and fill its named placeholders.
+
+    Args:
+        message: The English sentence, a literal where it is called, so that the catalogue tool finds it.
+        values: One value per `{placeholder}`.
+
+    Returns:
+        The sentence in the learner's language, in English where no translation stands.
+
+    Example:
+        >>> _("{count} samples", count=3)
+        '3 samples'
+    """
+    lang = language()
+    found = message if lang == "en" else _catalogue(lang).get(message, message)
+    return found.format(**values) if values else found
+
+
+@dataclass(frozen=True)
+class Text:
+    """Three sentences: what happened, why, what to do. Each may hold named placeholders."""
+
+    what: str
+    why: str
+    do: str
+
+    def fill(self, **values: object) -> str:
+        """The three sentences in the learner's language, one per line."""
+        return "\n".join(_(sentence, **values) for sentence in (self.what, self.why, self.do))
+
+
+def _known(value: str) -> str:
+    short = value.replace("-", "_").split("_")[0].split(".")[0].lower()
+    short = {"japanese": "ja", "korean": "ko"}.get(short, short)  # Windows spells them out
+    return short if short in LANGUAGES else "en"
+
+
+@cache
+def _catalogue(lang: str) -> dict[str, str]:
+    import polib  # only those who read Japanese or Korean wait for it
+
+    folder = Path(__file__).with_name(lang)
+    return {
+        entry.msgid: entry.msgstr
+        for path in sorted(folder.glob("*.po"))
+        for entry in polib.pofile(str(path))
+        if entry.translated() and not entry.obsolete
+    }

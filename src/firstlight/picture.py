@@ -1,0 +1,93 @@
+"""Things to look at: one value that a notebook, a terminal and a screen reader can each show.
+
+Shapes: H height, W width, C channels (1 or 3).
+"""
+
+import base64
+import io
+import sys
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One result in three forms; each place shows the richest that it can.
+
+    Attributes:
+        html: For notebooks. Complete without scripts, so that a saved notebook and a sanitiser keep it.
+        text: For terminals and screen readers: says everything that is drawn.
+        png: A drawing for places that show no HTML, or None.
+    """
+
+    html: str
+    text: str
+    png: bytes | None = None
+
+    def bundle(self) -> dict[str, str]:
+        """MIME type to content, as Jupyter's display messages want it."""
+        data = {"text/html": self.html, "text/plain": self.text}
+        if self.png is not None:
+            data["image/png"] = base64.b64encode(self.png).decode()
+        return data
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return self.bundle()
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def display(self) -> None:
+        """Show it where the person is: below the cell in a notebook, on standard output elsewhere."""
+        if in_notebook():
+            from IPython.display import publish_display_data
+
+            publish_display_data(data=self.bundle())
+        else:
+            sys.stdout.write(self.text + "\n")
+
+
+def in_notebook() -> bool:
+    """Whether this code runs in a Jupyter kernel (and not in a script, a terminal or a test)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def png(pixels: NDArray[np.uint8], *, scale: int = 1) -> bytes:
+    """Encode pixels as a PNG file.
+
+    Args:
+        pixels: Grey or RGB values, channels first or last.
+        scale: Each pixel becomes a square of this side, with hard edges.
+
+    Shape:
+        pixels: (H, W), (C, H, W) or (H, W, C)
+
+    Example:
+        >>> png(np.zeros((2, 2), np.uint8))[:4]
+        b'\\x89PNG'
+    """
+    from PIL import Image
+
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3) and pixels.shape[2] not in (1, 3):
+        pixels = pixels.transpose(1, 2, 0)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if scale > 1:
+        image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def img(data: bytes, *, alt: str, style: str = "") -> str:
+    """An HTML `<img>` that carries its PNG inside; `alt` says what is to be seen."""
+    encoded = base64.b64encode(data).decode()
+    css = f' style="{escape(style)}"' if style else ""
+    return f'<img src="data:image/png;base64,{encoded}" alt="{escape(alt)}"{css}>'

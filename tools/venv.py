@@ -12,7 +12,7 @@ FOLDER = ROOT / ".venv"
 
 def main() -> None:
     """Make the environment if it is not there, install into it, and leave the mark that make looks for."""
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 - this script runs before anything has checked the version
         sys.exit(
             f"firstlight needs Python 3.10 or newer; this is {sys.version.split()[0]}.\n"
             "Say which to use: make PYTHON=python3.12 lab"

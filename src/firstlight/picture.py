@@ -59,7 +59,7 @@ def in_notebook() -> bool:
 
 
 def png(pixels: NDArray[np.uint8], *, scale: int = 1) -> bytes:
-    """Encode pixels as a PNG file.
+    r"""Encode pixels as a PNG file.
 
     Args:
         pixels: Grey or RGB values, channels first or last.
@@ -70,7 +70,7 @@ def png(pixels: NDArray[np.uint8], *, scale: int = 1) -> bytes:
 
     Example:
         >>> png(np.zeros((2, 2), np.uint8))[:4]
-        b'\\x89PNG'
+        b'\x89PNG'
     """
     from PIL import Image
 

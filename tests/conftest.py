@@ -1,0 +1,15 @@
+"""What every test shares: English, and folders of its own."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test speaks English and writes runs, data and settings into its own folder, never into a person's."""
+    world = tmp_path_factory.mktemp("world")
+    monkeypatch.setenv("FIRSTLIGHT_LANG", "en")
+    monkeypatch.setenv("FIRSTLIGHT_RUNS", str(world / "runs"))
+    monkeypatch.setenv("FIRSTLIGHT_DATA", str(world / "data"))
+    monkeypatch.setenv("FIRSTLIGHT_HOME", str(world / "home"))
+    monkeypatch.delenv("FIRSTLIGHT_MIRROR", raising=False)
+    monkeypatch.delenv("FIRSTLIGHT_DEVICE", raising=False)

@@ -53,21 +53,22 @@ def check(package: Path = PACKAGE) -> list[str]:
         for room in sorted({message.room for message in wanted}):
             path = folder / f"{room}.po"
             texts = {message.text: message.place for message in wanted if message.room == room}
-            problems += check_catalogue(path, texts, lang)
-            for entry in _entries(path):
+            try:
+                entries = _entries(path)
+            except (OSError, UnicodeDecodeError, ValueError) as error:
+                problems.append(f"{lang}/{path.name}: cannot be read: {error}")
+                continue
+            problems += check_entries(f"{lang}/{path.name}", entries, texts)
+            for entry in entries:
                 other = meanings.setdefault(entry.msgid, (room, entry.msgstr))
                 if entry.msgstr and other[1] != entry.msgstr:
                     problems.append(f"{lang}/{room}.po: says {entry.msgid!r} otherwise than {lang}/{other[0]}.po does")
     return problems
 
 
-def check_catalogue(path: Path, texts: dict[str, str], lang: str) -> list[str]:
-    """Hold one `.po` file to the sentences that it must translate (English text to the place where it stands)."""
-    name = f"{lang}/{path.name}"
-    try:
-        entries = {entry.msgid: entry for entry in _entries(path)}
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        return [f"{name}: cannot be read: {error}"]
+def check_entries(name: str, found: list[polib.POEntry], texts: dict[str, str]) -> list[str]:
+    """Hold the entries of one `.po` file to what it must translate (English text to the place where it stands)."""
+    entries = {entry.msgid: entry for entry in found}
     problems = []
     for text, place in texts.items():
         entry = entries.get(text)

@@ -1,0 +1,93 @@
+"""The live widget: keeps the state, sends it to `curves.js`, and hears its Stop button.
+
+Importing this module needs anywidget; `notebook.py` does without where there is none.
+"""
+
+import os
+import re
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from firstlight import compat
+from firstlight.locale import _
+
+
+class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
+    """The live view of one run on every page that shows it.
+
+    Messages from the page arrive in a kernel thread while a cell is busy, so they only set flags; the view's own thread
+    reads them (`asks_all`) and sends.
+
+    Attributes:
+        heard: Set when a page spoke to us while the loop was running: messages reach us at all times.
+        pages: Names of the pages that showed this widget; more than one when a page was loaded again.
+    """
+
+    _esm = Path(__file__).with_suffix(".js")
+    _css = Path(__file__).with_suffix(".css")
+    key = traitlets.Unicode().tag(sync=True)
+    kernel_id = traitlets.Unicode().tag(sync=True)
+    words = traitlets.Dict().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, state: dict[str, Any], *, stop: Callable[[], None], wake: Callable[[], None]) -> None:
+        super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=_words(), state=state)
+        self.heard = threading.Event()
+        self.asks_all = threading.Event()
+        self.pages: set[str] = set()
+        self._stop, self._wake = stop, wake
+        self.on_msg(self._hear)
+        compat.hear_while_busy(self.comm)
+
+    def _hear(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
+        kind = message.get("t")
+        if kind == "stop":
+            self._stop()
+        elif kind in ("hello", "all"):
+            if kind == "hello":
+                self.pages.add(str(message.get("page")))
+            self.asks_all.set()
+            self.heard.set()
+        self._wake()
+
+    def say_here(self) -> None:
+        """Answer the page: Stop works by message."""
+        self.send({"t": "here"})
+
+    def tell(self, state: dict[str, Any], curves: dict[str, Any], *, everything: bool) -> None:
+        """Send news to every page that shows this widget."""
+        self.send({"t": "news", "all": everything, "state": state, "curves": curves})
+
+
+def kernel_id() -> str:
+    """The id by which the Jupyter server knows this kernel, or an empty text.
+
+    Example:
+        >>> kernel_id()
+        ''
+    """
+    try:
+        from ipykernel.connect import get_connection_file
+
+        name = os.fspath(get_connection_file())
+    except (ImportError, RuntimeError):  # no ipykernel, or not inside a kernel
+        return ""
+    found = re.search(r"kernel-(?:v\d+-)?([0-9a-f-]{36})\.json$", name)
+    return found.group(1) if found else ""
+
+
+def _words() -> dict[str, str]:
+    return {
+        "region": _("Training, live"),
+        "progress": _("Progress"),
+        "stop": _("Stop"),
+        "stop_title": _("Stop the training after this step; the model keeps what it has learned"),
+        "stopping": _("Stopping after this step"),
+        "toolbar": _("To stop, press ■ in the toolbar"),
+    }

@@ -1,0 +1,132 @@
+"""The live view where there are only letters: one moving line in a terminal, a line now and then in a log file."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from firstlight.view.state import Board, still_curves
+
+if TYPE_CHECKING:
+    from rich.live import Live as RichLive
+    from rich.text import Text as RichText
+
+REDRAW_S = 0.2
+LINE_EVERY_S = 10.0
+LINE_SELDOM_S = 2.0  # short epochs do not each get a line
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 24
+
+
+def sparkline(values: list[float], width: int = WIDTH) -> str:
+    """A curve in one line of letters.
+
+    Shape:
+        values: (N,)
+        returns: at most `width` letters
+
+    Example:
+        >>> sparkline([0.0, 1.0, 2.0, 3.0])
+        '▁▃▆█'
+    """
+    if len(values) > width:
+        values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BARS[round((value - low) * scale)] for value in values)
+
+
+class Terminal:
+    """Two lines at the bottom of the terminal: progress with its bar, and numbers with the loss curve."""
+
+    def __init__(self) -> None:
+        self._live: RichLive | None = None
+        self._drawn_at = 0.0
+
+    def begin(self, board: Board) -> None:
+        """Wait for the first step: a script that never trains shows nothing."""
+
+    def show(self, board: Board) -> None:
+        """Draw, a few times a second; what the script prints appears above."""
+        now = time.monotonic()
+        if board.step < 0 or now - self._drawn_at < REDRAW_S:
+            return
+        self._drawn_at = now
+        if self._live is None:
+            from rich.console import Console
+            from rich.live import Live
+
+            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False, vertical_overflow="crop")
+            self._live.start()
+        self._live.update(_lines(board), refresh=True)
+
+    def rest(self, board: Board, *, final: bool) -> None:
+        """Leave the last state standing."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.update(_lines(board), refresh=True)
+            live.stop()
+
+
+class Lines:
+    """Standard error that is no terminal: a line after each epoch, or each ten seconds, but never many."""
+
+    def __init__(self) -> None:
+        self._written_at = time.monotonic()
+        self._epoch = 0
+        self._last = ""
+
+    def begin(self, board: Board) -> None:
+        """Nothing to say yet."""
+
+    def show(self, board: Board) -> None:
+        """Write a line when there is something new to say, and not often."""
+        waited = time.monotonic() - self._written_at
+        per_epoch = board.run.plan.steps_per_epoch
+        epoch = (board.step + 1) // per_epoch if per_epoch else 0
+        if board.step >= 0 and (waited >= LINE_EVERY_S or (epoch > self._epoch and waited >= LINE_SELDOM_S)):
+            self._written_at, self._epoch = time.monotonic(), epoch
+            self._write(board)
+
+    def rest(self, board: Board, *, final: bool) -> None:
+        """The last line, complete."""
+        if board.step >= 0:
+            self._write(board)
+
+    def _write(self, board: Board) -> None:
+        line = board.state()["said"]
+        if line != self._last:
+            self._last = line
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+
+def _lines(board: Board) -> "RichText":
+    from rich.text import Text
+
+    state = board.state()
+    share = state["progress"]["share"]
+    text = Text(no_wrap=True, overflow="ellipsis")
+    if share is not None and state["status"] in ("running", "stopping"):
+        full = round(share * WIDTH)
+        text.append("━" * full, "blue")
+        text.append("━" * (WIDTH - full) + " ", "bright_black")
+    text.append(state["status_text"], "bold")
+    for part in (state["progress"]["text"], state["progress"]["left"]):
+        if part:
+            text.append(" · " + part, "bright_black")
+    text.append("\n")
+    curves = still_curves(board)
+    for chart in state["charts"]:
+        for curve in chart["curves"]:
+            line = [value for _step, value in curves.get(curve["key"], [])]
+            if curve["split"] == "train" and len(line) > 1:
+                text.append(sparkline(line) + " ", "blue")
+            text.append(f"{chart['title']} ({curve['label']}) ")
+            text.append(curve["value"] + "  ", "bold")
+    numbers = [f"{number['label']} {number['value']}" for number in state["numbers"]]
+    text.append(" · ".join(numbers), "bright_black")
+    if state["notice"]:
+        text.append("  " + state["notice"], "bold red")
+    return text

@@ -1,0 +1,108 @@
+"""`watch`: a plain PyTorch loop, seen while it runs."""
+
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from firstlight.errors import FirstlightError
+from firstlight.locale import Text
+from firstlight.run import Run, audience
+from firstlight.view.live import show_live
+
+
+class NotWatchable(FirstlightError, TypeError):
+    """Something was given to `watch` that is neither a model nor an optimizer."""
+
+    text = Text(
+        what="watch() cannot watch something of type {kind}.",
+        why="It takes models (torch.nn.Module) and optimizers (torch.optim.Optimizer).",
+        do="Write watch(model, optimizer); lengths go by name, as in watch(model, optimizer, epochs=3).",
+    )
+
+
+class NotALength(FirstlightError, ValueError):
+    """`epochs` or `steps` is no whole number above zero."""
+
+    text = Text(
+        what="watch() was given {name}={value}.",
+        why="The progress bar needs a whole number above zero.",
+        do="Give the number that your loop will make, or leave it out.",
+    )
+
+
+def watch(
+    model: nn.Module | None = None,
+    optimizer: Optimizer | None = None,
+    *more: nn.Module | Optimizer,
+    epochs: int | None = None,
+    steps: int | None = None,
+    name: str | None = None,
+) -> Run:
+    """Show the training that follows: curves, progress, speed, and a Stop button.
+
+    The loop itself stays plain PyTorch, in this cell or in later ones, and computes exactly the same with and without
+    this call. In a script, or to mark where the training ends, it is a `with` block too.
+
+    Args:
+        model: The model that learns; None watches whatever is trained.
+        optimizer: The optimizer whose steps are counted.
+        more: Further models and optimizers, where there are several.
+        epochs: How many passes over the data the loop will make, if known: the bar then shows the whole run.
+        steps: The same in optimizer steps.
+        name: What to call the run.
+
+    Returns:
+        The record, which fills while the loop runs. As a context manager it ends with its block.
+
+    Raises:
+        NotWatchable: When something is neither a model nor an optimizer.
+        NotALength: When `epochs` or `steps` is no whole number above zero.
+
+    Example:
+        >>> import torch
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with watch(model, optimizer, steps=3) as run:
+        ...     for x in torch.eye(2).repeat(2, 1)[:3]:
+        ...         optimizer.zero_grad()
+        ...         loss = nn.functional.mse_loss(model(x), torch.ones(1))
+        ...         loss.backward()
+        ...         optimizer.step()
+        >>> len(run.metric("train/loss"))
+        3
+    """
+    from firstlight.data import Batches  # `listen` alone needs neither the data room nor the recorder
+    from firstlight.run import Recorder
+
+    given = [one for one in (model, optimizer, *more) if one is not None]
+    models = [one for one in given if isinstance(one, nn.Module)]
+    optimizers = [one for one in given if isinstance(one, Optimizer)]
+    for one in given:
+        if not isinstance(one, nn.Module | Optimizer):
+            raise NotWatchable(kind=type(one).__name__)
+    _check_length("epochs", epochs)
+    _check_length("steps", steps)
+    run = Run.start(name=name or (type(models[0]).__name__ if models else "run"))
+    run.set_plan(total_steps=steps, total_epochs=epochs)
+    show_live(run, waits=True)
+    recorder = Recorder(run, models, optimizers, loaders=(DataLoader, Batches))
+    recorder.start()
+    run.subscribe(lambda event: recorder.stop() if event == "ended" else None)
+    return run
+
+
+def listen() -> None:
+    """Show every run that starts from now on, such as those of `fit`. Calling it again changes nothing."""
+    if _show not in audience:
+        audience.append(_show)
+
+
+def _show(run: Run) -> None:
+    show_live(run, waits=False)
+
+
+def _check_length(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise NotALength(name=name, value=repr(value))

@@ -1,0 +1,98 @@
+"""What can be wrong with a record, in words."""
+
+from firstlight.errors import FirstlightError
+from firstlight.locale import Text
+
+
+class RecordNotFound(FirstlightError, FileNotFoundError):
+    """The folder holds no record."""
+
+    text = Text(
+        what="There is no run in {folder}.",
+        why="A run is a folder with a file run.sqlite in it, and this one has none.",
+        do="Look at firstlight.runs(): it lists the runs and their folders.",
+    )
+
+
+class RecordDamaged(FirstlightError, ValueError):
+    """The file exists but is not a readable record."""
+
+    text = Text(
+        what="The record {file} cannot be read: {reason}.",
+        why="The file was cut off or overwritten, or it is not a record of firstlight.",
+        do="Restore it from a copy, or move its folder away; the other runs are not touched by this.",
+    )
+
+
+class RecordTooNew(FirstlightError, ValueError):
+    """The record was written by a later firstlight."""
+
+    text = Text(
+        what="The record {file} has format {found}; this firstlight reads formats up to {known}.",
+        why="It was written by a newer firstlight.",
+        do="Upgrade with: pip install --upgrade firstlight",
+    )
+
+
+class RecordReadOnly(FirstlightError, RuntimeError):
+    """Somebody else's record, or a finished one, is only read."""
+
+    text = Text(
+        what="The run {name} was opened for reading, so nothing can be added to it.",
+        why="Only the process that trains writes to its record.",
+        do="Start a run of your own with Run.start(), or keep your numbers in Run().",
+    )
+
+
+class RunEnded(FirstlightError, RuntimeError):
+    """The record is complete."""
+
+    text = Text(
+        what="The run {name} has ended, so nothing can be added to it.",
+        why="Its record was completed and closed.",
+        do="Start a new run: watch the model again, or call Run.start().",
+    )
+
+
+class NotJson(FirstlightError, TypeError):
+    """A value that JSON has no form for."""
+
+    text = Text(
+        what="A value of type {kind} cannot be written to the record.",
+        why="The record keeps numbers, text, true, false, nothing, lists and dictionaries with text keys.",
+        do="Turn it into one of these first, such as str(value) or value.tolist(); tensors go to run.save_state().",
+    )
+
+
+class NameOfState(FirstlightError, ValueError):
+    """A checkpoint's name would not be a file name."""
+
+    text = Text(
+        what="A saved state cannot be called {name}.",
+        why="The name becomes a file name on every system.",
+        do="Use letters, digits, points, dashes and underscores, such as best or step-100.",
+    )
+
+
+class StateNotFound(FirstlightError, FileNotFoundError):
+    """No checkpoint of that name."""
+
+    text = Text(
+        what="The run {run} has no saved state called {name}.",
+        why="It has these: {known}.",
+        do="Choose one of them, or save it first with run.save_state().",
+    )
+
+
+class UnknownMetric(FirstlightError, KeyError):
+    """No run in the list has this metric."""
+
+    text = Text(
+        what="None of these runs has a metric called {metric}.",
+        why="They have these: {known}.",
+        do="Choose one of them.",
+    )
+
+
+class RecordNotSaved(UserWarning):
+    """The record cannot reach the disk; training goes on and the record stays in memory."""

@@ -1,0 +1,673 @@
+"""`Run`: the record of one training, from its first step to its end."""
+
+import atexit
+import contextlib
+import os
+import re
+import sqlite3
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from firstlight.run import environment, process
+from firstlight.run.errors import RecordReadOnly, RunEnded
+from firstlight.run.points import Point, Points, Row
+from firstlight.run.store import Reader, Store, silent_for_too_long, warn_not_saved
+from firstlight.run.values import from_json, to_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+audience: list[Callable[["Run"], None]] = []
+"""Each callable is given every run that `Run.start` makes, before its first step."""
+
+_running: dict[int, "Run"] = {}  # runs with a folder that have not ended; finished when the process ends
+_exit_watched = False
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """Raised between two steps when `Run.request_stop` was called. A `with` block around the loop ends quietly."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the run intends to do, as far as it is known; views turn it into progress.
+
+    Attributes:
+        total_steps: Optimiser updates from start to end.
+        total_epochs: Passes over the training split.
+        steps_per_epoch: Optimiser updates in one pass.
+    """
+
+    total_steps: int | None = None
+    total_epochs: int | None = None
+    steps_per_epoch: int | None = None
+
+
+class Fact(NamedTuple):
+    """Something that was so at a step, such as the kind of loss."""
+
+    step: int
+    kind: str
+    data: Any
+    time: float
+
+
+class Finding(NamedTuple):
+    """One answer of a rule: `code` is the rule's, `data` holds its evidence."""
+
+    step: int | None
+    code: str
+    data: Any
+    time: float
+
+
+class Run:
+    """The record of one training: metrics, facts, findings, operations, saved states.
+
+    `Run()` keeps the record in memory. `Run.start()` keeps it in a folder too, and `Run.open()` reads such a folder.
+    Writing to a run is cheap, safe from several threads, and never waits for the disk.
+
+    As a `with` block, a run ends with the block: `TrainingStopped` is swallowed, other exceptions pass through.
+
+    Attributes:
+        name: What the person called it.
+        folder: Where the record lies; None for a record in memory.
+        started: Seconds since 1970.
+        ended: Seconds since 1970, None while running.
+        status: `running`, `finished`, `stopped`, `failed`, or `died` when its process ended without a word.
+        reason: One sentence on the end, such as the exception.
+        model: The trained model where `fit` made the run; not part of the record on disk.
+
+    Example:
+        >>> run = Run()
+        >>> for step in range(3):
+        ...     run.log({"train/loss": 2.0 - step}, step=step)
+        >>> run.last("train/loss")
+        0.0
+        >>> [point.step for point in run.metric("train/loss")]
+        [0, 1, 2]
+    """
+
+    def __init__(self, name: str = "run") -> None:
+        self.name = name
+        self.folder: Path | None = None
+        self.started = time.time()
+        self.ended: float | None = None
+        self.reason: str | None = None
+        self.model: Any = None
+        self._status = "running"
+        self._points = Points()
+        self._lock = threading.RLock()
+        self._plan = Plan()
+        self._info: dict[str, Any] = {}
+        self._environment: dict[str, Any] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {"operations": [], "facts": [], "findings": []}
+        self._states: dict[str, tuple[dict[str, Tensor], str]] = {}
+        self._store: Store | None = None
+        self._callbacks: list[Callable[[str], None]] = []
+        self._sources: list[Callable[[], None]] = []
+        self._resting = False
+        self._stop = threading.Event()
+        self._closed = False
+
+    @classmethod
+    def start(
+        cls, name: str = "run", folder: str | Path | None = None, plan: Plan | Mapping[str, int | None] | None = None
+    ) -> "Run":
+        """Begin a run whose record is a new folder.
+
+        Args:
+            name: What to call it; becomes part of the folder's name.
+            folder: The folder of runs to make it in, by default `runs_folder()`.
+            plan: What it intends to do, if known.
+
+        Returns:
+            A running run. Where the folder cannot be written, a warning says so and the record stays in memory.
+        """
+        from firstlight.run.listing import runs_folder
+
+        run = cls(name)
+        run._environment = environment.describe()
+        if plan is not None:
+            run._plan = plan if isinstance(plan, Plan) else Plan(**plan)
+        parent = runs_folder() if folder is None else Path(folder)
+        try:
+            made = new_folder(parent, name, run.started)
+            run._store = Store(made, run._points, run._meta())
+            run.folder = made
+        except (OSError, sqlite3.Error) as error:
+            warn_not_saved(parent, str(error))
+        _keep_until_exit(run)
+        for listener in list(audience):
+            listener(run)
+        run._notify("started")
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Read a record from its folder, in any process, also while it is written.
+
+        Raises:
+            RecordNotFound: When the folder holds no record.
+            RecordTooNew: When a later firstlight wrote it.
+            RecordDamaged: When the file is not a whole record.
+        """
+        return SavedRun(Path(folder))
+
+    # Metrics.
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Note numbers that belong to a step.
+
+        Raises:
+            RunEnded: After `finish`.
+        """
+        self._check_open()
+        now, step = time.time(), int(step)
+        self._points.extend([(name, step, float(value), now) for name, value in metrics.items()])
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Note many numbers at once, each with its own step and time: `(name, step, value, time)`."""
+        self._check_open()
+        self._points.extend(rows)
+
+    def metric(self, name: str) -> list[Point]:
+        """All values of a metric, in the order in which they were noted; empty when there are none."""
+        self._collect()
+        return self._points.of(name)
+
+    def metrics(self) -> list[str]:
+        """Names of the metrics, in the order in which they first appeared."""
+        self._collect()
+        return self._points.names()
+
+    def last(self, name: str) -> float | None:
+        """The newest value of a metric, None when there is none."""
+        self._collect()
+        return self._points.last(name)
+
+    def points_since(self, cursor: int) -> tuple[list[Row], int]:
+        """What was noted after `cursor`, as `(name, step, value, time)`, and the next cursor. Begin with 0."""
+        self._collect()
+        return self._points.since(cursor)
+
+    # What the run is.
+
+    @property
+    def status(self) -> str:
+        """`running`, `finished`, `stopped`, `failed` or `died`."""
+        return self._status
+
+    @property
+    def plan(self) -> Plan:
+        """What the run intends to do."""
+        return self._plan
+
+    def set_plan(
+        self, total_steps: int | None = None, total_epochs: int | None = None, steps_per_epoch: int | None = None
+    ) -> None:
+        """Say what the run intends to do. What is not given stays as it is; `total_steps` follows from the others."""
+        self._check_open()
+        with self._lock:
+            old = self._plan
+            epochs = old.total_epochs if total_epochs is None else total_epochs
+            per_epoch = old.steps_per_epoch if steps_per_epoch is None else steps_per_epoch
+            if (
+                total_steps is None
+                and (total_epochs is not None or steps_per_epoch is not None)
+                and epochs
+                and per_epoch
+            ):
+                total_steps = epochs * per_epoch
+            self._plan = Plan(old.total_steps if total_steps is None else total_steps, epochs, per_epoch)
+            self._save("plan", asdict(self._plan))
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What is known about the run as a whole, such as `device` or `overhead`."""
+        with self._lock:
+            return dict(self._info)
+
+    def set_info(self, **values: Any) -> None:
+        """Add to `info`; each value is JSON.
+
+        Raises:
+            NotJson: For a value that JSON cannot hold.
+        """
+        self._check_open()
+        values = {key: from_json(to_json(value)) for key, value in values.items()}
+        with self._lock:
+            self._info.update(values)
+            self._save("info", self._info)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, machine, threads, seed, and the code that ran: the script or the cells of the notebook."""
+        return self._environment
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end, or until now."""
+        return (self.ended if self.ended is not None else time.time()) - self.started
+
+    @property
+    def problem(self) -> str | None:
+        """Why the record is not on disk just now, None when all is well."""
+        return self._store.problem if self._store is not None else None
+
+    # What happens.
+
+    def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
+        """Be told `started`, `resting` (the loop was left for now), `resumed` and `ended`, in the thread where it happens.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        self._callbacks.append(callback)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._callbacks.remove(callback)
+
+        return unsubscribe
+
+    @property
+    def resting(self) -> bool:
+        """Whether the loop was left for now: its cell ended, and another may go on."""
+        return self._resting
+
+    def rest(self) -> None:
+        """Say that the loop was left for now. Nothing happens when the run rests or has ended."""
+        with self._lock:
+            if self._resting or self._status != "running":
+                return
+            self._resting = True
+        self._collect()
+        self._note_code()
+        if self._store is not None:
+            self._store.flush(timeout=2.0)
+        self._notify("resting")
+
+    def resume(self) -> None:
+        """Say that the loop goes on. Nothing happens unless the run rests."""
+        with self._lock:
+            if not self._resting or self._status != "running":
+                return
+            self._resting = False
+        self._notify("resumed")
+
+    def request_stop(self) -> None:
+        """Ask the loop to stop after the step that it is at; from any thread."""
+        self._stop.set()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the loop to stop."""
+        return self._stop.is_set()
+
+    def finish(self, status: str = "finished", reason: str | None = None) -> None:
+        """End the run and complete its record. A second call changes nothing."""
+        with self._lock:
+            if self._status != "running":
+                return
+            self._collect()
+            self._note_code()
+            self._status, self.reason, self.ended = status, reason, time.time()
+            self._resting = False
+        for key, value in (("status", status), ("reason", reason), ("ended", self.ended), ("summary", self._summary())):
+            self._save(key, value)
+        try:
+            self._notify("ended")
+        finally:
+            self._closed = True
+            _running.pop(id(self), None)
+            if self._store is not None:
+                self._store.close()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is None:
+            self.finish()
+        elif isinstance(error, KeyboardInterrupt):
+            self.finish("stopped")
+        else:
+            self.finish("failed", "".join(traceback.format_exception_only(kind, error)).strip())
+        return isinstance(error, TrainingStopped)
+
+    # What the rooms above write and read.
+
+    def add_operations(self, step: int, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Note the operations of one step, each a dictionary of JSON values."""
+        for row in rows:
+            self._add("operations", (int(step), to_json(row)))
+
+    def operations(self, step: int) -> list[dict[str, Any]]:
+        """The operations noted for a step."""
+        return [from_json(data) for _step, data in self._select("operations", "step", (int(step),))]
+
+    def add_fact(self, step: int, kind: str, data: Any = None) -> None:
+        """Note that something was so at a step."""
+        self._add("facts", (int(step), kind, to_json(data), time.time()))
+
+    def facts(self, kind: str | None = None) -> list[Fact]:
+        """The facts, oldest first; all, or those of one kind."""
+        self._collect()
+        rows = self._select("facts", "kind", (kind,)) if kind is not None else self._select("facts")
+        return [Fact(step, name, from_json(data), when) for step, name, data, when in rows]
+
+    def add_finding(self, code: str, step: int | None = None, **data: Any) -> None:
+        """Note what a rule found; `data` is JSON."""
+        self._add("findings", (None if step is None else int(step), code, to_json(data), time.time()))
+
+    def findings(self) -> list[Finding]:
+        """The findings, oldest first."""
+        return [Finding(step, code, from_json(data), when) for step, code, data, when in self._select("findings")]
+
+    # States.
+
+    def save_state(self, name: str, tensors: Mapping[str, "Tensor"], data: Any = None) -> Path | None:
+        """Save tensors and JSON as one checkpoint; a file of that name is replaced in one move.
+
+        Args:
+            name: Becomes the file name, such as `best`.
+            tensors: For example `model.state_dict()`.
+            data: Whatever JSON can hold.
+
+        Returns:
+            `checkpoints/NAME.safetensors` in the run's folder; None where the record is in memory.
+        """
+        from firstlight.run import state
+
+        self._check_open()
+        if self.folder is None:
+            state.check_name(name)
+            self._states[name] = ({key: value.detach().clone() for key, value in tensors.items()}, to_json(data))
+            return None
+        return state.save(self.folder / "checkpoints", name, tensors, data)
+
+    def load_state(self, name: str) -> tuple[dict[str, "Tensor"], Any]:
+        """Read a checkpoint: its tensors, on the CPU, and its JSON.
+
+        Raises:
+            StateNotFound: When there is none of that name.
+        """
+        from firstlight.run import state
+
+        if self.folder is None:
+            if name not in self._states:
+                raise state.missing(self.name, name, self.states())
+            tensors, text = self._states[name]
+            return {key: value.clone() for key, value in tensors.items()}, from_json(text)
+        return state.load(self.folder / "checkpoints", name, self.name)
+
+    def states(self) -> list[str]:
+        """Names of the saved states."""
+        if self.folder is None:
+            return sorted(self._states)
+        return sorted(path.stem for path in (self.folder / "checkpoints").glob("*.safetensors"))
+
+    def export_tensorboard(self, folder: str | Path) -> Path:
+        """Write the metrics as a TensorBoard event file into `folder`, and return the file."""
+        from firstlight.run import tensorboard
+
+        return tensorboard.export(self, Path(folder))
+
+    # For the recorder.
+
+    def add_source(self, collect: Callable[[], None]) -> None:
+        """Register a function that brings numbers which are still on their way; called before the record is read."""
+        self._sources.append(collect)
+
+    def remove_source(self, collect: Callable[[], None]) -> None:
+        """Undo `add_source`."""
+        with contextlib.suppress(ValueError):
+            self._sources.remove(collect)
+
+    @property
+    def writer_cpu_s(self) -> float:
+        """Seconds of processor time that the background thread has used."""
+        return self._store.cpu_s if self._store is not None else 0.0
+
+    def __repr__(self) -> str:
+        where = f", folder={str(self.folder)!r}" if self.folder is not None else ""
+        return f"Run({self.name!r}, {self.status}, {len(self.metrics())} metrics{where})"
+
+    # Private.
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RunEnded(name=self.name)
+
+    def _collect(self) -> None:
+        for collect in list(self._sources):
+            collect()
+
+    def _add(self, table: str, row: tuple[Any, ...]) -> None:
+        self._check_open()
+        if self._store is not None:
+            self._store.put(table, row)
+        else:
+            self._rows[table].append(row)
+
+    def _select(self, table: str, where: str = "", params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        if self._store is not None:
+            return self._store.rows(table, where, params)
+        rows = self._rows[table]
+        if not where:
+            return list(rows)
+        from firstlight.run.store import COLUMNS
+
+        at = COLUMNS[table].index(where)
+        return [row for row in rows if row[at] == params[0]]
+
+    def _save(self, key: str, value: Any) -> None:
+        if self._store is not None:
+            self._store.set(key, value)
+
+    def _note_code(self) -> None:
+        if cells := environment.cells():
+            self._environment["cells"] = cells
+            self._save("environment", self._environment)
+
+    def _meta(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "status": self._status,
+            "started": self.started,
+            "process": process.identity(),
+            "plan": asdict(self._plan),
+            "info": self._info,
+            "environment": self._environment,
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        summary = {}
+        for name in self._points.names():
+            points = self._points.of(name)
+            finite = [point.value for point in points if point.value == point.value]
+            summary[name] = {
+                "count": len(points),
+                "step": points[-1].step,
+                "last": points[-1].value,
+                "low": min(finite, default=None),
+                "high": max(finite, default=None),
+            }
+        return summary
+
+    def _notify(self, event: str) -> None:
+        for callback in list(self._callbacks):
+            try:
+                callback(event)
+            except Exception:  # noqa: BLE001 - a view that breaks must not break the training that it shows
+                warnings.warn(traceback.format_exc(), RuntimeWarning, stacklevel=2)
+
+
+class SavedRun(Run):
+    """A run read from its folder. It never writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._reader = Reader(folder)
+        meta = self._reader.meta()
+        super().__init__(str(meta.get("name", folder.name)))
+        self.folder = folder
+        self._refresh(meta)
+
+    @property
+    def status(self) -> str:
+        """As written; `died` when it says `running` and its process is gone."""
+        if self._status == "running":
+            self._refresh(self._reader.meta())
+        return self._status
+
+    @property
+    def plan(self) -> Plan:
+        """What the run intends to do, as written by now."""
+        self._follow()
+        return self._plan
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What is known about the run as a whole, as written by now."""
+        self._follow()
+        return dict(self._info)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, machine, threads, seed and code, as written by now."""
+        self._follow()
+        return self._environment
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end; of a run that is going on, until now."""
+        self._follow()
+        return super().duration
+
+    def metric(self, name: str) -> list[Point]:
+        """All values of a metric that are on disk by now."""
+        rows = self._reader.query(
+            "SELECT step, value, points.time FROM points JOIN metrics ON metrics.id = metric WHERE name = ? "
+            "ORDER BY points.id",
+            (name,),
+        )
+        return [Point(step, _number(value), when) for step, value, when in rows]
+
+    def metrics(self) -> list[str]:
+        """Names of the metrics that are on disk by now."""
+        return [name for (name,) in self._reader.query("SELECT name FROM metrics ORDER BY id")]
+
+    def last(self, name: str) -> float | None:
+        """The newest value of a metric that is on disk by now."""
+        rows = self._reader.query(
+            "SELECT value FROM points WHERE metric = (SELECT id FROM metrics WHERE name = ?) ORDER BY id DESC LIMIT 1",
+            (name,),
+        )
+        return _number(rows[0][0]) if rows else None
+
+    def points_since(self, cursor: int) -> tuple[list[Row], int]:
+        """What came to disk after `cursor`."""
+        rows = self._reader.query(
+            "SELECT points.id, name, step, value, time FROM points JOIN metrics ON metrics.id = metric "
+            "WHERE points.id > ? ORDER BY points.id",
+            (cursor,),
+        )
+        return [(name, step, _number(v), when) for _id, name, step, v, when in rows], rows[-1][0] if rows else cursor
+
+    def summary(self) -> dict[str, Any]:
+        """Count, last step and value, lowest and highest value of each metric."""
+        meta = self._reader.meta()
+        if "summary" in meta:
+            return dict(meta["summary"])
+        rows = self._reader.query(
+            "SELECT name, count(*), low, high, step, value FROM points JOIN "
+            "(SELECT metric AS m, max(id) AS newest, min(value) AS low, max(value) AS high, count(*) AS n "
+            "FROM points GROUP BY metric) ON m = metric AND newest = points.id "
+            "JOIN metrics ON metrics.id = metric GROUP BY metric ORDER BY metric"
+        )
+        counts = dict(
+            self._reader.query("SELECT name, count(*) FROM points JOIN metrics ON metrics.id = metric GROUP BY metric")
+        )
+        return {
+            name: {"count": counts[name], "step": step, "last": _number(value), "low": low, "high": high}
+            for name, _n, low, high, step, value in rows
+        }
+
+    def finish(self, status: str = "finished", reason: str | None = None) -> None:
+        """Does nothing: the run belongs to the process that trains."""
+
+    def _check_open(self) -> None:
+        raise RecordReadOnly(name=self.name)
+
+    def _select(self, table: str, where: str = "", params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        return self._reader.rows(table, where, params)
+
+    def _follow(self) -> None:
+        if self._status == "running":
+            self._refresh(self._reader.meta())
+
+    def _refresh(self, meta: dict[str, Any]) -> None:
+        self.started = float(meta.get("started", 0.0))
+        self.ended = meta.get("ended")
+        self.reason = meta.get("reason")
+        self._plan = Plan(**meta.get("plan", {}))
+        self._info = dict(meta.get("info", {}))
+        self._environment = dict(meta.get("environment", {}))
+        status = str(meta.get("status", "running"))
+        if status == "running":
+            there = process.alive(meta.get("process", {}))
+            heartbeat = float(meta.get("heartbeat", self.started))
+            if there is False or (there is None and silent_for_too_long(heartbeat)):
+                status, self.ended = "died", heartbeat
+        self._status = status
+
+
+def new_folder(parent: Path, name: str, started: float) -> Path:
+    """Make a folder for a run; its name sorts by time, and two processes never get the same one."""
+    whole = time.strftime("%Y%m%dT%H%M%S", time.gmtime(started))
+    stem = f"{whole}.{int(started % 1 * 1000):03d}Z"
+    word = re.sub(r"[^\w.-]+", "-", name).strip("-._")[:60] or "run"
+    parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(1, 10_000):
+        folder = parent / (f"{stem}-{word}" if attempt == 1 else f"{stem}-{word}-{attempt}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise FileExistsError(str(folder))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _keep_until_exit(run: Run) -> None:
+    global _exit_watched
+    if not _exit_watched:
+        _exit_watched = True
+        atexit.register(_finish_all)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_running.clear)  # they are the parent's to finish
+    _running[id(run)] = run
+
+
+def _finish_all() -> None:
+    """At the end of the process: what still runs is finished, or failed where an exception ended the script."""
+    error = getattr(sys, "last_value", None)
+    in_notebook = "IPython" in sys.modules  # there, an exception ends a cell and not the process
+    for run in list(_running.values()):
+        if error is not None and not in_notebook and not hasattr(sys, "ps1"):
+            status = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            run.finish(status, "".join(traceback.format_exception_only(type(error), error)).strip())
+        else:
+            run.finish()

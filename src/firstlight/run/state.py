@@ -1,0 +1,101 @@
+"""Checkpoints: tensors as safetensors, the rest as JSON. Nothing is pickled, so opening one runs no code.
+
+The JSON stands inside the safetensors file, so that tensors and data replace each other in one move, and once more
+beside it for people to read.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from firstlight.locale import _
+from firstlight.run.errors import NameOfState, NotJson, RecordDamaged, StateNotFound
+from firstlight.run.values import from_json, to_json
+
+
+def check_name(name: str) -> None:
+    """Raise `NameOfState` unless the name can be a file name everywhere."""
+    if not re.fullmatch(r"[\w-][\w.-]{0,99}", name) or name.endswith("."):
+        raise NameOfState(name=repr(name))
+
+
+def save(folder: Path, name: str, tensors: Mapping[str, Tensor], data: Any) -> Path:
+    """Write `NAME.safetensors` and `NAME.json` so that a reader sees the old pair or the new one."""
+    check_name(name)
+    text = to_json(data)
+    stored, aliases = _prepare(tensors)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{name}.safetensors"
+    _replace(target, to_bytes(stored, metadata={"data": text, "aliases": json.dumps(aliases)}))
+    _replace(folder / f"{name}.json", (text + "\n").encode())
+    return target
+
+
+def load(folder: Path, name: str, run: str) -> tuple[dict[str, Tensor], Any]:
+    """Read what `save` wrote, tensors on the CPU."""
+    path = folder / f"{name}.safetensors"
+    if not path.is_file():
+        raise missing(run, name, sorted(found.stem for found in folder.glob("*.safetensors")))
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            extra = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
+    except (SafetensorError, OSError) as error:
+        raise RecordDamaged(file=str(path), reason=str(error)) from error
+    for alias, key in json.loads(extra.get("aliases", "{}")).items():
+        tensors[alias] = tensors[key]
+    return tensors, from_json(extra.get("data", "null"))
+
+
+def missing(run: str, name: str, known: list[str]) -> StateNotFound:
+    """The error that lists what there is."""
+    return StateNotFound(run=run, name=name, known=", ".join(known) or _("none"))
+
+
+def _prepare(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors that safetensors takes: on the CPU, contiguous, each with memory of its own.
+
+    Tied weights (one tensor under two names) are stored once and tied again by `load`.
+    """
+    stored: dict[str, Tensor] = {}
+    aliases: dict[str, str] = {}
+    seen: dict[tuple[Any, ...], str] = {}
+    storages: set[int] = set()
+    for key, tensor in tensors.items():
+        if not isinstance(tensor, Tensor) or tensor.layout != torch.strided:
+            raise NotJson(kind=type(tensor).__name__)
+        value = tensor.detach()
+        same = (value.device, value.data_ptr(), value.shape, value.stride(), value.dtype)
+        if value.numel() and same in seen:
+            aliases[key] = seen[same]
+            continue
+        seen[same] = key
+        storage = value.untyped_storage().data_ptr()
+        value = value.cpu().contiguous()
+        if storage in storages or value.untyped_storage().nbytes() != value.numel() * value.element_size():
+            value = value.clone()
+        storages.add(storage)
+        stored[key] = value
+    return stored, aliases
+
+
+def _replace(target: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,275 @@
+"""Where the recorder listens: `backward`, optimizer steps, loaders, gradient scaling. Put in place while somebody
+listens, and taken away again, also when others have wrapped the same functions in between.
+"""
+
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from firstlight.run.loss import LossReader, Reading, scale_of
+
+if TYPE_CHECKING:
+    from firstlight.run.recorder import Recorder
+
+
+class Wrapped:
+    """A function of a module or class, replaced by one that does more, until `restore`.
+
+    Args:
+        owner: The module or class.
+        name: Its attribute.
+        make: Is given the function that was there, and gives the one to put in its place.
+    """
+
+    def __init__(self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        self._owner, self._name = owner, name
+        self._own = name in vars(owner)
+        self._original = vars(owner)[name] if self._own else getattr(owner, name)
+        self._active = True
+        inside = make(self._original)
+        original = self._original
+
+        @functools.wraps(original)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return inside(*args, **kwargs) if self._active else original(*args, **kwargs)
+
+        wrapper._torchdynamo_disable = True  # type: ignore[attr-defined]  # torch.compile leaves it alone
+        self._wrapper = wrapper
+        setattr(owner, name, wrapper)
+
+    def restore(self) -> None:
+        """Put back what was there. Where somebody has wrapped us since, we stay inside and only pass calls on."""
+        self._active = False
+        if vars(self._owner).get(self._name) is not self._wrapper:
+            return
+        if self._own:
+            setattr(self._owner, self._name, self._original)
+        else:
+            delattr(self._owner, self._name)
+
+
+class Source:
+    """One pass over a loader: hands on its batches unchanged, and notes how many came and how long each took."""
+
+    def __init__(self, batches: Iterator[Any], loader: Any, place: threading.local) -> None:
+        self._batches = batches
+        self._place = place
+        self.loader = weakref.ref(loader) if hasattr(loader, "__weakref__") else lambda: None
+        self.length = _length(loader)
+        self.count = 0
+        self.samples = 0
+        self.waited_s = 0.0
+        self.began = 0.0
+
+    def __iter__(self) -> "Source":
+        return self
+
+    def __next__(self) -> Any:
+        self.began = began = perf_counter()
+        batch = next(self._batches)
+        self.count += 1
+        self.samples += batch_size(batch)
+        self._place.source = self
+        self.waited_s += perf_counter() - began
+        return batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batches, name)
+
+
+class Taps:
+    """All taps of this process, shared by the recorders that listen."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._wrapped: list[Wrapped] = []
+        self._loaders: dict[type, Wrapped] = {}
+        self._handles: list[Any] = []
+        self._reader = LossReader()
+        self._scaled: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
+        self.recorders: list[Recorder] = []
+        self.place = threading.local()  # what happens in one thread says nothing about a loop in another
+
+    def add(self, recorder: "Recorder") -> None:
+        """Begin to tell a recorder what happens."""
+        with self._lock:
+            self.recorders = [*self.recorders, recorder]  # a new list: others may be walking over the old one
+            if not self._handles:
+                self._wrapped = [Wrapped(torch.autograd, "backward", self._backward)]
+                for name, make in (("scale", self._scale), ("step", self._scaler_step)):
+                    self._wrapped.append(Wrapped(torch.amp.GradScaler, name, make))
+                self._handles = [
+                    register_optimizer_step_pre_hook(self._before_step),
+                    register_optimizer_step_post_hook(self._after_step),
+                ]
+            for kind in recorder.loaders:
+                if kind not in self._loaders:
+                    self._loaders[kind] = Wrapped(kind, "__iter__", self._iterate)
+
+    def remove(self, recorder: "Recorder") -> None:
+        """Stop telling it; with the last one, everything is put back as it was."""
+        with self._lock:
+            self.recorders = [other for other in self.recorders if other is not recorder]
+            needed = {kind for other in self.recorders for kind in other.loaders}
+            for kind in [kind for kind in self._loaders if kind not in needed]:
+                self._loaders.pop(kind).restore()
+            if self.recorders:
+                return
+            for wrapped in reversed(self._wrapped):
+                wrapped.restore()
+            for handle in self._handles:
+                handle.remove()
+            self._wrapped, self._handles = [], []
+            self._scaled.clear()
+
+    # Backward.
+
+    def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            place = self.place
+            # Inside another backward (a checkpoint that recomputes) or inside another wrapper of ours: not a loss.
+            if getattr(place, "inside", False) or torch._C._current_graph_task_id() != -1:
+                return original(tensors, *args, **kwargs)
+            began = perf_counter()
+            place.inside = True
+            try:
+                recorders = self.recorders
+                loss = self._look(tensors, any([recorder.before_backward() for recorder in recorders]))
+                inner = perf_counter()
+                result = original(tensors, *args, **kwargs)
+                outer = perf_counter()
+            finally:
+                place.inside = False
+            for recorder in recorders:
+                recorder.after_backward(loss)
+            own = inner - began + perf_counter() - outer
+            for recorder in recorders:
+                recorder.own_s += own
+            return result
+
+        return backward
+
+    def _look(self, tensors: Any, accuracy: bool) -> "Loss | None":
+        """What is known of the loss that is about to go backward; None where it is not a loss."""
+        first = tensors if isinstance(tensors, Tensor) else None
+        if first is None:
+            listed = list(tensors) if isinstance(tensors, list | tuple) else []
+            if len(listed) != 1 or not isinstance(listed[0], Tensor):
+                return _several(listed)
+            first = listed[0]
+        root = first.grad_fn
+        if root is None or first.numel() != 1 or type(first) is not Tensor or _capturing(first):
+            return None
+        value: Tensor = first
+        scaled = self._scaled.pop(id(first), None) if self._scaled else None
+        if scaled is not None and scaled[0]() is first:
+            value = scaled[1]
+            below = root.next_functions[0][0] if root.next_functions else None
+            root = below if below is not None else root
+        factor, _below = scale_of(root)
+        return Loss(_keep(value), factor, self._reader.read(root, accuracy=accuracy))
+
+    # Gradient scaling.
+
+    def _scale(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def scale(scaler: Any, outputs: Any) -> Any:
+            result = original(scaler, outputs)
+            if isinstance(outputs, Tensor) and isinstance(result, Tensor) and result is not outputs:
+                if len(self._scaled) > 16:
+                    self._scaled.clear()
+                self._scaled[id(result)] = (weakref.ref(result), outputs.detach())
+            return result
+
+        return scale
+
+    def _scaler_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
+            before = [recorder.count(optimizer) for recorder in self.recorders]
+            result = original(scaler, optimizer, *args, **kwargs)
+            for recorder, count in zip(self.recorders, before, strict=False):
+                if count is not None and recorder.count(optimizer) == count:
+                    recorder.skipped(optimizer)
+            return result
+
+        return step
+
+    # Steps and batches.
+
+    def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for recorder in self.recorders:
+            recorder.before_step(optimizer, closure=len(args) > 0 or kwargs.get("closure") is not None)
+
+    def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
+        for recorder in self.recorders:
+            recorder.after_step(optimizer, getattr(self.place, "source", None))
+
+    def _iterate(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def iterate(loader: Any) -> Any:
+            batches = original(loader)
+            return batches if isinstance(batches, Source) else Source(batches, loader, self.place)
+
+        return iterate
+
+
+class Loss:
+    """One loss that went backward: its value (a number, or a tensor where reading would wait for the device), the
+    constant that it was multiplied with, and what its graph said.
+    """
+
+    __slots__ = ("factor", "reading", "value")
+
+    def __init__(self, value: "Tensor | float", factor: float, reading: Reading) -> None:
+        self.value, self.factor, self.reading = value, factor, reading
+
+
+taps = Taps()
+
+
+def batch_size(batch: Any) -> int:
+    """Number of samples in what a loader gave: the length of the first tensor in it."""
+    if isinstance(batch, Tensor):
+        return batch.shape[0] if batch.dim() else 1
+    if isinstance(batch, list | tuple):
+        return batch_size(batch[0]) if batch else 0
+    if isinstance(batch, dict):
+        return batch_size(next(iter(batch.values()))) if batch else 0
+    shape = getattr(batch, "shape", None)
+    return int(shape[0]) if shape else 0
+
+
+def _several(tensors: list[Any]) -> Loss | None:
+    """Losses that go backward together count as their sum."""
+    if not tensors or not all(type(one) is Tensor and one.numel() == 1 and not _capturing(one) for one in tensors):
+        return None
+    total = tensors[0].detach()
+    for one in tensors[1:]:
+        total = total + one.detach()
+    return Loss(_keep(total), 1.0, Reading())
+
+
+def _keep(value: Tensor) -> Tensor | float:
+    """On the CPU the number; elsewhere a copy of the tensor, since asking for the number would wait for the device."""
+    value = value.detach()
+    return float(value) if value.device.type == "cpu" else value.clone()
+
+
+def _capturing(value: Tensor) -> bool:
+    return value.device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+def _length(loader: Any) -> int | None:
+    try:
+        return len(loader)
+    except (TypeError, NotImplementedError):
+        return None

@@ -1,0 +1,65 @@
+"""JSON that keeps what training produces: nan and infinities too, in a form that every JSON reader accepts."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from firstlight.run.errors import NotJson
+
+_TAG = "$float"  # {"$float": "nan"}: JSON itself has no such numbers
+
+
+def to_json(value: Any) -> str:
+    """Write a value as strict JSON.
+
+    Raises:
+        NotJson: For what JSON cannot hold, such as an object or a tensor with several elements.
+
+    Example:
+        >>> to_json({"loss": float("nan"), "shape": (2, 3)})
+        '{"loss": {"$float": "nan"}, "shape": [2, 3]}'
+    """
+    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """Read back what `to_json` wrote.
+
+    Example:
+        >>> from_json('[1, {"$float": "-inf"}]')
+        [1, -inf]
+    """
+    return json.loads(text, object_hook=_untag)
+
+
+def plain(value: Any) -> Any:
+    """The same value in dictionaries, lists, text and numbers, with non-finite floats tagged."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {_TAG: repr(float(value))}
+    if isinstance(value, Mapping):
+        return {_key(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(entry) for entry in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a NumPy or torch number
+        return plain(value.item())
+    raise NotJson(kind=type(value).__name__)
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, int | float):
+        return str(key)
+    raise NotJson(kind=f"dict[{type(key).__name__}]")
+
+
+def _untag(entry: dict[str, Any]) -> Any:
+    return float(entry[_TAG]) if len(entry) == 1 and isinstance(entry.get(_TAG), str) else entry

@@ -1,1 +1,14 @@
-"""(being written)"""
+"""Where weights change: a model and batches go in, a `Run` comes out.
+
+    fit(model, train, test) -> Run          # the loop, written out in fit.py
+    evaluate(model, test) -> Evaluation     # accuracy, each class, confusion matrix, the most confident mistakes
+    choose_device() -> torch.device         # an accelerator that has proved itself, or the CPU and why
+
+Models, losses and optimizers are plain PyTorch objects. They are taken as they are and handed back on their device, in
+their mode. This room knows of no widget: it writes to a `Run`, and whoever shows it listens there.
+"""
+
+from firstlight.train.device import choose_device
+from firstlight.train.evaluate import Evaluation, evaluate
+
+__all__ = ["Evaluation", "choose_device", "evaluate"]

@@ -1,0 +1,467 @@
+"""`fit`: train a classifier, with everything around the loop that is easy to get wrong.
+
+The loop itself is `_loop`, below: read it first. It is the loop of the first lesson, with a line for each thing that
+`fit` adds. What it trains with is made in `recipe.py`, what it is fed with in `feed.py`.
+"""
+
+import copy
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader
+
+from firstlight.data.dataset import Batches, Dataset
+from firstlight.errors import FirstlightError
+from firstlight.locale import Text, _
+from firstlight.run import Recorder, Run, TrainingStopped
+from firstlight.run.store import warn_not_saved
+from firstlight.train.check import Loss, check
+from firstlight.train.clock import Clock, spell
+from firstlight.train.device import choose_device, home_of, require, short
+from firstlight.train.feed import Augment, Feed, NoSamples
+from firstlight.train.measure import Score, measure
+from firstlight.train.randomness import borrowed_randomness
+from firstlight.train.recipe import (
+    MakeOptimizer,
+    MakeSchedule,
+    NotInRange,
+    UnknownChoice,
+    handed_back,
+    make_loss,
+    make_optimizer,
+    make_schedule,
+    quicker_precision,
+    weigh,
+)
+from firstlight.train.world import BROKEN, FINE, STOPPED, World
+
+PEAK_LR = 3e-3  # AdamW at the top of the one-cycle schedule
+STEADY_LR = 1e-3  # AdamW without that schedule
+_LOOK_EVERY = 20  # steps between two looks at the loss on an accelerator, which has to be waited for
+
+
+class LossNotFinite(FirstlightError, ArithmeticError):
+    """The loss became nan or infinite.
+
+    Attributes:
+        run: The record up to there; its model has the best weights that were measured before.
+    """
+
+    text = Text(
+        what="The loss became {value} at step {step}, so training stopped; the model has its weights of {kept}.",
+        why="A step was so large that numbers overflowed, or a sample holds nan or infinity.",
+        do="Try a tenth of the learning rate ({lr}) or clip=1.0, and look for nan in the inputs.",
+    )
+    run: Run
+
+
+class NothingToWatch(FirstlightError, ValueError):
+    """Early stopping without data to judge by."""
+
+    text = Text(
+        what="patience={patience} needs data to judge each epoch by, and there is none.",
+        why="Training stops early when the model no longer improves on data that it does not learn from. A DataLoader "
+        "cannot be split into such parts.",
+        do="Give test= as well, or train on a firstlight Dataset with validation=0.1.",
+    )
+
+
+class CannotSplit(FirstlightError, TypeError):
+    """A part of the training data was asked for, of data that cannot be divided."""
+
+    text = Text(
+        what="validation= cannot keep aside a part of this {kind}.",
+        why="Only a firstlight Dataset can be split so that each class keeps its share.",
+        do="Split the data yourself and give the part as test=, or use firstlight.load(...) on it.",
+    )
+
+
+@dataclass
+class _Training:
+    """Everything that the loop uses."""
+
+    model: nn.Module
+    train: Feed
+    judge: Feed | None  # judges each epoch: the test split, or a part of the training split
+    loss: Loss
+    own_loss: Loss | None  # the learner's, which then measures too
+    optimizer: Optimizer
+    schedule: LRScheduler
+    precision: torch.dtype
+    class_weights: Tensor | None
+    clip: float | None
+    epochs: int
+    patience: int | None
+    run: Run
+    world: World
+    device: torch.device
+    clock: Clock
+    announced: bool = False
+    step: int = 0
+    best: Score | None = None
+    best_epoch: int = 0  # counted from 1; 0 is the start
+    best_weights: dict[str, Any] = field(default_factory=dict)
+
+
+def fit(
+    model: nn.Module,
+    train: Any,
+    test: Any = None,
+    *,
+    epochs: int = 5,
+    batch_size: int = 128,
+    lr: float | None = None,
+    optimizer: Optimizer | MakeOptimizer | None = None,
+    loss: Loss | None = None,
+    schedule: str | MakeSchedule | None = "one-cycle",
+    weight_decay: float | None = None,
+    augment: Augment | None = None,
+    seed: int | None = None,
+    device: str | torch.device | None = "auto",
+    precision: str = "float32",
+    clip: float | None = None,
+    label_smoothing: float = 0.0,
+    class_weights: str | Tensor | None = None,
+    patience: int | None = None,
+    validation: float | None = None,
+    name: str | None = None,
+) -> Run:
+    """Train a model and keep its best weights.
+
+    Before the first step, a few samples go through the model: what does not fit together is said then. A line tells
+    the device, the number of parameters and the expected time, measured on the first steps. The model comes back on
+    its device and in its mode. A stop (the button, Ctrl-C, the kernel's interrupt) ends training between two steps:
+    the model keeps what it has learned up to there, and the run says `stopped`.
+
+    Args:
+        model: Any module that gives a row of scores (before softmax) for each sample.
+        train: A firstlight `Dataset`, a `DataLoader` of (inputs, labels), or a torch dataset.
+        test: The same, for measuring after each epoch. The epoch that does best on it gives the weights that are kept;
+            its accuracy is then a little flattering, which `validation` avoids.
+        epochs: Passes over the training split.
+        batch_size: Samples in a step; a `DataLoader` has its own.
+        lr: The learning rate, at its highest point where a schedule changes it. For AdamW 0.003 with the one-cycle
+            schedule and 0.001 otherwise; an optimizer of yours has its own.
+        optimizer: An optimizer, or what makes one from parameters, such as `torch.optim.SGD`; AdamW by default.
+        loss: A function of outputs and labels that gives one number; cross-entropy by default.
+        schedule: `"one-cycle"`, `"cosine"`, None, or a function that makes a `torch.optim.lr_scheduler` from an
+            optimizer. It moves once per step.
+        weight_decay: Pull of the weights towards zero; what the optimizer has by default (0.01 for AdamW).
+        augment: Changes the inputs of each training batch, such as a random flip.
+        seed: Makes training repeatable bit for bit on the same machine, from the same initial weights. The global
+            random generators are left as they were.
+        device: `"auto"` takes the model's own accelerator if it is on one, else `choose_device`. None stays where the
+            model is.
+        precision: `"float32"`, `"bfloat16"` (autocast; weights stay float32), or `"auto"`, which times both.
+        clip: Largest norm of the gradient, all weights together.
+        label_smoothing: Share of the target that is spread over all classes.
+        class_weights: How much each class counts: `"balanced"`, or one number each. Shape: (K,).
+        patience: Stop after so many epochs without improvement.
+        validation: Share of the training split to keep aside and judge epochs by. By default 0.1 where no test is
+            given, and none otherwise. With both, test is measured once, at the end.
+        name: What the run is called; by default the model's class.
+
+    Returns:
+        The record: `run.model` is the model, `run.metric("test/accuracy")` its way there, `run.info["test"]` (or
+        `"val"`) what the kept weights reach.
+
+    Raises:
+        FirstlightError: Model, data and options do not fit together; nothing has been trained then.
+        LossNotFinite: The loss became nan or infinite. The model has its best weights.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from torch.utils.data import DataLoader, TensorDataset
+        >>> points = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
+        >>> data = TensorDataset(points, (points[:, 0] > 0).long())
+        >>> run = fit(nn.Linear(2, 2), data, data, lr=0.1, batch_size=32, seed=0, device="cpu")
+        Training on CPU ...
+        >>> run.status, run.last("test/accuracy") > 0.9
+        ('finished', True)
+    """
+    _check_options(epochs, batch_size, schedule, precision, validation, clip, patience, label_smoothing)
+    world = World.here()
+    home, modes = home_of(model), [(module, module.training) for module in model.modules()]
+    place = world.device(_place(home, device))
+    world.join(place)
+    with _repeatable(seed, world, place), handed_back(optimizer):
+        try:
+            _move(model, optimizer, place)
+            rest, watched, split = _keep_aside(train, test, validation, seed, world)
+            feed = Feed(rest, batch_size, place, shuffle=True, augment=augment, world=world)
+            judge, last = (
+                None if source is None else Feed(source, 4 * batch_size, place, world=world, split=name_of_split)
+                for source, name_of_split in ((watched, split), (None if watched is test else test, "test"))
+            )
+            if patience is not None and judge is None:
+                raise NothingToWatch(patience=patience)
+            facts = check(model, feed, loss)
+            for other in (judge, last):
+                if other is not None:
+                    check(model, other, loss, training=False)
+            weights = weigh(class_weights, feed, facts.outputs)
+            criterion = make_loss(loss, label_smoothing, weights)
+            if lr is None and optimizer is None:
+                lr = PEAK_LR if schedule == "one-cycle" else STEADY_LR
+            update = make_optimizer(optimizer, model, lr, weight_decay)
+            lr = float(update.param_groups[0]["lr"])
+            steps = feed.steps()
+            plan = make_schedule(schedule, update, None if steps is None else epochs * steps)
+            quick = precision == "auto" and quicker_precision(model, feed, criterion) == torch.bfloat16
+            dtype = torch.bfloat16 if quick or precision == "bfloat16" else torch.float32
+
+            run = Run.start(name=name or type(model).__name__) if world.first else Run()
+            run.model = model
+            run.set_plan(total_epochs=epochs, steps_per_epoch=steps)
+            line = _("{device}, {parameters} parameters", device=short(place), parameters=f"{facts.parameters:,}")
+            run.set_info(
+                device=str(place), device_line=line, parameters=facts.parameters, processes=world.size, seed=seed,
+                optimizer=type(update).__name__, lr=lr, batch_size=batch_size, precision=str(dtype).split(".")[1],
+            )  # fmt: skip
+            passes = 0.0 if judge is None else (judge.samples or 0) / batch_size
+            _train_and_record(
+                _Training(
+                    model=model, train=feed, judge=judge, loss=criterion, own_loss=loss, optimizer=update,
+                    schedule=plan, precision=dtype, class_weights=weights, clip=clip, epochs=epochs,
+                    patience=patience, run=run, world=world, device=place, clock=Clock(epochs, steps, passes),
+                ),
+                last,
+            )  # fmt: skip
+        finally:
+            _move(model, optimizer, home)
+            for module, mode in modes:
+                module.training = mode
+    return run
+
+
+def _loop(t: _Training) -> str | None:
+    """The training itself. Returns why it ended early, if it did."""
+    network = t.world.wrap(t.model, t.device)  # the model itself, or, under torchrun, one that averages gradients
+    for epoch in range(t.epochs):
+        network.train()  # dropout drops, BatchNorm learns its statistics
+        t.train.start_epoch(epoch)
+        t.clock.start_epoch()
+        for inputs, labels, share in t.train.shards(t.class_weights):
+            t.optimizer.zero_grad()
+            with torch.autocast(t.device.type, torch.bfloat16, enabled=t.precision == torch.bfloat16):
+                loss = t.loss(network(inputs), labels)
+            _go_on(t, loss)  # raises where the loss is no number, before it can reach the weights
+            loss.backward(share)  # type: ignore[no-untyped-call]  # torch leaves this method without types
+            if t.clip is not None:
+                clip_grad_norm_(t.model.parameters(), t.clip)  # before step(): the update uses the clipped gradient
+            t.optimizer.step()
+            t.schedule.step()
+            t.step += 1
+            _announce(t, t.clock.tick())
+        if t.step == 0:
+            raise NoSamples(split="train")
+        _go_on(t, loss, look=True)
+        t.world.share_buffers(t.model)
+        _judge(t, epoch)
+        if t.patience is not None and epoch + 1 - t.best_epoch >= t.patience:
+            return _(
+                "Stopped early: no improvement for {patience} epochs; the best was epoch {best}.",
+                patience=t.patience,
+                best=t.best_epoch,
+            )
+    return None
+
+
+def _judge(t: _Training, epoch: int) -> None:
+    """Measure the model after an epoch, and keep its weights if they are the best."""
+    score = None
+    if t.judge is not None:
+        score = measure(t.model, t.judge, t.own_loss)
+        t.run.log(score.metrics(t.judge.split), step=t.step - 1)
+    if t.best is None or score is None or score.better_than(t.best):
+        t.best, t.best_epoch = score, epoch + 1
+        # A deep copy: state_dict() itself holds the tensors that the next step changes.
+        t.best_weights = copy.deepcopy(t.model.state_dict())
+        _save(t)
+
+
+def _go_on(t: _Training, loss: Tensor, *, look: bool = False) -> None:
+    """Stop here if the loss is no number, or if another process stops: all stop together, as each waits for all."""
+    if t.world.alone and t.device.type != "cpu" and not look and t.step % _LOOK_EVERY:
+        return  # to read a number is to wait for the accelerator
+    word = t.world.agree(FINE if bool(loss.detach().isfinite().all()) else BROKEN, t.device)
+    if word == STOPPED:
+        raise TrainingStopped
+    if word == BROKEN:
+        kept = _("epoch {epoch}", epoch=t.best_epoch) if t.best_epoch else _("the start")
+        rate = float(t.optimizer.param_groups[0]["lr"])
+        raise LossNotFinite(value=float(loss.detach()), step=t.step, kept=kept, lr=f"{rate:.2g}")
+
+
+def _train_and_record(t: _Training, last: Feed | None) -> None:
+    """The loop with the recorder around it; the run then ends in the way that the loop did."""
+    t.best_weights = copy.deepcopy(t.model.state_dict())
+    listening = nullcontext()
+    if t.world.first:
+        listening = Recorder(t.run, t.model, t.optimizer, loaders=(DataLoader, Batches))
+    status, reason = "finished", None
+    try:
+        try:
+            with listening:
+                reason = _loop(t)
+        except KeyboardInterrupt as error:
+            if isinstance(error, TrainingStopped) and t.world.first:
+                t.world.agree(STOPPED, t.device)  # the others ask before their next backward
+            status = "stopped"
+        else:
+            t.model.load_state_dict(t.best_weights)
+            if last is not None:
+                t.run.log(measure(t.model, last, t.own_loss).metrics("test"), step=t.step - 1)
+        _announce(t, None, always=True)
+        _summarise(t, last)
+    except BaseException as error:
+        if isinstance(error, LossNotFinite):
+            error.run = t.run
+            t.model.load_state_dict(t.best_weights)
+        t.run.finish("failed", f"{type(error).__name__}: {error}")
+        raise
+    t.run.finish(status, reason)
+
+
+def _save(t: _Training) -> None:
+    """The best weights go into the record's folder too, from where `run.load_state("best")` gives them."""
+    if t.run.folder is None:
+        return
+    tensors = {name: value for name, value in t.best_weights.items() if isinstance(value, Tensor)}
+    try:
+        t.run.save_state("best", tensors, {"epoch": t.best_epoch, "step": t.step - 1})
+    except OSError as error:  # a full disk must not end a training that has hours behind it
+        warn_not_saved(t.run.folder, str(error))
+
+
+def _summarise(t: _Training, last: Feed | None) -> None:
+    """Note what the weights that are kept reach."""
+    if t.judge is not None and t.best is not None:
+        t.run.set_info(best_epoch=t.best_epoch, **{t.judge.split: t.best.metrics(t.judge.split)})
+    if last is not None and (accuracy := t.run.last("test/accuracy")) is not None:
+        t.run.set_info(test={"test/loss": t.run.last("test/loss"), "test/accuracy": accuracy})
+
+
+def _announce(t: _Training, expected_s: float | None, *, always: bool = False) -> None:
+    """Say what trains where and how long it will take: once, when that is known."""
+    if t.announced or not t.world.first or (expected_s is None and not always):
+        return
+    t.announced = True
+    device = t.run.info["device_line"]
+    if t.world.size > 1:
+        device = f"{t.world.size} × {device}"
+    if expected_s is None:
+        line = _("Training on {device}, {epochs} epochs", device=device, epochs=t.epochs)
+    else:
+        line = _(
+            "Training on {device}, {epochs} epochs, about {time}",
+            device=device,
+            epochs=t.epochs,
+            time=spell(expected_s),
+        )
+        t.run.set_info(expected_s=expected_s)
+    if t.precision == torch.bfloat16:
+        line += ", bfloat16"
+    t.run.set_info(device_line=line)
+    _say(line)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _keep_aside(
+    train: Any, test: Any, validation: float | None, seed: int | None, world: World
+) -> tuple[Any, Any, str]:
+    """What to learn from, what to judge each epoch by, and what that is called."""
+    share = (0.1 if test is None else 0.0) if validation is None else validation
+    if share and not isinstance(train, Dataset):
+        if validation is not None:
+            raise CannotSplit(kind=type(train).__name__)
+        if world.first:
+            _say(
+                _(
+                    "No test data was given and a {kind} cannot be split: the weights of the last epoch are kept.",
+                    kind=type(train).__name__,
+                )
+            )
+        return train, None, "test"
+    if not share:
+        return train, test, "test"
+    rest, part = train.split_off(share, seed=seed or 0)
+    if world.first:
+        _say(
+            _(
+                "{part} of {total} training samples are kept aside to judge each epoch by (val).",
+                part=f"{len(part):,}",
+                total=f"{len(train):,}",
+            )
+        )
+    return rest, part, "val"
+
+
+@contextmanager
+def _repeatable(seed: int | None, world: World, place: torch.device) -> Iterator[None]:
+    """With a seed, the same random numbers each time. Processes that train together draw the same ones in any case."""
+    if seed is None and world.alone:
+        yield
+        return
+    cudnn = torch.backends.cudnn
+    kept = cudnn.deterministic, cudnn.benchmark
+    with borrowed_randomness(seed if seed is not None else world.share_seed(place)):
+        if seed is not None:
+            cudnn.deterministic, cudnn.benchmark = True, False
+        try:
+            yield
+        finally:
+            cudnn.deterministic, cudnn.benchmark = kept
+
+
+def _place(home: torch.device, wanted: str | torch.device | None) -> torch.device:
+    if wanted is None or (wanted == "auto" and home.type != "cpu"):
+        return home
+    return choose_device(announce=False) if wanted == "auto" else require(wanted)
+
+
+def _move(model: nn.Module, optimizer: Any, place: torch.device) -> None:
+    """Move the model, and the state of an optimizer that has some, such as momentum."""
+    if home_of(model) == place:
+        return
+    model.to(place)
+    if isinstance(optimizer, Optimizer) and optimizer.state:
+        optimizer.load_state_dict(optimizer.state_dict())  # casts the state to the device of its parameter
+
+
+def _check_options(
+    epochs: int,
+    batch_size: int,
+    schedule: str | MakeSchedule | None,
+    precision: str,
+    validation: float | None,
+    clip: float | None,
+    patience: int | None,
+    label_smoothing: float,
+) -> None:
+    at_least_one = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
+    for option, value in at_least_one.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise NotInRange(option=option, value=value, range=_("a whole number from 1"))
+    for option, share in {"validation": validation, "label_smoothing": label_smoothing}.items():
+        if share is not None and not 0 <= share < 1:
+            raise NotInRange(option=option, value=share, range=_("a share from 0.0 to below 1.0"))
+    if clip is not None and not clip > 0:
+        raise NotInRange(option="clip", value=clip, range=_("a number above 0"))
+    if isinstance(schedule, str) and schedule not in ("one-cycle", "cosine"):
+        raise UnknownChoice(option="schedule", value=schedule, choices='"one-cycle", "cosine", None')
+    if precision not in ("float32", "bfloat16", "auto"):
+        raise UnknownChoice(option="precision", value=precision, choices='"float32", "bfloat16", "auto"')

@@ -1,0 +1,71 @@
+"""Loss and accuracy of a model on one split, changing nothing: `fit` asks after each epoch.
+
+Shapes: B samples in a batch, K classes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from firstlight.train.check import Loss
+from firstlight.train.feed import Feed
+from firstlight.train.randomness import borrowed_randomness
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a model is on one split.
+
+    Attributes:
+        loss: Mean over the samples.
+        accuracy: Share of samples whose largest score is the right class; None where there are no classes.
+    """
+
+    loss: float
+    accuracy: float | None = None
+
+    def better_than(self, other: "Score") -> bool:
+        """Whether it has the higher accuracy, and of two that are equal in that, the lower loss."""
+        if self.accuracy is None or other.accuracy is None or self.accuracy == other.accuracy:
+            return self.loss < other.loss
+        return self.accuracy > other.accuracy
+
+    def metrics(self, split: str) -> dict[str, float]:
+        """As a `Run` logs it: `test/loss`, `test/accuracy`."""
+        values = {"loss": self.loss, "accuracy": self.accuracy}
+        return {f"{split}/{name}": value for name, value in values.items() if value is not None}
+
+
+@contextmanager
+def looking(model: nn.Module) -> Iterator[None]:
+    """A block in which the model predicts: eval mode, no gradients, randomness borrowed; then all is as it was."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad(), borrowed_randomness():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def measure(model: nn.Module, feed: Feed, loss: Loss | None = None) -> Score:
+    """Loss and accuracy over one split, shared among the processes under torchrun.
+
+    Args:
+        model: On the device of the feed.
+        feed: The split, checked before (`feed.outputs` says whether there are classes).
+        loss: Mean loss of a batch; cross-entropy where None.
+    """
+    loss = loss or nn.functional.cross_entropy
+    sums = torch.zeros(3, dtype=torch.float64)  # loss, right answers, samples
+    with looking(model):
+        for inputs, labels, _share in feed.shards(whole=True):
+            outputs = model(inputs)
+            right = (outputs.argmax(dim=1) == labels).sum().item() if feed.outputs else 0
+            sums += torch.tensor([loss(outputs, labels).item() * len(labels), right, len(labels)], dtype=torch.float64)
+    total, right, samples = feed.world.total(sums, feed.device).tolist()
+    return Score(total / samples, right / samples if feed.outputs else None)

@@ -1,0 +1,213 @@
+"""What `fit` trains with: optimizer, schedule, loss and precision, all of them plain PyTorch.
+
+Shapes: N samples, K classes.
+"""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+
+from firstlight.errors import FirstlightError
+from firstlight.locale import Text
+from firstlight.train.check import Loss
+from firstlight.train.feed import Feed
+from firstlight.train.randomness import borrowed_randomness
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+MakeSchedule = Callable[[Optimizer], LRScheduler]
+
+
+class UnknownChoice(FirstlightError, ValueError):
+    """An option has a value that it does not know."""
+
+    text = Text(
+        what="{option}={value} is not known.",
+        why="{option} is one of: {choices}.",
+        do="Write one of them.",
+    )
+
+
+class NotInRange(FirstlightError, ValueError):
+    """An option is a number outside its range."""
+
+    text = Text(
+        what="{option}={value} makes no sense here.",
+        why="{option} is {range}.",
+        do="Change {option}, or leave it out.",
+    )
+
+
+class ForeignOptimizer(FirstlightError, ValueError):
+    """The optimizer holds the weights of something else."""
+
+    text = Text(
+        what="The optimizer would change {found} tensors that are not weights of this model.",
+        why="An optimizer keeps the parameters that it was made with; a model that is made anew has new ones.",
+        do="Make the optimizer again after the model: torch.optim.SGD(model.parameters(), lr=0.1).",
+    )
+
+
+class LengthUnknown(FirstlightError, TypeError):
+    """A schedule needs to know how long training takes."""
+
+    text = Text(
+        what="The schedule {schedule} needs the number of steps, and this loader does not say how many batches it has.",
+        why="It plans the learning rate from the first step to the last.",
+        do="Write schedule=None, or give data that has a length.",
+    )
+
+
+class OptionsDisagree(FirstlightError, ValueError):
+    """Two options cannot both be followed."""
+
+    text = Text(
+        what="{one} and {other} cannot both be used.",
+        why="{one} is part of cross-entropy, and loss= takes its place.",
+        do="Leave out {one} and put it into your loss, as in nn.CrossEntropyLoss(label_smoothing=0.1).",
+    )
+
+
+def make_optimizer(
+    wanted: Optimizer | MakeOptimizer | None, model: nn.Module, lr: float | None, weight_decay: float | None
+) -> Optimizer:
+    """The learner's own optimizer, one that the factory makes, or AdamW.
+
+    Raises:
+        ForeignOptimizer: The optimizer given holds other parameters than the model's.
+    """
+    weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if isinstance(wanted, Optimizer):
+        ours = {id(weight) for weight in model.parameters()}
+        foreign = [weight for group in wanted.param_groups for weight in group["params"] if id(weight) not in ours]
+        if foreign:
+            raise ForeignOptimizer(found=len(foreign))
+    optimizer = wanted if isinstance(wanted, Optimizer) else (wanted or torch.optim.AdamW)(weights)
+    for group in optimizer.param_groups:
+        if lr is not None:
+            group["lr"] = lr
+        if weight_decay is not None:
+            group["weight_decay"] = weight_decay
+    return optimizer
+
+
+def make_schedule(wanted: str | MakeSchedule | None, optimizer: Optimizer, steps: int | None) -> LRScheduler:
+    """The learning rate over the steps: `schedule.step()` follows each `optimizer.step()`.
+
+    Raises:
+        LengthUnknown: The schedule needs the number of steps.
+    """
+    if wanted is None:
+        return LambdaLR(optimizer, lambda _step: 1.0)
+    if callable(wanted):
+        return wanted(optimizer)
+    if steps is None:
+        raise LengthUnknown(schedule=wanted)
+    if wanted == "one-cycle":
+        # Smith 2018: up to the peak in the first 30 % of the steps, then down to nearly nothing.
+        peaks = [float(group["lr"]) for group in optimizer.param_groups]
+        return OneCycleLR(optimizer, max_lr=peaks, total_steps=steps + 1, cycle_momentum=False)
+    return CosineAnnealingLR(optimizer, T_max=max(steps, 1))
+
+
+@contextmanager
+def handed_back(optimizer: Optimizer | Any) -> Iterator[None]:
+    """A block after which a learner's own optimizer has its own learning rate again, whatever a schedule did to it."""
+    if not isinstance(optimizer, Optimizer):
+        yield
+        return
+    kept = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    try:
+        yield
+    finally:
+        for group, values in zip(optimizer.param_groups, kept, strict=True):
+            for key in group.keys() - values.keys() - {"params"}:
+                del group[key]
+            group.update(values)
+
+
+def make_loss(wanted: Loss | None, label_smoothing: float, class_weights: Tensor | None) -> Loss:
+    """The learner's own loss, or cross-entropy.
+
+    Raises:
+        OptionsDisagree: An own loss and an option that belongs to cross-entropy.
+    """
+    if wanted is None:
+        return nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
+    if label_smoothing:
+        raise OptionsDisagree(one="label_smoothing=", other="loss=")
+    if class_weights is not None:
+        raise OptionsDisagree(one="class_weights=", other="loss=")
+    return wanted
+
+
+def weigh(wanted: Any, feed: Feed, outputs: int | None) -> Tensor | None:
+    """How much a sample of each class counts. Shape of the result: (K,).
+
+    Raises:
+        UnknownChoice: A word other than "balanced".
+        NotInRange: Numbers, but not one for each class.
+    """
+    if wanted is None or outputs is None:
+        return None
+    if isinstance(wanted, str):
+        if wanted != "balanced":
+            raise UnknownChoice(option="class_weights", value=wanted, choices='"balanced", None')
+        return balanced(feed.labels(), outputs).to(feed.device)
+    weights = torch.as_tensor(wanted, dtype=torch.float32).to(feed.device)
+    if weights.shape != (outputs,) or not bool((weights >= 0).all()) or not bool((weights > 0).any()):
+        raise NotInRange(option="class_weights", value=weights.tolist(), range=f"{outputs} × (>= 0)")
+    return weights
+
+
+def balanced(labels: Tensor, classes: int) -> Tensor:
+    """Weights that let each class count alike: N / (classes present * samples of the class), 0 where there are none.
+
+    Shape:
+        labels: (N,)
+
+    Example:
+        >>> balanced(torch.tensor([0, 0, 0, 1]), 2)
+        tensor([0.6667, 2.0000])
+    """
+    counts = torch.bincount(labels, minlength=classes)
+    present = int((counts > 0).sum())
+    return torch.where(counts > 0, len(labels) / (present * counts.clamp(min=1)), 0.0)
+
+
+def quicker_precision(model: nn.Module, feed: Feed, loss: Loss) -> torch.dtype:
+    """Time one step on a copy of the model in float32 and in bfloat16; bfloat16 has to be a fifth faster."""
+    times = {}
+    batch = _full_batch(feed)
+    for dtype in (torch.float32, torch.bfloat16):
+        with borrowed_randomness():
+            times[dtype] = _seconds(copy.deepcopy(model).train(), batch, loss, feed.device, dtype)
+    return torch.bfloat16 if times[torch.bfloat16] * 1.2 < times[torch.float32] else torch.float32
+
+
+def _full_batch(feed: Feed) -> tuple[Any, Tensor]:
+    with feed.unnoticed():
+        return next(iter(feed))
+
+
+def _seconds(
+    model: nn.Module, batch: tuple[Any, Tensor], loss: Loss, device: torch.device, dtype: torch.dtype
+) -> float:
+    inputs, labels = batch
+    times = []
+    for _turn in range(4):
+        start = time.perf_counter()
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            value = loss(model(inputs), labels)
+        torch.autograd.backward(value)
+        # Reading a number waits until an accelerator is done.
+        sum(parameter.grad.flatten()[0].item() for parameter in model.parameters() if parameter.grad is not None)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])

@@ -1,1 +1,48 @@
 """Private names of other packages that we depend on: each guarded, each with a canary test."""
+
+import sys
+from typing import Any
+
+
+# Lab: two costs at the start of a Jupyter Server that buy a learner nothing. Canary: tests/lab/test_compat_lab.py.
+
+
+def quick_server_imports() -> None:
+    """Make the import of jupyter_server and jupyterlab 2 s shorter. To be called before it; never raises.
+
+    - `rfc3987_syntax` builds a grammar as it is imported (1.2 s), for a format check that jsonschema treats as
+      optional: it suppresses the ImportError.
+    - `jupyterlab.commands._yarn_config` runs node (0.6 s) to learn of a registry that only extension builders ask.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # documented: None makes the import fail
+    try:
+        import jupyterlab.commands as commands
+    except ImportError:
+        return
+    if hasattr(commands, "_yarn_config"):
+        commands._yarn_config = _no_yarn_config
+
+
+def _no_yarn_config(_logger: Any = None) -> dict[str, dict[str, str]]:
+    return {"yarn config": {}, "npm config": {}}
+
+
+# View: messages of our widget while a cell keeps the kernel busy. Canary: tests/test_compat.py.
+
+
+def hear_while_busy(comm: Any) -> None:
+    """Let the callback of a comm run in the kernel's subshell thread while the main thread trains. Never raises.
+
+    - ipykernel 7.4 sends the page's messages to the shell that last sent on this comm, the busy one
+      (`_reply_subshell_for`); we want the one that the page chose.
+    - `handle_msg` fires IPython's events around each message; in a subshell that flushes the running cell's
+      matplotlib figures into the void (ipykernel issue 1564). Our callback needs no such events.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = _as_the_page_chose
+    if hasattr(comm, "handle_msg") and hasattr(comm, "_msg_callback"):
+        comm.handle_msg = lambda message: comm._msg_callback(message) if comm._msg_callback else None
+
+
+def _as_the_page_chose(_data: Any, default: Any) -> Any:
+    return default

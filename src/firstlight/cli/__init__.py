@@ -1,1 +1,5 @@
-"""(being written)"""
+"""The command line: `firstlight lab`, `selftest`, `runs`, `lang`. Each command calls what a notebook can call too."""
+
+from firstlight.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,118 @@
+"""What runs inside the Jupyter Server: warm kernels, and `/firstlight/api/health`.
+
+The wheel turns it on for every Jupyter Server of the environment, so that it is there under `jupyter lab` and JupyterHub
+too. Only the health answer is on by default; warming starts kernels with torch loaded and is asked for:
+
+    c.FirstlightExtension.notebook = "first_pytorch_classifier.ipynb"   # its session is there before the page asks
+    c.FirstlightExtension.warm = True                                   # every kernel loads torch in the background
+"""
+
+import asyncio
+import json
+import os
+from typing import Any
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from traitlets import Bool, Unicode
+from traitlets.config import LoggingConfigurable
+
+from firstlight import __version__
+
+KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
+WARM = "__import__('firstlight.lab.warm', fromlist=['start']).start()"  # an expression: it binds no name
+READY_S = 60
+
+
+class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitlets is read without its types
+    """Keeps kernels warm and knows how the first one fares."""
+
+    notebook = Unicode(help="Open this notebook's session, and so its kernel, when the server starts.").tag(config=True)
+    warm = Bool(False, help="Load torch in the background of every Python kernel that starts.").tag(config=True)
+    key = Unicode(help="Which of our labs this is.").tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kernel = "none"  # then "starting", "warming", or "failed"
+        self.reason = ""
+
+    async def open_session(self) -> None:
+        """Open the notebook's session; the page finds it under the notebook's path and joins it."""
+        if not self.notebook:
+            return
+        self.kernel = "starting"
+        try:
+            await self.parent.session_manager.create_session(
+                path=self.notebook, name=self.notebook, type="notebook", kernel_name="python3"
+            )
+        except Exception as error:  # noqa: BLE001  of many packages, and none may end the lab
+            self._failed(error)
+
+    async def on_kernel_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002  called by name
+        """A kernel was started, or restarted: by the page, or by the server after it had died."""
+        if data["action"] in ("start", "restart") and data["status"] == "success":
+            await self._warm(data["kernel_id"])
+
+    async def _warm(self, kernel_id: str) -> None:
+        kernels = self.parent.kernel_manager
+        for _wait in range(100):  # the event comes a moment before the kernel is entered in the list
+            if kernel_id in kernels:
+                break
+            await asyncio.sleep(0.02)
+        else:
+            return  # stopped again at once
+        client = kernels.get_kernel(kernel_id).client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=READY_S)
+            client.execute(WARM, silent=True, store_history=False, allow_stdin=False)
+            self.kernel = "warming"
+        except Exception as error:  # noqa: BLE001  of many packages, and none may end the lab
+            self._failed(error)
+        finally:
+            client.stop_channels()
+
+    def _failed(self, error: Exception) -> None:
+        self.kernel, self.reason = "failed", f"{type(error).__name__}: {error}"
+        self.log.warning("the notebook's Python did not start: %s", self.reason)
+
+
+class HealthHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is read without its types
+    """Says who this is, to those who have the token."""
+
+    @web.authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
+    def get(self) -> None:
+        """The lab's name, version, process, language and the state of its first kernel."""
+        extension: FirstlightExtension = self.settings["firstlight"]
+        self.finish(
+            json.dumps(
+                {
+                    "ok": extension.kernel != "failed",
+                    "lab": extension.key,
+                    "version": __version__,
+                    "pid": os.getpid(),
+                    "lang": os.environ.get("FIRSTLIGHT_LANG", ""),
+                    "notebook": extension.notebook,
+                    "kernel": extension.kernel,
+                    "reason": extension.reason,
+                }
+            )
+        )
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "firstlight.lab.extension"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    extension = FirstlightExtension(parent=server)
+    server.web_app.settings["firstlight"] = extension
+    path = url_path_join(server.web_app.settings["base_url"], "firstlight/api/health")
+    server.web_app.add_handlers(".*$", [(path, HealthHandler)])
+    if extension.warm:
+        server.event_logger.add_listener(schema_id=KERNEL_EVENTS, listener=extension.on_kernel_event)
+
+
+async def _start_jupyter_server_extension(server: Any) -> None:
+    await server.web_app.settings["firstlight"].open_session()

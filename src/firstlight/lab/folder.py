@@ -1,0 +1,143 @@
+"""The learner's folder: lessons are copied into it once and belong to the learner from then on."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firstlight.errors import FirstlightError
+from firstlight.lab.home import write_json
+from firstlight.lessons import notebook_path
+from firstlight.locale import Text
+
+LESSON = "first_pytorch_classifier"
+MANIFEST = ".firstlight.json"
+
+
+class FolderUnusable(FirstlightError, OSError):
+    """The learner's folder cannot be made or written to."""
+
+    text = Text(
+        what="The folder {folder} cannot be used: {reason}",
+        why="Your copy of the lesson and your runs are kept there.",
+        do="Name another one: firstlight lab --dir FOLDER",
+    )
+
+
+class NotebookMissing(FirstlightError, FileNotFoundError):
+    """`--notebook` names a file that is not in the folder."""
+
+    text = Text(
+        what="There is no notebook {name} in {folder}.",
+        why="--notebook names a file inside the lab's folder.",
+        do="Check the name, or name the folder too: firstlight lab --dir FOLDER --notebook NAME",
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which notebook of the folder to open, and what there is to say about it."""
+
+    notebook: str
+    newer: str | None = None  # a newer lesson that was put beside the learner's copy just now
+
+
+def default_folder() -> Path:
+    """`~/firstlight`."""
+    return Path.home() / "firstlight"
+
+
+def prepare(folder: Path, lang: str, lesson: str = LESSON) -> Place:
+    """Make sure that the folder holds the lesson in a language. No existing file is ever changed.
+
+    A copy in the same language is opened as it is. When the shipped lesson is newer than the one that was copied, the
+    new one is put beside it, once, as `first_pytorch_classifier.v2.ipynb`. A copy in another language stays; ours goes
+    beside it as `first_pytorch_classifier.ja.ipynb`.
+
+    Args:
+        folder: The learner's folder; made where it is missing.
+        lang: Language of the lesson.
+        lesson: Name of the lesson.
+
+    Returns:
+        The notebook to open, and the newer one beside it, if there is one that was not offered before.
+
+    Raises:
+        FolderUnusable: The folder cannot be made, read or written.
+    """
+    shipped = notebook_path(lesson, lang)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _place(folder, lang, lesson, shipped.read_bytes())
+    except OSError as error:
+        raise FolderUnusable(folder=folder, reason=error.strerror or error) from error
+
+
+def chosen(folder: Path, name: str) -> Place:
+    """The notebook that the person named, checked to be a file inside the folder.
+
+    Raises:
+        NotebookMissing: It is not there, or it is somewhere else.
+    """
+    path = (folder / name).resolve()
+    if not path.is_file() or folder.resolve() not in path.parents:
+        raise NotebookMissing(name=name, folder=folder)
+    return Place(path.relative_to(folder.resolve()).as_posix())
+
+
+def _place(folder: Path, lang: str, lesson: str, content: bytes) -> Place:
+    manifest = _read_manifest(folder)
+    copies: dict[str, dict[str, str]] = manifest["copies"]
+    digest = hashlib.sha256(content).hexdigest()
+
+    def put(name: str) -> bool:
+        try:
+            with (folder / name).open("xb") as file:  # "x": a file of that name is left alone
+                file.write(content)
+        except FileExistsError:
+            return False
+        copies[name] = {"lesson": lesson, "lang": lang, "sha256": digest}
+        write_json(folder / MANIFEST, manifest)
+        return True
+
+    for name in (f"{lesson}.ipynb", f"{lesson}.{lang}.ipynb"):
+        if put(name):
+            return Place(name)
+        copy = copies.get(name) or _read_metadata(folder / name, lesson)
+        if copy is None or copy["lang"] != lang:
+            continue  # another language, or a notebook of the learner's own under our name
+        seen = {copy["sha256"]} | {c["sha256"] for c in copies.values() if (c["lesson"], c["lang"]) == (lesson, lang)}
+        if digest in seen:
+            return Place(name)
+        return Place(name, newer=_beside(name, put))
+    return Place(_beside(f"{lesson}.{lang}.ipynb", put))
+
+
+def _beside(name: str, put: Any) -> str:
+    stem = name.removesuffix(".ipynb")
+    number = 2
+    while not put(f"{stem}.v{number}.ipynb"):
+        number += 1
+    return f"{stem}.v{number}.ipynb"
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """What was copied here. A missing or damaged manifest costs an offer made twice, never a file."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        copies = manifest["copies"]
+        return {
+            "copies": {name: {key: str(c[key]) for key in ("lesson", "lang", "sha256")} for name, c in copies.items()}
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {"copies": {}}
+
+
+def _read_metadata(path: Path, lesson: str) -> dict[str, str] | None:
+    """What a notebook says of itself when the manifest does not know it: `metadata.firstlight`, set by the build."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))["metadata"]["firstlight"]
+        return {"lesson": lesson, "lang": str(about["lang"]), "sha256": ""}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

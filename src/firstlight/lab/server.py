@@ -1,0 +1,541 @@
+"""The lab itself: a Jupyter Server in this process, with our settings, our messages and our Ctrl-C."""
+
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from firstlight.compat import quick_server_imports
+from firstlight.errors import FirstlightError
+from firstlight.lab import remote, running
+from firstlight.lab.folder import Place, chosen, default_folder, prepare
+from firstlight.lab.home import Room, log_file, open_room, remove
+from firstlight.locale import Text, _, language
+
+PORT = 8888
+PORTS = 100  # tried in a row before we give up
+PAGES = {"lab": "doc/tree", "notebook": "notebooks"}  # one document, not yesterday's workspace with yesterday's kernels
+NEEDS = {"lab": ("torch", "ipykernel", "anywidget", "jupyter_server", "jupyterlab"), "notebook": ("notebook",)}
+OPEN_FILE_S = 30.0  # a browser that takes longer finds the link in the terminal
+
+
+class PortTaken(FirstlightError, OSError):
+    """The port that was asked for is in use."""
+
+    text = Text(
+        what="Port {port} is not free: {reason}",
+        why="A port serves one program at a time, and you asked for this one.",
+        do="Choose another with --port, or leave --port out and the lab finds a free one. Your running labs: firstlight lab --list",
+    )
+
+
+class LabIncomplete(FirstlightError, ImportError):
+    """Packages that the lab needs are not installed."""
+
+    text = Text(
+        what="The lab needs packages that this Python does not have: {packages}",
+        why="firstlight itself is installed, its lab is an extra. This Python is {python}",
+        do='Install them: {python} -m pip install "firstlight[lab]"',
+    )
+
+
+class NotForRoot(FirstlightError, PermissionError):
+    """Root asked for a lab that other machines can reach."""
+
+    text = Text(
+        what="A lab that other machines can reach does not run as root.",
+        why="Whoever gets into the notebook could do anything on this machine.",
+        do="Start it as an ordinary user, use the ssh line below from your own machine, or insist with --allow-root.\n    {ssh}",
+    )
+
+
+class NeedsRemote(FirstlightError, ValueError):
+    """An address was asked for that other machines can reach, without `--remote`."""
+
+    text = Text(
+        what="Other machines can reach {ip}, and --remote was not given.",
+        why="Without it the lab has no encryption and no password, so it stays on this machine.",
+        do="Add --remote, or leave --ip out and use this line on your own machine:\n    {ssh}",
+    )
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the person asked for. The defaults are a lab on this machine in the person's language."""
+
+    folder: Path = field(default_factory=default_folder)
+    port: int | None = None
+    notebook: str | None = None  # a file of the folder instead of the lesson
+    ui: str = "lab"
+    browser: bool = True
+    language_chosen: bool = False
+    remote: bool = False
+    ip: str | None = None
+    host_names: tuple[str, ...] = ()
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    allow_root: bool = False
+    expose_app: bool = False  # for browser tests: `window.jupyterapp`
+
+
+def serve(wishes: Wishes) -> None:
+    """Run a lab until it is stopped.
+
+    Raises:
+        FirstlightError: It cannot start; the message says why and what to do.
+    """
+    _check_packages(wishes.ui)
+    ip = wishes.ip or ("0.0.0.0" if wishes.remote else "127.0.0.1")  # remote alone means every address
+    port = _free_port(ip, wishes.port)
+    if not remote.is_loopback(ip):
+        if not wishes.remote:
+            raise NeedsRemote(ip=ip, ssh=remote.ssh_line(port))
+        if getattr(os, "geteuid", lambda: -1)() == 0 and not wishes.allow_root:
+            raise NotForRoot(ssh=remote.ssh_line(port))
+    folder = wishes.folder.expanduser().absolute()
+    if wishes.browser and sys.stdin.isatty() and _gone_to_running(folder):
+        return
+    neighbours = [lab for lab in running.labs() if Path(lab.folder) == folder]
+    place = chosen(folder, wishes.notebook) if wishes.notebook else prepare(folder, language())
+    room = open_room(language(), language_chosen=wishes.language_chosen)
+    os.environ["FIRSTLIGHT_LANG"] = language()
+    os.environ["FIRSTLIGHT_RUNS"] = str(folder / "runs")
+    try:
+        _Lab(wishes, folder, place, room, ip, port, neighbours).run()
+    finally:
+        remove(room)
+
+
+def show_in_browser(url: str, folder: Path) -> Path | None:
+    """Open a page whose address holds a token, without the token on any command line.
+
+    A browser's command line can be read by every user of the machine. So the browser is given a small file of ours,
+    readable by its owner only, that leads on to the URL. The file lies in the learner's folder, because browsers in a
+    sandbox (snap, flatpak) may not read hidden folders of the home folder.
+
+    Returns:
+        The file, to be removed once the browser has read it; None when there is no browser to open.
+    """
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return None  # webbrowser would find a text browser and put it over this terminal
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return None
+    path = folder / f".firstlight-open-{os.getpid()}.html"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    link = escape(url)
+    path.write_text(
+        f'<!DOCTYPE html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
+        f'<meta http-equiv="refresh" content="0;url={link}"><a href="{link}">firstlight</a>',
+        encoding="utf-8",
+    )
+    threading.Thread(target=browser.open, args=(path.as_uri(),), daemon=True).start()
+    return path
+
+
+class _Lab:
+    """One lab from its settings to its end."""
+
+    def __init__(
+        self,
+        wishes: Wishes,
+        folder: Path,
+        place: Place,
+        room: Room,
+        ip: str,
+        port: int,
+        neighbours: list[running.Lab],
+    ) -> None:
+        self.wishes, self.folder, self.place, self.room = wishes, folder, place, room
+        self.ip, self.port, self.neighbours = ip, port, neighbours
+        self.token = "" if wishes.remote else secrets.token_hex(24)
+        self.control_token = secrets.token_hex(24)
+        self.password = remote.password() if wishes.remote else ""
+        self.certificate: remote.Certificate | None = None
+        self.names: list[str] = []
+        self.open_file: Path | None = None
+        self.app: Any = None
+        self.asking = False
+        self.stopping = False
+
+    def run(self) -> None:
+        if self.wishes.remote:
+            self.names = sorted({*(name.lower() for name in self.wishes.host_names), *remote.names_of_this_machine()})
+            self.certificate = remote.certificate(self.wishes.certfile, self.wishes.keyfile, self.names)
+        quick_server_imports()
+        from jupyter_server.serverapp import ServerApp
+
+        config_folder = str(self.room.folder / "config")
+
+        class App(ServerApp):  # type: ignore[misc]  # jupyter_server is read without its types
+            """Reads our settings only: neither the person's nor the machine's."""
+
+            @property
+            def config_file_paths(self) -> list[str]:
+                return [config_folder]
+
+        try:
+            self.app = App.instance(config=self._config())
+            self.app.no_browser_open_file = True  # no setting: a file with the token that nobody needs
+            self.app.initialize(argv=[], find_extensions=False)  # the extensions of `_config` and no others
+            close_doors(self.app.web_app)
+            if self.wishes.remote:
+                admit_only(self.app.web_app, self.names)
+            self._take_signals()
+            self.app.io_loop.add_callback(self._announce)  # runs after the callback that binds the port
+            self.app.start()
+        except SystemExit as end:  # how ServerApp says that another process took the port in the meantime
+            if end.code:
+                raise PortTaken(port=self.port, reason=_("another program was faster.")) from end
+        finally:
+            if self.open_file:
+                self.open_file.unlink(missing_ok=True)
+        _say(_("The lab has stopped. Your work is in {folder}", folder=self.folder))
+
+    def _config(self) -> Any:
+        from traitlets.config import Config
+
+        from firstlight.lab.identity import LabIdentity, LabLogin
+
+        c = Config()
+        server = c.ServerApp
+        server.ip, server.port, server.port_retries = self.ip, self.port, 0
+        server.root_dir = str(self.folder)
+        server.default_url = f"/{PAGES[self.wishes.ui]}/{quote(self.place.notebook)}"
+        server.open_browser = False
+        server.allow_root = True  # `serve` has decided
+        server.terminals_enabled = False
+        server.cookie_secret = secrets.token_bytes(32)  # nothing on disk, and no cookie outlives its lab
+        server.allow_unauthenticated_access = False  # a handler that forgot to say who may in lets nobody in
+        server.tornado_settings = {"compress_response": True}  # first visit 3.6 MB instead of 12.5
+        server.extra_template_paths = [str(Path(__file__).with_name("templates"))]
+        server.identity_provider_class = LabIdentity
+        server.jpserver_extensions = {
+            "jupyterlab": True,
+            "firstlight.lab.extension": True,
+            **({"notebook": True} if self.wishes.ui == "notebook" else {}),
+        }
+        c.LabIdentity.token = self.token
+        c.LabIdentity.control_token = self.control_token
+        c.LabIdentity.login_handler_class = LabLogin
+        c.LabIdentity.allow_password_change = False
+        c.LabIdentity.cookie_options = {"max_age": 24 * 60 * 60}
+        if self.wishes.remote:
+            from jupyter_server.auth import passwd
+
+            c.LabIdentity.hashed_password = passwd(self.password)  # argon2
+            c.LabIdentity.password_required = True
+            server.allow_remote_access = True  # its list knows no addresses; `admit_only` keeps ours
+            if self.certificate:
+                server.certfile = str(self.certificate.certfile)
+                server.keyfile = str(self.certificate.keyfile or "")
+        else:
+            server.allow_remote_access = False
+            server.local_hostnames = ["localhost"]
+        c.KernelManager.transport = self.room.transport
+        c.NotebookNotary.data_dir = str(self.room.folder.parents[1] / "trust")
+        c.FirstlightExtension.notebook = self.place.notebook
+        c.FirstlightExtension.warm = True
+        c.FirstlightExtension.key = self.room.key
+        c.LabApp.news_url = None
+        c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
+        c.LabApp.extension_manager = "readonly"
+        c.LabApp.expose_app_in_browser = c.JupyterNotebookApp.expose_app_in_browser = self.wishes.expose_app
+        c.Application.log_level = 30
+        c.Application.logging_config = _logging()
+        return c
+
+    def _announce(self) -> None:
+        """The server listens: leave the record, then say so."""
+        (self.room.folder.parents[1] / "trust").mkdir(mode=0o700, exist_ok=True)
+        urls = self._urls()
+        if not self.stopping:
+            running.record(
+                self.room,
+                running.Lab(
+                    key=self.room.key,
+                    pid=os.getpid(),
+                    port=self.port,
+                    url=urls[0],
+                    folder=str(self.folder),
+                    lang=language(),
+                    ui=self.wishes.ui,
+                    started=time.time(),
+                    runtime=str(self.room.runtime),
+                    token=self.control_token,
+                    secure=self.certificate is not None,
+                    fingerprint=self.certificate.fingerprint if self.certificate else "",
+                    address=_local_address(self.ip),
+                ),
+            )
+        for lab in self.neighbours:
+            _say(_("A lab for this folder is running already. It stays; this is a second one. The first:"))
+            _say(f"    {lab.url}")
+        if self.place.newer:
+            _say(
+                _(
+                    "There is a newer version of the lesson. Yours is untouched; the new one is beside it: {name}",
+                    name=self.place.newer,
+                )
+            )
+        if self.wishes.port is None and self.port != PORT:
+            _say(_("Port {port} is in use, so the lab took {found}.", port=PORT, found=self.port))
+        _say(_("The lab is ready. Notebook: {path}", path=self.folder / self.place.notebook))
+        if self.wishes.remote:
+            self._announce_remote(urls)
+        else:
+            self._announce_local(urls[0])
+        _say(_("Ctrl-C here stops it."))
+        self.app.io_loop.call_later(1.0, self._watch_first_kernel)
+
+    def _urls(self) -> list[str]:
+        path = f"{PAGES[self.wishes.ui]}/{quote(self.place.notebook)}"
+        if not self.wishes.remote:
+            host = f"[{self.ip}]" if ":" in self.ip else self.ip
+            return [f"http://{host}:{self.port}/{path}?token={self.token}"]
+        names = [*self.wishes.host_names] or [remote.outward_address() or socket.gethostname()]
+        if remote.is_loopback(self.ip):
+            names = [self.ip]
+        return [f"https://{f'[{name}]' if ':' in name else name}:{self.port}/{path}" for name in names]
+
+    def _announce_local(self, url: str) -> None:
+        over_ssh = bool(os.environ.get("SSH_CONNECTION"))
+        if over_ssh:
+            _say(_("You are here over ssh. Type this in a terminal on your own machine and leave it open:"))
+            _say(f"    {remote.ssh_line(self.port)}")
+            _say(_("Then open this link in the browser there:"))
+        elif self.wishes.browser and (path := show_in_browser(url, self.folder)):
+            self.open_file = path
+            self.app.io_loop.call_later(OPEN_FILE_S, path.unlink, True)
+            _say(_("Your browser opens it. If it does not, this is the link:"))
+        else:
+            _say(_("Open this link in your browser:"))
+        print(f"\n    {url}\n", flush=True)  # the one place where the token stands
+
+    def _announce_remote(self, urls: list[str]) -> None:
+        _say(_("Other machines can reach it. Open this link in a browser there:"))
+        print("\n" + "\n".join(f"    {url}" for url in urls) + "\n", flush=True)
+        _say(_("Password: {password}", password=self.password))
+        if self.certificate:
+            if self.certificate.own:
+                _say(_("The browser will warn: this machine signed the certificate itself."))
+                _say(_("Go on only if the browser shows this SHA-256 fingerprint:"))
+            else:
+                _say(_("SHA-256 fingerprint of the certificate:"))
+            _say(f"    {self.certificate.spelled()}")
+        _say(_("Safer, and without a warning: start `firstlight lab` without --remote, and on your own machine type:"))
+        _say(f"    {remote.ssh_line(self.port, next(iter(self.wishes.host_names), None))}")
+
+    def _watch_first_kernel(self) -> None:
+        extension = self.app.web_app.settings["firstlight"]
+        if extension.kernel == "failed":
+            _say(_("The notebook's Python did not start: {reason}", reason=extension.reason))
+            _say(_("The lab stays open. Details: {path}", path=log_file()))
+        elif extension.kernel in ("none", "starting"):
+            self.app.io_loop.call_later(1.0, self._watch_first_kernel)
+
+    def _take_signals(self) -> None:
+        """Ours instead of ServerApp's: the same on Windows, and in the learner's language."""
+        for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):  # asked to end; the terminal was closed; the same on Windows
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                signal.signal(number, lambda *_args: self._stop())
+        signal.signal(signal.SIGINT, lambda *_args: self._interrupted())
+
+    def _interrupted(self) -> None:
+        if self.asking or self.stopping or not sys.stdin.isatty():
+            self._stop()
+            return
+        self.asking = True
+        threading.Thread(target=self._ask, daemon=True).start()
+
+    def _ask(self) -> None:
+        question = _("Stop the lab? Notebooks are saved every 20 seconds, programs that run in them end. [y/N] ")
+        sys.stderr.write("\n" + question)
+        sys.stderr.flush()
+        answer = _read_line()
+        if self.stopping:
+            return  # a second Ctrl-C was faster
+        if is_yes(answer):
+            self._stop()
+        else:
+            self.asking = False
+            _say(_("The lab goes on."))
+
+    def _stop(self) -> None:
+        if self.stopping:
+            return
+        self.stopping = True
+        _say("\n" + _("Stopping the lab and its notebooks ..."))
+        self.app.stop(from_signal=True)
+
+
+def close_doors(web_app: Any) -> None:
+    """Two doors that jupyter_server leaves open to strangers.
+
+    `/lab/api/licenses/` never answers a stranger, so that its connections can be piled up; nothing in the lab needs it.
+    `/api` tells a stranger the server's version; after this it tells those who have signed in.
+    """
+    from jupyter_server.base.handlers import APIVersionHandler
+    from tornado import web
+
+    class Version(APIVersionHandler):  # type: ignore[misc]  # jupyter_server is read without its types
+        @web.authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
+        def get(self) -> None:
+            super().get()
+
+    for rules in _rule_lists(web_app.default_router):
+        rules[:] = [rule for rule in rules if getattr(rule.target, "__name__", "") != "LicensesHandler"]
+        for rule in rules:
+            if rule.target is APIVersionHandler:
+                rule.target = Version
+
+
+def admit_only(web_app: Any, names: Iterable[str]) -> None:
+    """Answer requests for these host names and addresses only, whatever they ask for.
+
+    A page of somebody else's whose name suddenly leads to this machine (DNS rebinding) is turned away here. ServerApp's
+    own list cannot hold addresses, and is off where it listens on every address.
+    """
+    from tornado.web import ErrorHandler
+
+    allowed = {name.lower() for name in names} | {"localhost", "127.0.0.1", "::1"}
+    find_handler = web_app.find_handler
+
+    def guarded(request: Any, **kwargs: Any) -> Any:
+        if _host_of(request.headers.get("Host", "")) in allowed:
+            return find_handler(request, **kwargs)
+        return web_app.get_handler_delegate(request, ErrorHandler, {"status_code": 403})
+
+    web_app.find_handler = guarded
+
+
+def is_yes(answer: str) -> bool:
+    """Whether an answer means yes in one of our languages.
+
+    Example:
+        >>> is_yes("y"), is_yes("はい"), is_yes("네"), is_yes("n"), is_yes("")
+        (True, True, True, False, False)
+    """
+    return answer.strip().lower() in {"y", "yes", "はい", "ｙ", "예", "네", "ㅛ"}  # ㅛ: the y key of a Korean keyboard
+
+
+def _check_packages(ui: str) -> None:
+    names = [*NEEDS["lab"], *(NEEDS["notebook"] if ui == "notebook" else ())]
+    if missing := [name for name in names if importlib.util.find_spec(name) is None]:
+        raise LabIncomplete(packages=", ".join(missing), python=sys.executable)
+
+
+def _free_port(ip: str, asked: int | None) -> int:
+    """The port that was asked for, or the first free one from 8888 on.
+
+    Raises:
+        PortTaken: The port that was asked for is in use or not allowed.
+    """
+    reason = ""
+    for port in (asked,) if asked is not None else range(PORT, PORT + PORTS):
+        try:
+            if port and _answers(_local_address(ip), port):
+                raise OSError(None, _("another program answers there."))
+            with socket.create_server((ip, port), family=socket.AF_INET6 if ":" in ip else socket.AF_INET) as probe:
+                return int(probe.getsockname()[1])
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+    raise PortTaken(port=asked if asked is not None else f"{PORT}-{PORT + PORTS - 1}", reason=reason)
+
+
+def _answers(ip: str, port: int) -> bool:
+    """Some systems let two programs bind one port; the second would never be reached."""
+    try:
+        socket.create_connection((ip, port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+def _local_address(ip: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(ip, ip)
+
+
+def _gone_to_running(folder: Path) -> bool:
+    """Offer a lab that runs for this folder already. True when the person takes it."""
+    for lab in running.labs():
+        if Path(lab.folder) != folder:
+            continue
+        _say(_("A lab for this folder is running already:"))
+        print(f"\n    {lab.url}\n", flush=True)
+        sys.stderr.write(_("Enter opens it, n starts a second one: "))
+        sys.stderr.flush()
+        if _read_line().strip().lower().startswith(("n", "ㅜ")):  # ㅜ: the n key of a Korean keyboard
+            return False
+        if path := show_in_browser(lab.url, folder):
+            time.sleep(3)  # the browser reads the file
+            path.unlink(missing_ok=True)
+        return True
+    return False
+
+
+def _read_line() -> str:
+    """A line from the keyboard, read below Python's buffer: a thread that waits in there blocks Python's exit."""
+    line = b""
+    with suppress(OSError):
+        while not line.endswith(b"\n"):
+            part = os.read(sys.stdin.fileno(), 1024)
+            if not part:
+                break
+            line += part
+    return line.decode(sys.stdin.encoding or "utf-8", errors="replace")
+
+
+def _rule_lists(router: Any) -> list[list[Any]]:
+    lists = [router.rules]
+    for rule in router.rules:
+        if hasattr(rule.target, "rules"):
+            lists += _rule_lists(rule.target)
+    return lists
+
+
+def _host_of(header: str) -> str:
+    """The name in a Host header, without its port and brackets."""
+    host = header.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if host.count(":") == 1 else host
+
+
+def _logging() -> dict[str, Any]:
+    """Everything to the log file: what the server says is for those who look for a fault."""
+    to_file = {"handlers": ["file"], "level": "WARNING", "propagate": False}
+    return {
+        "handlers": {
+            "file": {
+                "class": "logging.FileHandler",
+                "formatter": "file",
+                "level": "WARNING",
+                "filename": str(log_file()),
+                "encoding": "utf-8",
+                "delay": True,
+            }
+        },
+        "formatters": {"file": {"format": "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"}},
+        "loggers": {name: to_file for name in ("App", "ServerApp", "LabApp", "JupyterNotebookApp")},
+        "root": {"handlers": ["file"], "level": "WARNING"},
+    }
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

@@ -1,0 +1,75 @@
+"""Fixtures for tests with a real lab and a real headless Chromium.
+
+- `page`: a page in a fresh browser context; at the end of the test it must have seen no page error, no response of 400
+  and above, and no request off this machine. `watch.allow(pattern)` excuses what a test brings about on purpose.
+- `start_lab(lang=..., notebook=...)`: a real lab in a process of its own, stopped at the end of the test.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.jupyterlab import FLAGS, Lab, Watch, browser_tools, running_lab
+
+
+@cache
+def _why_not() -> str | None:
+    reason: str | None = browser_tools().why_not()
+    return reason
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(autouse=True)
+def needs_browser() -> None:
+    if reason := _why_not():
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")  # no wider: Playwright keeps an event loop in this thread, which other tests need free
+def browser() -> Iterator[Browser]:
+    if reason := _why_not():
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser_tools().chromium(), headless=True, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(40_000)
+    page.watch = Watch(page)  # type: ignore[attr-defined]  # for the fixture `watch`
+    yield page
+    context.close()
+    page.watch.check()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def watch(page: Page) -> Watch:
+    found: Watch = page.watch  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.fixture
+def start_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
+    with contextlib.ExitStack() as stack:
+
+        def start(**wishes: object) -> Lab:
+            return stack.enter_context(running_lab(tmp_path, **wishes))  # type: ignore[arg-type]
+
+        yield start

@@ -1,5 +1,6 @@
 """A run and the screen that shows it, joined by one background thread. No step of the loop waits for it."""
 
+import atexit
 import os
 import sys
 import threading
@@ -24,7 +25,7 @@ class Screen(Protocol):
     def show(self, board: Board) -> None:
         """Draw the newest state; called many times a second, also when there are no news."""
 
-    def rest(self, board: Board, *, final: bool) -> None:
+    def rest(self, board: Board) -> None:
         """The loop was left, for now or for good: leave what a reader later should find."""
 
 
@@ -37,7 +38,7 @@ class NoScreen:
     def show(self, board: Board) -> None:
         """Nothing to be seen."""
 
-    def rest(self, board: Board, *, final: bool) -> None:
+    def rest(self, board: Board) -> None:
         """Nothing to be seen."""
 
 
@@ -79,7 +80,7 @@ class Live:
         if event in ("started", "resumed"):
             self._go_live()
         elif event == "resting":
-            self._come_to_rest(final=False)
+            self._come_to_rest()
         elif event == "ended":
             self._end()
 
@@ -105,7 +106,7 @@ class Live:
             sys.stderr.write(_("The live view ended by an error; the training goes on.") + "\n")
             traceback.print_exc()
 
-    def _come_to_rest(self, *, final: bool) -> None:
+    def _come_to_rest(self) -> None:
         thread, self._thread = self._thread, None
         self._leave.set()
         self._wake.set()
@@ -113,13 +114,13 @@ class Live:
             thread.join(timeout=5.0)
         self.interrupts.restore()
         self.board.gather()
-        self.screen.rest(self.board, final=final)
+        self.screen.rest(self.board)
 
     def _end(self) -> None:
         self._unsubscribe()
         cells.forget(self._cell_ended)
         _watched.pop(id(self.run), None)
-        self._come_to_rest(final=True)
+        self._come_to_rest()
 
     def _cell_ended(self, result: Any) -> None:
         error = getattr(result, "error_in_exec", None)
@@ -133,12 +134,28 @@ class Live:
 
 
 _watched: dict[int, Live] = {}
+_exit_seen = False
+
+
+def _mind_the_exit() -> None:
+    global _exit_seen
+    if not _exit_seen:
+        _exit_seen = True
+        atexit.register(_leave_pages)
+
+
+def _leave_pages() -> None:
+    # A kernel that ends can send nothing more: what its pages show now stays. Runs are finished after this.
+    if picture.in_notebook():
+        for live in _watched.values():
+            live.screen = NoScreen()
 
 
 def show_live(run: Run, *, waits: bool) -> Live | None:
     """Show a run live, unless it is shown already."""
     if id(run) in _watched or run.status != "running":
         return None
+    _mind_the_exit()
     return Live(run, waits=waits)
 
 

@@ -72,14 +72,14 @@ class Notebook:
         if not widget.heard.is_set() and now - self._live_since > ANSWER_S:
             self._redraw(board, now, BOTH_EVERY_S if served() else HTML_EVERY_S)
 
-    def rest(self, board: Board, *, final: bool) -> None:
+    def rest(self, board: Board) -> None:
         """Replace the live view by a picture that a saved notebook keeps."""
         self._is_live = False
         if self._widget is not None:
             self._widget.asks_all.clear()
             self._tell(self._widget, board, time.monotonic(), everything=True)
         self._publish(still(board).bundle(), update=True)
-        if final and self._widget is not None:
+        if board.run.status != "running" and self._widget is not None:
             # A page that was loaded again does not know our place by its id: there the widget itself stays.
             if len(self._widget.pages) < 2:
                 _retired.append(self._widget)

@@ -87,7 +87,7 @@ class Series:
 
 
 def smooth(values: list[float]) -> list[float]:
-    """The trend of noisy values: each with its neighbours on both sides, nearer ones weighing more, so that it does not lag.
+    """The trend of noisy values: each with its neighbours on both sides, nearer ones weighing more.
 
     Its reach grows with the number of values, so the line looks alike at fifty points and at five hundred. `curves.js`
     does the same sum.

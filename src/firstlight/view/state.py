@@ -68,7 +68,7 @@ class Board:
             "lang": language(),
             "status": status,
             "title": self.run.name or _("Training"),
-            "status_text": _status_text(status),
+            "status_text": self._status_text(status),
             "progress": progress,
             "charts": self._charts(),
             "numbers": numbers,
@@ -151,6 +151,11 @@ class Board:
             )
         return charts
 
+    def _status_text(self, status: str) -> str:
+        total = self._planned()[0]
+        is_complete = status == "resting" and total is not None and self.step + 1 >= total
+        return _status_text("finished" if is_complete else status)
+
     def _planned(self) -> tuple[int | None, int | None, int | None]:
         plan = self.run.plan
         total, epochs, per_epoch = plan.total_steps, plan.total_epochs, plan.steps_per_epoch
@@ -190,6 +195,7 @@ class Board:
         return {"share": share, "text": " · ".join(parts), "left": left, "done": done, "total": total or 0}
 
     def seconds_per_step(self) -> float | None:
+        """The recent pace of the loop, None where too little is known."""
         if len(self._pace) < 2 or self.last_point <= self._pace[0][0]:
             return None
         steps = self.step - self._pace[0][1]
@@ -217,7 +223,7 @@ class Board:
 
     def _said(self, status: str, progress: dict[str, Any]) -> str:
         """The state in one line, for screen readers, terminals and the text of a saved notebook."""
-        parts = [_status_text(status)]
+        parts = [self._status_text(status)]
         if progress["text"]:
             parts.append(progress["text"])
         for chart in self._charts():
@@ -244,7 +250,7 @@ def _status_text(status: str) -> str:
     if status == "stopping":
         return _("Stopping after this step")
     if status == "resting":
-        return _("At rest; goes on with the next step")
+        return _("Done for now")
     if status == "finished":
         return _("Finished")
     if status == "stopped":

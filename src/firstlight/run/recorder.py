@@ -8,8 +8,9 @@ import contextlib
 import sys
 import threading
 import time
+import warnings
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import perf_counter
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 from torch.utils.data import DataLoader
 
+from firstlight.locale import _
+from firstlight.run.errors import RunEnded
 from firstlight.run.points import Row
 from firstlight.run.record import Run, TrainingStopped
 from firstlight.run.taps import Loss, Source, taps
@@ -50,7 +53,7 @@ class Recorder:
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         >>> run = Run()
         >>> with Recorder(run, model, optimizer):
-        ...     for _ in range(3):
+        ...     for step in range(3):
         ...         optimizer.zero_grad()
         ...         torch.nn.functional.cross_entropy(model(torch.ones(4, 2)), torch.ones(4).long()).backward()
         ...         optimizer.step()
@@ -74,6 +77,7 @@ class Recorder:
         self.own_s = 0.0
         self._classify = classify
         self._any = not self.optimizers
+        self._leader: _Watched | None = None
         self._watched: dict[int, _Watched] = {}
         for optimizer in self.optimizers:
             self._watch(optimizer)
@@ -89,12 +93,14 @@ class Recorder:
         self._norm_slowdown = 1
         self._source: Source | None = None
         self._epoch = -1
-        self._epoch_first = self._source_samples = self._waited_from = 0.0
+        self._epoch_first = self._source_samples = 0
+        self._planned: int | None = None
         self._mark = self._burst_at = self._info_at = 0.0
-        self._burst = [0, 0.0, 0, 0.0]  # steps, seconds, samples, own seconds at its begin
-        self._totals = [0.0, 0.0]  # seconds of steps, own seconds
+        self._burst: list[float] = [0, 0.0, 0, 0.0]  # steps, seconds, samples, own seconds at its begin
+        self._costly_bursts = -1  # the first burst pays for what is done once
+        self._steps_s = 0.0
         self._stop_seen = 0
-        self._unsubscribe = lambda: None
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> "Recorder":
         """Begin to listen. A recorder that listens to the same model or optimizer ends, and so does its run."""
@@ -131,6 +137,11 @@ class Recorder:
     ) -> None:
         self.stop()
 
+    @property
+    def overhead(self) -> float:
+        """Own time, that of the record's writer thread included, as a share of the time of all steps."""
+        return (self.own_s + self.run.writer_cpu_s) / self._steps_s if self._steps_s else 0.0
+
     # Called by the taps.
 
     def before_backward(self) -> bool:
@@ -149,12 +160,15 @@ class Recorder:
             if after == watched.before:
                 continue
             claimed = True
+            if watched.in_step:  # a closure; of several evaluations the first is at the weights of this step
+                if loss is not None and not watched.losses:
+                    watched.losses.append(loss)
+                continue
             if watched.before != watched.after:  # the gradients were set back since the last loss
                 watched.losses.clear()
             watched.after = after
-            if loss is not None and not (watched.in_step and watched.losses_in_step):
+            if loss is not None:
                 watched.losses.append(loss)
-                watched.losses_in_step = watched.in_step
         if loss is not None and not claimed:
             self._unclaimed.append(loss)
             del self._unclaimed[:-64]
@@ -166,8 +180,7 @@ class Recorder:
         if watched is None:
             return
         watched.in_step, watched.closure = True, closure
-        watched.losses_in_step = False
-        if not closure and watched.steps >= self._next_norm and watched is self._first():
+        if not closure and watched.steps >= self._next_norm and self._leads(watched):
             watched.norm = _gradient_norm(optimizer)
         self.own_s += perf_counter() - began
 
@@ -181,7 +194,7 @@ class Recorder:
             self.run.resume()
             self._mark = began
         self._thread = threading.get_ident()
-        first = watched is self._first()
+        first = self._leads(watched)
         step = watched.steps
         watched.steps += 1
         watched.in_step = False
@@ -198,15 +211,20 @@ class Recorder:
         if noted.losses and not watched.suffix_known:
             self._name(watched)
         lr = optimizer.param_groups[0]["lr"]
-        if lr is not watched.lr:
+        if isinstance(lr, Tensor):  # changes in place
+            noted.lr = lr.detach().clone()
+        elif lr is not watched.lr:
             noted.lr = watched.lr = lr
         self._waiting.append(noted)
-        if first:
-            self._time(began, source, noted, step)
-        now = perf_counter()
-        self.own_s += now - began
-        if now - self._burst_at > _BURST_S:
-            self._end_burst(now, step)
+        try:
+            if first:
+                self._time(began, source, noted, step)
+            now = perf_counter()
+            self.own_s += now - began
+            if now - self._burst_at > _BURST_S:
+                self._end_burst(now, step)
+        except RunEnded:  # another thread ended the run just now
+            self.stop()
         if self.run.stop_requested:
             self._stop_seen += 1
             # With several optimizers in turns, let the round end: all have made the same number of steps.
@@ -243,7 +261,18 @@ class Recorder:
             numbers = _read_all(noted)
             for one in noted:
                 one.rows(rows, numbers)
-            self.run.extend(rows)
+            with contextlib.suppress(RunEnded):
+                self.run.extend(rows)
+
+    def give_up(self, error: Exception) -> None:
+        """The recorder itself failed: it goes, the training stays."""
+        self._active = False
+        taps.remove(self)
+        warnings.warn(
+            _("The recorder stopped, and the training goes on without it: {error}", error=repr(error)),
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
     # Private.
 
@@ -265,8 +294,11 @@ class Recorder:
         self._watched[id(optimizer)] = watched
         return watched
 
-    def _first(self) -> "_Watched":
-        return next(iter(self._watched.values()))
+    def _leads(self, watched: "_Watched") -> bool:
+        """Whether this is the optimizer whose steps are timed: the first that made one."""
+        if self._leader is None:
+            self._leader = watched
+        return self._leader is watched
 
     def _same(self, other: "Recorder") -> bool:
         mine = {id(part) for part in (*self.models, *self.optimizers)}
@@ -305,7 +337,8 @@ class Recorder:
         if source is not None:
             if source is not self._source:
                 self._new_epoch(source, step)
-            samples = int(source.samples - self._source_samples)
+            self._mark = max(self._mark, source.switched)  # what came in between, such as an evaluation, is no step
+            samples = source.samples - self._source_samples
             self._source_samples = source.samples
         if not samples and noted.losses:
             samples = sum(loss.reading.samples or 0 for loss in noted.losses)
@@ -317,18 +350,16 @@ class Recorder:
 
     def _new_epoch(self, source: Source, step: int) -> None:
         if self._source is not None and self._epoch >= 0:
-            steps = step - int(self._epoch_first)
-            if steps > 0 and self.run.plan.steps_per_epoch == self._known.get("planned") != steps:
-                self._known["planned"] = steps
+            steps = step - self._epoch_first
+            if self.run.plan.steps_per_epoch == self._planned != steps:  # our own guess, and a wrong one
+                self._planned = steps
                 self.run.set_plan(steps_per_epoch=steps)
         self._epoch += 1
         self._epoch_first = step
         self._source, self._source_samples = source, 0
-        self._mark = max(self._mark, source.began if source.count == 1 else self._mark)
         if self.run.plan.steps_per_epoch is None and source.length and source.count:
-            planned = -(-source.length // source.count)
-            self._known["planned"] = planned
-            self.run.set_plan(steps_per_epoch=planned)
+            self._planned = -(-source.length // source.count)  # batches so far: those of this one step
+            self.run.set_plan(steps_per_epoch=self._planned)
         self.run.add_fact(step, "epoch", {"epoch": self._epoch, "batches": source.length})
 
     def _end_burst(self, now: float, step: int) -> None:
@@ -340,17 +371,19 @@ class Recorder:
                 rows.append(("samples_per_s", step, samples / seconds, time.time()))
             self.run.extend(rows)
             self._govern((self.own_s - own_before) / seconds)
-            self._totals[0] += seconds
+            self._steps_s += seconds
         self._burst = [0, 0.0, 0, self.own_s]
         self.collect()
-        if now - self._info_at > _INFO_S and self._totals[0] > 0:
+        if now - self._info_at > _INFO_S and self._steps_s > 0:
             self._info_at = now
-            self.run.set_info(overhead=round((self.own_s + self.run.writer_cpu_s) / self._totals[0], 4))
+            self.run.set_info(overhead=round(self.overhead, 4))
         spent = perf_counter() - now
         self.own_s += spent
 
     def _govern(self, share: float) -> None:
-        if share > _SHARE:
+        self._costly_bursts = self._costly_bursts + 1 if share > _SHARE else 0
+        if self._costly_bursts >= 2:
+            self._costly_bursts = 0
             self._accuracy_every = min(self._accuracy_every * 2, _RAREST)
             self._norm_slowdown = min(self._norm_slowdown * 2, _RAREST)
         elif share < _SHARE / 4 and self._accuracy_every > 1:
@@ -372,7 +405,6 @@ class _Watched:
         self.steps = 0
         self.lr: Any = None
         self.losses: list[Loss] = []
-        self.losses_in_step = False
         self.in_step = self.closure = False
         self.norm: Tensor | None = None
         self.accumulates: float | None = None
@@ -427,7 +459,7 @@ class _Noted:
             rows.append(("grad/norm", step, number(self.norm), when))
 
     def _loss(self, number: Any) -> float:
-        """The mean of the step's losses; of losses divided by their number, as accumulation does, the undivided mean."""
+        """The mean of the step's losses; undivided where accumulation divided each by their number."""
         losses, watched = self.losses, self.watched
         values = [number(loss.value) for loss in losses]
         factor = losses[0].factor

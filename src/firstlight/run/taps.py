@@ -1,7 +1,10 @@
-"""Where the recorder listens: `backward`, optimizer steps, loaders, gradient scaling. Put in place while somebody
-listens, and taken away again, also when others have wrapped the same functions in between.
+"""Where the recorder listens: `backward`, optimizer steps, loaders, gradient scaling.
+
+The taps are put in place while somebody listens, and taken away again, also when others have wrapped the same functions
+in between.
 """
 
+import contextlib
 import functools
 import threading
 import weakref
@@ -60,7 +63,7 @@ class Wrapped:
 
 
 class Source:
-    """One pass over a loader: hands on its batches unchanged, and notes how many came and how long each took."""
+    """One pass over a loader: hands on its batches unchanged, and counts them."""
 
     def __init__(self, batches: Iterator[Any], loader: Any, place: threading.local) -> None:
         self._batches = batches
@@ -69,19 +72,18 @@ class Source:
         self.length = _length(loader)
         self.count = 0
         self.samples = 0
-        self.waited_s = 0.0
-        self.began = 0.0
+        self.switched = 0.0  # when the loop last came here from another source
 
     def __iter__(self) -> "Source":
         return self
 
     def __next__(self) -> Any:
-        self.began = began = perf_counter()
+        if getattr(self._place, "source", None) is not self:
+            self.switched = perf_counter()
         batch = next(self._batches)
         self.count += 1
         self.samples += batch_size(batch)
         self._place.source = self
-        self.waited_s += perf_counter() - began
         return batch
 
     def __getattr__(self, name: str) -> Any:
@@ -133,29 +135,41 @@ class Taps:
             self._wrapped, self._handles = [], []
             self._scaled.clear()
 
+    @contextlib.contextmanager
+    def _guard(self) -> Iterator[None]:
+        """A mistake of ours must not end somebody's training."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the training is worth more than its record
+            for recorder in self.recorders:
+                recorder.give_up(error)
+
     # Backward.
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
             place = self.place
             # Inside another backward (a checkpoint that recomputes) or inside another wrapper of ours: not a loss.
-            if getattr(place, "inside", False) or torch._C._current_graph_task_id() != -1:
+            if getattr(place, "inside", False) or _in_backward():
                 return original(tensors, *args, **kwargs)
-            began = perf_counter()
             place.inside = True
             try:
-                recorders = self.recorders
-                loss = self._look(tensors, any([recorder.before_backward() for recorder in recorders]))
+                began = perf_counter()
+                recorders, loss = self.recorders, None
+                with self._guard():
+                    wanted = [recorder.before_backward() for recorder in recorders]
+                    loss = self._look(tensors, any(wanted))
                 inner = perf_counter()
                 result = original(tensors, *args, **kwargs)
                 outer = perf_counter()
+                with self._guard():
+                    for recorder in recorders:
+                        recorder.after_backward(loss)
+                own = inner - began + perf_counter() - outer
+                for recorder in recorders:
+                    recorder.own_s += own
             finally:
                 place.inside = False
-            for recorder in recorders:
-                recorder.after_backward(loss)
-            own = inner - began + perf_counter() - outer
-            for recorder in recorders:
-                recorder.own_s += own
             return result
 
         return backward
@@ -195,11 +209,12 @@ class Taps:
 
     def _scaler_step(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def step(scaler: Any, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            before = [recorder.count(optimizer) for recorder in self.recorders]
+            before = [(recorder, recorder.count(optimizer)) for recorder in self.recorders]
             result = original(scaler, optimizer, *args, **kwargs)
-            for recorder, count in zip(self.recorders, before, strict=False):
-                if count is not None and recorder.count(optimizer) == count:
-                    recorder.skipped(optimizer)
+            with self._guard():
+                for recorder, count in before:
+                    if count is not None and recorder.count(optimizer) == count:
+                        recorder.skipped(optimizer)
             return result
 
         return step
@@ -207,12 +222,15 @@ class Taps:
     # Steps and batches.
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        for recorder in self.recorders:
-            recorder.before_step(optimizer, closure=len(args) > 0 or kwargs.get("closure") is not None)
+        closure = (args[1] if len(args) > 1 else kwargs.get("closure")) is not None  # args[0] is the optimizer
+        with self._guard():
+            for recorder in self.recorders:
+                recorder.before_step(optimizer, closure=closure)
 
     def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
-        for recorder in self.recorders:
-            recorder.after_step(optimizer, getattr(self.place, "source", None))
+        with self._guard():
+            for recorder in self.recorders:
+                recorder.after_step(optimizer, getattr(self.place, "source", None))
 
     def _iterate(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def iterate(loader: Any) -> Any:
@@ -223,8 +241,12 @@ class Taps:
 
 
 class Loss:
-    """One loss that went backward: its value (a number, or a tensor where reading would wait for the device), the
-    constant that it was multiplied with, and what its graph said.
+    """One loss that went backward.
+
+    Attributes:
+        value: A number, or a tensor where reading would wait for the device.
+        factor: The constant that it was multiplied with.
+        reading: What its graph said.
     """
 
     __slots__ = ("factor", "reading", "value")
@@ -262,6 +284,12 @@ def _keep(value: Tensor) -> Tensor | float:
     """On the CPU the number; elsewhere a copy of the tensor, since asking for the number would wait for the device."""
     value = value.detach()
     return float(value) if value.device.type == "cpu" else value.clone()
+
+
+def _in_backward() -> bool:
+    # Private, and so guarded; without it, a checkpointed loss on an accelerator would count twice.
+    current = getattr(torch._C, "_current_graph_task_id", None)
+    return current is not None and current() != -1
 
 
 def _capturing(value: Tensor) -> bool:

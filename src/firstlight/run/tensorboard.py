@@ -31,7 +31,7 @@ def export(run: "Run", folder: Path) -> Path:
         for name, step, value, time in rows:
             summary = _bytes(1, _bytes(1, name.encode()) + _float(2, value))
             file.write(_record(_double(1, time) + _varint(2 << 3) + _varint(step) + _bytes(5, summary)))
-    os.replace(part, path)
+    part.replace(path)
     return path
 
 

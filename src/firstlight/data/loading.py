@@ -1,0 +1,165 @@
+"""`load`: one way to data of every kind."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from firstlight.data import sets
+from firstlight.data.card import Card
+from firstlight.data.dataset import Dataset
+from firstlight.data.errors import BadShare, CannotLoad, DamagedFile, NothingThere, UnknownDataset, UnknownFile
+from firstlight.data.folders import load_folder
+from firstlight.data.libraries import is_hugging_face, is_torch, load_hugging_face, load_torch
+from firstlight.data.samples import finish, pair, resize, splits
+from firstlight.data.tables import Table, load_tables, read_csv, read_frame
+
+
+def load(
+    what: Any,
+    *,
+    target: str | None = None,
+    size: int | tuple[int, int] | None = None,
+    test: float = 0.2,
+    seed: int = 0,
+    progress: bool = True,
+    classes: Sequence[str] | None = None,
+    ignore: Sequence[str] = (),
+) -> tuple[Dataset, Dataset]:
+    """Load a dataset, as two splits: one to train with, one to test with.
+
+    Args:
+        what: A name of the catalogue ("fashion_mnist_small", "fashion_mnist", "mnist", "cifar10", "cifar100",
+            "arithmetic"); a path to a folder with one folder of pictures per class (with or without `train/`, `test/`
+            above), to a CSV file or an `.npz` file; `(X, y)` with arrays, tensors or lists, or
+            `((X_train, y_train), (X_test, y_test))`; a pandas DataFrame; a torch dataset such as torchvision's; a
+            Hugging Face dataset; or a pair of two of the same kind, to train and to test with.
+        target: For tables: the column that holds the class.
+        size: For pictures: bring them to this (height, width), or to a square of this side.
+        test: Share of the samples to split off for testing, where the source has no test split. Each class is split in
+            the same proportion.
+        seed: Which samples are split off (and, for "arithmetic", which expressions there are).
+        progress: Show how far a download or a long reading is.
+        classes: The names of the classes, where labels are plain numbers.
+        ignore: For tables: columns to leave out.
+
+    Returns:
+        Two datasets with the same classes and the same `preprocess`.
+
+    Raises:
+        DataError: The data cannot be used; the error names the file, row or column. Its sub-classes say what is wrong.
+
+    Example:
+        >>> train, test = load("fashion_mnist_small")
+        >>> len(train), len(test), tuple(train.inputs.shape)
+        (10000, 2000, (10000, 1, 28, 28))
+        >>> import torch
+        >>> train, test = load((torch.rand(50, 4), torch.arange(50) % 3))
+        >>> train
+        arrays (train): 41 rows of 4 features, 3 classes: 0, 1, 2
+    """
+    if not 0.0 < test < 1.0:
+        raise BadShare(share=test, count="N")
+    options: dict[str, Any] = {"share": test, "seed": seed}
+    if isinstance(what, (str, os.PathLike)):
+        if isinstance(what, str) and what in sets.names():
+            return _from_catalogue(what, size, seed, progress)
+        path = _existing(what)
+        if path.is_dir() and not (path / "train.csv").is_file():
+            return load_folder(path, size=size, progress=progress, **options)
+        if path.suffix.lower() == ".npz":
+            return _from_npz(path, size=size, classes=classes, **options)
+    table = _tables(what)
+    if table is not None:
+        first, second, name = table
+        return load_tables(first, second, target=target, ignore=ignore, name=name, card=Card(name=name), **options)
+    if is_hugging_face(what):
+        return load_hugging_face(
+            what, target=target, ignore=ignore, size=size, classes=classes, progress=progress, **options
+        )
+    first, second = what if _is_pair(what) and is_torch(what[0]) else (what, None)
+    if isinstance(first, Dataset):
+        return (first, second) if isinstance(second, Dataset) else first.split_off(test, seed)
+    if is_torch(first):
+        return load_torch(first, second, size=size, classes=classes, progress=progress, **options)
+    if _is_pair(what) and all(isinstance(part, tuple) and len(part) == 2 for part in what):
+        return splits(what[0], what[1], name="arrays", classes=classes, size=size, **options)
+    if _is_pair(what) and all(hasattr(part, "__len__") and not isinstance(part, (str, dict)) for part in what):
+        return splits((what[0], what[1]), None, name="arrays", classes=classes, size=size, **options)
+    raise CannotLoad(kind=type(what).__name__)
+
+
+def _from_catalogue(name: str, size: Any, seed: int, progress: bool) -> tuple[Dataset, Dataset]:
+    found = sets.entry(name)
+    parts = {split: found.samples(split, seed=seed, progress=progress) for split in ("train", "test")}
+    inputs = {split: part.inputs for split, part in parts.items()}
+    if size is not None:
+        wanted = pair(size)
+        inputs = {split: x if isinstance(x, list) else resize(x, wanted) for split, x in inputs.items()}
+    card = Card(**{**vars(found.card), "place": parts["train"].place})
+    return finish(
+        (inputs["train"], parts["train"].labels),
+        (inputs["test"], parts["test"].labels),
+        found.classes,
+        name=name,
+        card=card,
+    )
+
+
+def _existing(what: str | os.PathLike[str]) -> Path:
+    """The path, if something is there; else the error that fits what the person seems to have meant."""
+    path = Path(what).expanduser()
+    if path.exists():
+        return path
+    text = str(what)
+    if isinstance(what, os.PathLike) or path.suffix or "/" in text or "\\" in text:
+        raise NothingThere(path=text, folder=Path.cwd())
+    near = difflib.get_close_matches(text.lower().replace("-", "_"), sets.names(), n=1, cutoff=0.0)
+    raise UnknownDataset(name=text, nearest=near[0], names=", ".join(sets.names()))
+
+
+def _tables(what: Any) -> tuple[Table, Table | None, str] | None:
+    """One or two tables, if that is what was given: CSV files, DataFrames, or a folder with train.csv and test.csv."""
+    both = tuple(what) if _is_pair(what) else (what,)
+    if all(_is_frame(part) for part in both):
+        tables, name = [read_frame(part) for part in both], "DataFrame"
+    elif all(isinstance(part, (str, os.PathLike)) for part in both):
+        paths = [_existing(part) for part in both]
+        name = paths[0].stem
+        if paths[0].is_dir():
+            name, folder = paths[0].name, paths[0]
+            paths = [folder / file for file in ("train.csv", "test.csv") if (folder / file).is_file()]
+        for path in paths:
+            if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+                raise UnknownFile(path=path)
+        tables = [read_csv(path) for path in paths]
+    else:
+        return None
+    return tables[0], tables[1] if len(tables) == 2 else None, name
+
+
+def _is_pair(what: Any) -> bool:
+    return isinstance(what, (tuple, list)) and len(what) == 2
+
+
+def _is_frame(what: Any) -> bool:
+    return type(what).__module__.split(".")[0] == "pandas" and hasattr(what, "columns")
+
+
+def _from_npz(path: Path, **options: Any) -> tuple[Dataset, Dataset]:
+    """NumPy's archive of arrays: `x_train, y_train, x_test, y_test` as Keras writes them, or `X, y`."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:  # a pickle in there could run any program
+            arrays = {name.lower(): archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise DamagedFile(path=path, reason=error) from error
+    card = Card(name=path.stem, place=str(path.absolute()))
+    for names in (("x_train", "y_train", "x_test", "y_test"), ("x", "y")):
+        if all(name in arrays for name in names):
+            parts = [arrays[name] for name in names]
+            test = (parts[2], parts[3]) if len(parts) == 4 else None
+            return splits((parts[0], parts[1]), test, name=path.stem, card=card, **options)
+    raise DamagedFile(path=path, reason=", ".join(arrays) + " ≠ x_train, y_train, x_test, y_test")

@@ -1,0 +1,204 @@
+"""Picture files: read, turned upright, brought to one size. Shapes: C channels, H height, W width."""
+
+import io
+import os
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from firstlight.data.errors import (
+    MixedSizes,
+    NothingThere,
+    NotPictures,
+    PictureTooLarge,
+    TooLargeForMemory,
+    UnreadablePicture,
+    UnsupportedPicture,
+)
+from firstlight.data.progress import Progress, amount
+from firstlight.locale import _
+
+if TYPE_CHECKING:
+    from firstlight.data.dataset import Dataset
+
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
+UNSUPPORTED = frozenset((".heic", ".heif", ".avif", ".raw", ".dng", ".svg"))
+MAX_PIXELS = 100_000_000
+GREY = frozenset(("1", "L", "LA", "I", "I;16", "I;16B", "F"))
+Size = tuple[int, int]
+
+
+def read_picture(path: Any, like: "Dataset", *, invert: bool = False) -> Tensor:
+    """One's own photo in the form of a dataset's pictures.
+
+    It is turned upright (as the camera noted), cut to the dataset's proportions around the middle, resized and made
+    grey where the dataset is. `like.preprocess(picture)` is then what the model reads.
+
+    Args:
+        path: The file; or its bytes, or a Pillow image.
+        like: The dataset whose form it gets.
+        invert: Swap dark and light. MNIST and Fashion-MNIST are light on black; a photo on paper is the other way
+            round.
+
+    Shape:
+        output: (1, C, H, W), `uint8`
+
+    Raises:
+        NothingThere: No such file.
+        UnreadablePicture: It is damaged, or no picture.
+        NotPictures: The dataset does not consist of pictures.
+
+    Example:
+        >>> from firstlight.data import load
+        >>> train, test = load("fashion_mnist_small")
+        >>> read_picture(Image.new("RGB", (640, 480), "white"), like=train).shape
+        torch.Size([1, 1, 28, 28])
+    """
+    if not isinstance(like.inputs, Tensor) or like.kind != "picture":
+        raise NotPictures(name=like.name)
+    channels, height, width = like.inputs.shape[1:]
+    picture = decode(path, channels=channels, size=(height, width))
+    return (255 - picture if invert else picture).unsqueeze(0)
+
+
+def decode(source: Any, *, channels: int, size: Size | None, name: object = None) -> Tensor:
+    """Read one picture.
+
+    Args:
+        source: A path, bytes, or a Pillow image.
+        channels: 1 for grey, 3 for colour.
+        size: (height, width) to cut and resize it to, or None to leave it.
+        name: What to call it in an error, where it has no path.
+
+    Shape:
+        output: (C, H, W), `uint8`
+    """
+    name = source if name is None and isinstance(source, (str, os.PathLike)) else name or _("given")
+    try:
+        with _open(source, name) as image:
+            if size is not None and image.format == "JPEG":
+                image.draft(None, (size[1] * 2, size[0] * 2))  # decodes at a fraction of the size, many times faster
+            upright = _flatten(ImageOps.exif_transpose(image), channels)
+    except FileNotFoundError as error:
+        raise NothingThere(path=name, folder=Path.cwd()) from error
+    # Pillow's decoders raise these for damaged files; SyntaxError comes from broken PNG chunks.
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        if isinstance(error, (UnreadablePicture, PictureTooLarge)):
+            raise
+        raise UnreadablePicture(path=name, reason=_reason(error)) from error
+    if size is not None and (upright.height, upright.width) != size:
+        upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
+    pixels = np.asarray(upright)
+    return torch.from_numpy((pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)).copy())
+
+
+def read_files(
+    paths: Sequence[Path], size: Size | None, *, channels: int | None = None, progress: bool = True
+) -> Tensor:
+    """Read many picture files into one tensor, several at a time.
+
+    Args:
+        paths: The files.
+        size: (height, width); None where all have the same size.
+        channels: 1 or 3; None to find out: grey if all are grey.
+        progress: Show how far it is.
+
+    Shape:
+        output: (N, C, H, W), `uint8`
+
+    Raises:
+        MixedSizes: They differ and no size was given.
+    """
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
+        # Pillow's warning about large pictures: `_open` has the say. Its other warnings concern metadata.
+        warnings.simplefilter("ignore")
+        looks = list(pool.map(_look, paths))
+        channels = channels or (1 if all(grey for _, grey in looks) else 3)
+        height, width = size or looks[0][0]
+        for path, (found, _grey) in zip(paths, looks, strict=True):
+            if size is None and found != (height, width):
+                raise MixedSizes(
+                    first=paths[0], first_size=f"{height} × {width}", other=path, other_size=f"{found[0]} × {found[1]}"
+                )
+        _check_memory(len(paths), channels, height, width)
+        pictures = torch.empty((len(paths), channels, height, width), dtype=torch.uint8)
+
+        def read(index: int) -> None:
+            pictures[index] = decode(paths[index], channels=channels, size=size)
+
+        title = _("Reading pictures")
+        with Progress(title, len(paths), quiet=not progress or len(paths) < 1000, counts_bytes=False) as shown:
+            for _none in pool.map(read, range(len(paths))):
+                shown.advance(1)
+    return pictures
+
+
+def _look(path: Path) -> tuple[Size, bool]:
+    """Height and width as they will be after turning, and whether it is grey; reads the header only."""
+    try:
+        with _open(path, path) as image:
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # orientations that swap the sides
+            size = (image.width, image.height) if turned else (image.height, image.width)
+            return size, image.mode in GREY or (image.mode == "P" and _grey_palette(image))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        if isinstance(error, (UnreadablePicture, PictureTooLarge, UnsupportedPicture)):
+            raise
+        raise UnreadablePicture(path=path, reason=_reason(error)) from error
+
+
+def _open(source: Any, name: object) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return source.copy()
+    suffix = Path(str(source)).suffix.lower() if isinstance(source, (str, os.PathLike)) else ""
+    if suffix in UNSUPPORTED and Path(source).exists():
+        raise UnsupportedPicture(path=name, suffix=suffix)
+    stream = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(stream)
+    if image.width * image.height > MAX_PIXELS:
+        width, height = image.size
+        image.close()
+        raise PictureTooLarge(path=name, width=width, height=height, limit=MAX_PIXELS // 1_000_000)
+    return image
+
+
+def _flatten(image: Image.Image, channels: int) -> Image.Image:
+    """Grey or RGB with 8 bits; what is transparent shows white, as on a page."""
+    if image.mode in ("I", "I;16", "I;16B", "F"):  # 16 bits
+        wide = np.asarray(image, dtype=np.float64)
+        image = Image.fromarray(np.clip(wide / (257 if wide.max(initial=0) > 255 else 1), 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    palette = np.asarray(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
+    return bool((palette == palette[:, :1]).all())
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return _("it is not a picture that is known here")
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _check_memory(count: int, channels: int, height: int, width: int) -> None:
+    needed = count * channels * height * width
+    try:
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return
+    if needed > 0.8 * available:
+        raise TooLargeForMemory(
+            count=count, needed=amount(needed), available=amount(available), height=height, width=width
+        )

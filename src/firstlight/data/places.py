@@ -1,0 +1,33 @@
+"""Where data lies on this machine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+
+
+def data_folder() -> Path:
+    """The folder for downloads and decoded data: `FIRSTLIGHT_DATA`, else the system's place for a person's caches."""
+    if chosen := os.environ.get("FIRSTLIGHT_DATA"):
+        return Path(chosen).expanduser()
+    return Path(platformdirs.user_cache_path("firstlight", appauthor=False)) / "data"
+
+
+def own_mirrors() -> list[str]:
+    """Addresses or folders that a class or a person prefers: `FIRSTLIGHT_MIRROR`, several separated by spaces."""
+    return os.environ.get("FIRSTLIGHT_MIRROR", "").split()
+
+
+def roots(dataset: str) -> list[Path]:
+    """Folders in which a copy of a dataset may lie: ours first, then where torchvision's examples put theirs."""
+    return [data_folder() / dataset, data_folder(), Path("data"), Path()]
+
+
+def find(dataset: str, *names: str, among: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Files or folders of one of these names in the places where the dataset may lie, in order of preference."""
+    for root in [*roots(dataset), *among]:
+        for name in names:
+            path = root / name
+            if path.exists():
+                yield path.absolute()

@@ -1,0 +1,247 @@
+"""Checks that answer at once: what is right, what is not, and hints that grow with each attempt.
+
+A wrong answer is never an error: the cell says what is wrong and the notebook goes on.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from firstlight.lessons.notes import note
+from firstlight.lessons.problems import NoSuchCheck
+from firstlight.locale import _
+
+
+class Exercise:
+    """A question with one right answer.
+
+    Attributes:
+        right: The answer, an int or a str.
+        mistakes: Answers that many give, each with the sentence that helps just there.
+        hints: What to say after the first, the second and each later wrong answer; the last one nearly gives it away.
+        yes: What to say to the right answer.
+    """
+
+    def __init__(self, right: int | str, *, mistakes: dict[int | str, str], hints: tuple[str, ...], yes: str) -> None:
+        self.right = right
+        self.mistakes = mistakes
+        self.hints = hints
+        self.yes = yes
+
+
+def _elements(images: Any) -> Exercise:
+    shape = [int(n) for n in images.shape]
+    product = " × ".join(map(str, shape))
+    return Exercise(
+        right=math.prod(shape),
+        mistakes={
+            math.prod(shape[1:]): _("That is one picture. The batch holds {count} of them.", count=shape[0]),
+            shape[0]: _("That is the number of pictures. Each of them holds many numbers."),
+            sum(shape): _("You have added the sizes. A block of numbers is counted by multiplying them."),
+        },
+        hints=(
+            _("`images.shape` gives the size of the block in each direction."),
+            _("Multiply all four sizes: samples, channels, height and width."),
+            _("Compute {product}.", product=product),
+        ),
+        yes=_("Right: {product} = {count}.", product=product, count=math.prod(shape)),
+    )
+
+
+def _weights(classes: int) -> Exercise:
+    return Exercise(
+        right=84 * classes + classes,
+        mistakes={
+            84 * classes: _(
+                "Those are the weights. Each of the {classes} outputs has a bias as well.", classes=classes
+            ),
+            84 + classes: _("Every input is connected with every output: multiply, do not add."),
+        },
+        hints=(
+            _("One weight stands between each input and each output, and each output has one bias."),
+            _("There are 84 inputs and {classes} outputs.", classes=classes),
+            _("Compute 84 × {classes} + {classes}.", classes=classes),
+        ),
+        yes=_("Right: 84 × {classes} weights and {classes} biases.", classes=classes),
+    )
+
+
+def _direction(slope: float) -> Exercise:
+    words = ("down", "up")
+    right = words[slope < 0]
+    return Exercise(
+        right=right,
+        mistakes={},
+        hints=(
+            _("A positive slope means: a larger weight, a larger loss. A negative slope means the opposite."),
+            _("Here the slope is {slope:+.6f}.", slope=slope),
+            _("The loss falls against the slope. There are only two answers, and the other one is right."),
+        ),
+        yes=_("Right: the weight moves against its gradient, and here that is {direction}.", direction=right),
+    )
+
+
+def _steps(train: Any) -> Exercise:
+    samples = len(train)
+    full, rest = divmod(samples, 128)
+    mistakes: dict[int | str, str] = {
+        samples: _("That would be one step for each sample. A step takes a whole batch of 128.")
+    }
+    if rest:
+        mistakes[full] = _("Nearly. {rest} samples are left over, and they form the last, smaller batch.", rest=rest)
+    return Exercise(
+        right=math.ceil(samples / 128),
+        mistakes={**mistakes, 128: _("128 is the size of one batch. How many such batches are there?")},
+        hints=(
+            _("How many batches of 128 does it take until every sample had its turn?"),
+            _("Divide {samples} by 128. If something is left over, it needs one more batch.", samples=samples),
+            _("{samples} / 128 = {quotient:.2f}, rounded up.", samples=samples, quotient=samples / 128),
+        ),
+        yes=_("Right: {steps} steps in one epoch.", steps=math.ceil(samples / 128)),
+    )
+
+
+_EXERCISES: dict[str, Callable[..., Exercise]] = {
+    "elements": _elements,
+    "weights": _weights,
+    "direction": _direction,
+    "steps": _steps,
+}
+
+
+class Checks:
+    """What `check` is. It remembers the wrong answers to each exercise, and nothing else."""
+
+    def __init__(self) -> None:
+        self.wrong: dict[str, list[object]] = {}
+
+    def __call__(self, name: str, answer: object, *context: object) -> None:
+        """Look at an answer and say whether it is right; otherwise give the next hint.
+
+        Args:
+            name: Which exercise.
+            answer: The learner's answer; `None` or `...` means that there is none yet.
+            context: What the right answer depends on, as the lesson passes it.
+
+        Raises:
+            NoSuchCheck: The lessons have no such exercise.
+
+        Example:
+            >>> check = Checks()
+            >>> check("weights", 840, 10)
+            ✗ Not yet. Those are the weights. Each of the 10 outputs has a bias as well.
+              Hint: One weight stands between each input and each output, and each output has one bias.
+            >>> check("weights", 850, 10)
+            ✓ Right: 84 × 10 weights and 10 biases.
+        """
+        if name not in _EXERCISES:
+            raise NoSuchCheck(name=name, known=", ".join(_EXERCISES))
+        if answer is None or answer is ...:
+            note("todo", _("No answer yet. Replace None by your answer and run the cell again.")).display()
+            return
+        exercise = _EXERCISES[name](*context)
+        given = _plain(answer)
+        if given is not None and type(given) is type(exercise.right) and given == exercise.right:
+            self.wrong.pop(name, None)
+            note("yes", exercise.yes).display()
+            return
+        tried = self.wrong.setdefault(name, [])
+        mark = repr(answer) if given is None else given  # the same wrong answer twice earns no new hint
+        if mark not in tried:
+            tried.append(mark)
+        level = min(len(tried), len(exercise.hints))
+        note("no", _diagnosis(given, exercise), *(_hint(hint) for hint in exercise.hints[:level])).display()
+
+    def that(self, condition: object) -> None:
+        """Say whether something holds. A tensor or array holds when all of its elements do.
+
+        Example:
+            >>> Checks().that(1 + 1 == 2)
+            ✓ Yes, that holds.
+        """
+        value = condition.all() if hasattr(condition, "all") else condition
+        if bool(value):
+            note("yes", _("Yes, that holds.")).display()
+        else:
+            note("no", _("No, that does not hold here."), _run_in_order()).display()
+
+    def equal(self, first: Any, second: Any, *, within: float = 1e-6) -> None:
+        """Say whether two numbers, arrays or tensors agree, and by how much they differ.
+
+        Example:
+            >>> Checks().equal(0.5, 0.50000025)
+            ✓ Equal: the largest difference is 2.5e-07, and 1e-06 would be allowed.
+        """
+        a, b = (_doubles(value) for value in (first, second))
+        if a.shape != b.shape:
+            note(
+                "no",
+                _(
+                    "Not equal: one has the shape {first}, the other {second}.",
+                    first=tuple(a.shape),
+                    second=tuple(b.shape),
+                ),
+                _run_in_order(),
+            ).display()
+            return
+        difference = (a - b).abs().max().item() if a.numel() else 0.0
+        shown = f"{difference:.1e}" if difference else "0"
+        if difference <= within:  # false for nan too
+            text = _(
+                "Equal: the largest difference is {difference}, and {within} would be allowed.",
+                difference=shown,
+                within=within,
+            )
+            note("yes", text).display()
+        else:
+            text = _(
+                "Not equal: the largest difference is {difference}; allowed is {within}.",
+                difference=shown,
+                within=within,
+            )
+            note("no", text, _run_in_order()).display()
+
+
+check = Checks()
+
+
+def _run_in_order() -> str:
+    return _("If you have changed nothing, run the cells of this part again, from its heading down.")
+
+
+def _doubles(value: Any) -> Any:
+    import torch
+
+    tensor = value.detach() if isinstance(value, torch.Tensor) else torch.tensor(value, dtype=torch.float64)
+    return tensor.to("cpu", torch.float64)
+
+
+def _hint(text: str) -> str:
+    return _("Hint: {text}", text=text)
+
+
+def _plain(answer: object) -> int | str | None:
+    """An answer as an int or a word, whatever kind of number it came as; None where it is neither."""
+    if isinstance(answer, str):
+        word = answer.strip().lower()
+        return int(word) if word.lstrip("-").isdecimal() else word
+    if hasattr(answer, "item"):  # a NumPy number, or a tensor with one element
+        try:
+            answer = answer.item()
+        except (ValueError, RuntimeError):
+            return None
+    if isinstance(answer, bool):
+        return None
+    if isinstance(answer, int | float) and math.isfinite(answer) and float(answer).is_integer():
+        return int(answer)
+    return None
+
+
+def _diagnosis(given: int | str | None, exercise: Exercise) -> str:
+    if given is not None and given in exercise.mistakes:
+        return _("Not yet. {mistake}", mistake=exercise.mistakes[given])
+    if type(given) is type(exercise.right):
+        return _("Not yet.")
+    if isinstance(exercise.right, int):
+        return _("Not yet. The answer is a whole number.")
+    return _("Not yet. The answer is a word in quotation marks.")

@@ -1,0 +1,270 @@
+"""Questions with an explanation for every option.
+
+A question is shown as plain HTML (`<details>`): it opens by mouse or keyboard, is announced by screen readers, needs no
+kernel and no script, and so works on in a saved notebook, in VS Code, in Colab and in an exported page. A widget would
+leave an error box there. Without a notebook the question is text, and `quiz.answer` takes the reply.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+from firstlight.lessons.notes import note
+from firstlight.lessons.problems import NoSuchCheck
+from firstlight.locale import _
+from firstlight.picture import Picture
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing to choose, and why it is right or wrong."""
+
+    text: str
+    why: str
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and its options, in the learner's language."""
+
+    text: str
+    options: tuple[Option, ...]
+
+
+def _batch() -> Question:
+    return Question(
+        _("Why does training take batches, and not the whole training split, for each step?"),
+        (
+            Option(
+                _("Because a model can only take 128 pictures."),
+                _("The model takes any number. 128 is our choice; 64 or 256 would work as well."),
+            ),
+            Option(
+                _("Because a batch is enough to see where the loss falls, and many steps fit into the same time."),
+                _(
+                    "Right. The direction from a batch is a little rough, but a hundred rough steps "
+                    "lead further than one exact step."
+                ),
+                right=True,
+            ),
+            Option(
+                _("Because the other samples are kept for testing."),
+                _(
+                    "The samples for testing are in a split of their own. In each epoch every "
+                    "training sample has its turn."
+                ),
+            ),
+        ),
+    )
+
+
+def _gradient() -> Question:
+    return Question(
+        _("The gradient of a weight is 0.5. What does that say?"),
+        (
+            Option(
+                _("The weight should be set to 0.5."),
+                _(
+                    "The gradient is a slope and not a target. It gives the direction, and the "
+                    "learning rate decides how far to go."
+                ),
+            ),
+            Option(
+                _("The weight causes half of the loss."),
+                _(
+                    "A gradient does not divide the loss among the weights. It says how the loss "
+                    "reacts to a small change."
+                ),
+            ),
+            Option(
+                _("If the weight grows a little, the loss grows by about half as much."),
+                _("Right. Therefore the step makes this weight smaller."),
+                right=True,
+            ),
+            Option(
+                _("If the weight grows a little, the loss falls by about half as much."),
+                _("The sign is the other way round: a positive gradient means that both grow together."),
+            ),
+        ),
+    )
+
+
+def _zero_grad() -> Question:
+    return Question(
+        _("What happens without the line optimizer.zero_grad()?"),
+        (
+            Option(
+                _("PyTorch reports an error."),
+                _(
+                    "It does not: adding up gradients is sometimes wanted, so PyTorch says nothing. "
+                    "That makes this mistake hard to find."
+                ),
+            ),
+            Option(
+                _("The gradients of all earlier steps are added up, and each step goes in a wrong direction."),
+                _("Right. backward adds to .grad; it does not replace what is there."),
+                right=True,
+            ),
+            Option(
+                _("Nothing, because backward computes the gradients anew."),
+                _("It computes them anew but adds them to what is in .grad already."),
+            ),
+            Option(
+                _("The weights are set to 0."),
+                _("zero_grad clears gradients. It touches no weight."),
+            ),
+        ),
+    )
+
+
+def _test_split() -> Question:
+    return Question(
+        _("Why do we measure accuracy on the test split?"),
+        (
+            Option(
+                _("Because the test split is smaller, so it goes faster."),
+                _(
+                    "It is faster, but that is not the reason. A large test split would be even "
+                    "better: it measures more exactly."
+                ),
+            ),
+            Option(
+                _("Because the model has not learned from these samples, so they show how it does on new ones."),
+                _("Right. On the samples that it learned from, a model can be good simply by remembering them."),
+                right=True,
+            ),
+            Option(
+                _("Because the model improves on the test split."),
+                _(
+                    "During evaluation no weight changes. If the model learned from the test split, "
+                    "the figure would be worthless."
+                ),
+            ),
+        ),
+    )
+
+
+def _state_dict() -> Question:
+    return Question(
+        _("What is in first_classifier.pt?"),
+        (
+            Option(
+                _("The Python code of the net and its weights."),
+                _("Not the code. That is why make_cnn() has to build the net before load_state_dict can fill it."),
+            ),
+            Option(
+                _("The training samples, in compressed form."),
+                _("No samples are in it. The weights were formed by the samples, but the file does not hold them."),
+            ),
+            Option(
+                _("The weights and the learned means of batch normalization, each under its name."),
+                _("Right. With the same code and this file anybody can use your model."),
+                right=True,
+            ),
+        ),
+    )
+
+
+_QUESTIONS: dict[str, Callable[[], Question]] = {
+    "batch": _batch,
+    "gradient": _gradient,
+    "zero_grad": _zero_grad,
+    "test_split": _test_split,
+    "state_dict": _state_dict,
+}
+
+
+class Quiz:
+    """What `quiz` is.
+
+    Attributes:
+        answers: Question to the letters given by `answer`, in order: plain JSON.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[str]] = {}
+
+    def __call__(self, name: str) -> None:
+        """Ask a question; nothing waits for the answer.
+
+        Raises:
+            NoSuchCheck: The lessons have no such question.
+
+        Example:
+            >>> Quiz()("test_split")
+            Why do we measure accuracy on the test split?
+              a) Because the test split is smaller, so it goes faster.
+              b) Because the model has not learned from these samples, so they show how it does on new ones.
+              c) Because the model improves on the test split.
+            Answer with: quiz.answer("test_split", "a")
+        """
+        picture(name, _find(name)).display()
+
+    def answer(self, name: str, letter: str) -> None:
+        """Answer without a mouse: says whether it is right, and why.
+
+        Args:
+            name: Which question.
+            letter: The letter in front of the option.
+
+        Raises:
+            NoSuchCheck: The lessons have no such question.
+
+        Example:
+            >>> Quiz().answer("gradient", "d")
+            ✗ d) The sign is the other way round: a positive gradient means that both grow together.
+        """
+        options = _find(name).options
+        given = str(letter).strip().lower().rstrip(")")
+        letters = _LETTERS[: len(options)]
+        if len(given) != 1 or given not in letters:
+            note("todo", _("Answer with one of these letters: {letters}.", letters=", ".join(letters))).display()
+            return
+        self.answers.setdefault(name, []).append(given)
+        option = options[letters.index(given)]
+        note("yes" if option.right else "no", f"{given}) {option.why}").display()
+
+    def score(self) -> dict[str, bool]:
+        """Which of the questions answered so far were right at the first attempt."""
+        return {name: _find(name).options[_LETTERS.index(given[0])].right for name, given in self.answers.items()}
+
+
+quiz = Quiz()
+
+
+def picture(name: str, question: Question) -> Picture:
+    """A question as HTML that needs no script, and as text."""
+    lettered = list(zip(_LETTERS, question.options, strict=False))
+    items = "".join(_details(name, letter, option) for letter, option in lettered)
+    invitation = escape(_("Choose an answer; it tells you whether it is right, and why."))
+    html = (
+        f'<section role="group" aria-label="{escape(question.text)}" style="max-width:46em;padding:.4em 0">'
+        f'<p style="font-weight:bold;margin:.2em 0">{escape(question.text)}</p>'
+        f'<p style="opacity:.75;margin:.2em 0">{invitation}</p>{items}</section>'
+    )
+    lines = [question.text, *(f"  {letter}) {option.text}" for letter, option in lettered)]
+    lines.append(_("Answer with: {call}", call=f'quiz.answer("{name}", "a")'))
+    return Picture(html=html, text="\n".join(lines))
+
+
+_LETTERS = "abcdef"
+
+
+def _find(name: str) -> Question:
+    if name not in _QUESTIONS:
+        raise NoSuchCheck(name=name, known=", ".join(_QUESTIONS))
+    return _QUESTIONS[name]()
+
+
+def _details(name: str, letter: str, option: Option) -> str:
+    sign, colour = ("✓", "#0a8a5f") if option.right else ("✗", "#d2691e")
+    return (
+        # One name for all: opening one option closes the other, as with radio buttons.
+        f'<details name="firstlight-quiz-{escape(name)}" style="margin:.35em 0;padding:.3em .6em;'
+        f'border:1px solid rgba(127,127,127,.45);border-radius:6px">'
+        f'<summary style="cursor:pointer;display:list-item">{letter}) {escape(option.text)}</summary>'
+        f'<div style="margin:.4em 0 .2em 1.1em;padding-left:.7em;border-left:4px solid {colour}">'
+        f'<span aria-hidden="true" style="color:{colour};font-weight:bold">{sign}</span> {escape(option.why)}'
+        f"</div></details>"
+    )

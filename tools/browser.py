@@ -1,8 +1,8 @@
 """Find a Chromium for the browser tests, or get one. Writes its path, or what is missing, into `.venv/browser`.
 
 In order: `FIRSTLIGHT_CHROMIUM`, a Chromium or Chrome or Edge of the system, Playwright's own if it was installed,
-`playwright install chromium`, and Debian's package where we are root. With `CI` set it fails when there is none; elsewhere
-the browser tests are skipped with the reason that is written here.
+`playwright install chromium`, and Debian's package where we are root. With `CI` set it fails when there is none;
+elsewhere the browser tests are skipped with the reason that is written here.
 """
 
 import os

@@ -3,7 +3,6 @@
 import sys
 from typing import Any
 
-
 # Lab: two costs at the start of a Jupyter Server that buy a learner nothing. Canary: tests/lab/test_compat_lab.py.
 
 

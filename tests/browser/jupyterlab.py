@@ -1,7 +1,7 @@
-"""Helpers for tests with a real lab and a real headless Chromium. They hold in JupyterLab and Notebook 7, in any language.
+"""Helpers for tests with a real lab and a real headless Chromium: JupyterLab and Notebook 7, in any language.
 
-They ask `window.jupyterapp` (the lab is started with `--expose-app`) and never the DOM alone: before the file arrives there
-is one placeholder cell behind a spinner, and the execution indicator says "idle" while there is no kernel yet.
+They ask `window.jupyterapp` (the lab is started with `--expose-app`) and never the DOM alone: before the file arrives
+there is one placeholder cell behind a spinner, and the execution indicator says "idle" while there is no kernel yet.
 
     with running_lab(tmp_path, lang="ja", notebook=path) as lab:
         page.goto(lab.url)
@@ -46,7 +46,8 @@ STOP_S = 20
 def browser_tools() -> Any:
     """tools/browser.py, which knows where the browser is."""
     spec = importlib.util.spec_from_file_location("firstlight_tools_browser", ROOT / "tools" / "browser.py")
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -286,7 +287,8 @@ def draws_glyphs(page: Page) -> dict[str, bool]:
     found: dict[str, bool] = page.evaluate(
         """() => {
             const draw = (ch) => { const c = document.createElement('canvas'); c.width = c.height = 40;
-                const x = c.getContext('2d'); x.font = '32px sans-serif'; x.fillText(ch, 2, 32); return c.toDataURL(); };
+                const x = c.getContext('2d'); x.font = '32px sans-serif'; x.fillText(ch, 2, 32);
+                return c.toDataURL(); };
             const differ = (a, b) => draw(a) !== draw(b);
             return { en: differ('A', 'B'), ja: differ('日', '語') && differ('あ', 'ん'), ko: differ('한', '국') };
         }"""

@@ -87,9 +87,15 @@ def _runs(arguments: argparse.Namespace) -> int:
 
 
 def _lang(arguments: argparse.Namespace) -> int:
-    from firstlight.locale.catalogue import main as catalogue
+    from firstlight.locale import catalogue
 
-    return int(catalogue(arguments.rest))
+    if arguments.action == "update":
+        for path in catalogue.update():
+            print(path)
+        return 0
+    problems = catalogue.check()
+    print("\n".join(problems) or _("Every sentence is there in every language."))
+    return 1 if problems else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -152,17 +158,22 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("--dir", type=Path, metavar=_("FOLDER"), help=_("the folder of runs (else where runs are kept)"))
     runs.add_argument("--json", action="store_true", help=_("the list as JSON"))
 
-    lang = command("lang", _lang, _("check or update the translations"), add_help=False)
-    lang.add_argument("rest", nargs=argparse.REMAINDER)
+    lang = command("lang", _lang, _("check or update the translations"), parents=[common])
+    lang.add_argument(
+        "action",
+        type=_one_of("check", "update"),
+        metavar="{check,update}",
+        help=_("name what is missing, stale or malformed; or write new sentences into the catalogues"),
+    )
     return parser
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse, with its own few words in the learner's language."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        wants_help = kwargs.pop("add_help", True)
-        super().__init__(*args, add_help=False, allow_abbrev=False, **kwargs)
+    def __init__(self, **options: Any) -> None:
+        wants_help = options.pop("add_help", True)
+        super().__init__(**{**options, "add_help": False, "allow_abbrev": False})
         self._optionals.title = _("options")
         if wants_help:
             self.add_argument("-h", "--help", action="help", help=_("show this help"))
@@ -196,7 +207,8 @@ def _in_words(message: str) -> str:
 
 
 def _language(word: str) -> str:
-    return _one_of(*LANGUAGES)(word)
+    chosen: str = _one_of(*LANGUAGES)(word)
+    return chosen
 
 
 def _one_of(*choices: str) -> Any:

@@ -1,7 +1,7 @@
 """What runs inside the Jupyter Server: warm kernels, and `/firstlight/api/health`.
 
-The wheel turns it on for every Jupyter Server of the environment, so that it is there under `jupyter lab` and JupyterHub
-too. Only the health answer is on by default; warming starts kernels with torch loaded and is asked for:
+The wheel turns it on for every Jupyter Server of the environment, so that it is there under `jupyter lab` and
+JupyterHub too. Only the health answer is on by default; warming starts kernels with torch loaded and is asked for:
 
     c.FirstlightExtension.notebook = "first_pytorch_classifier.ipynb"   # its session is there before the page asks
     c.FirstlightExtension.warm = True                                   # every kernel loads torch in the background
@@ -14,7 +14,7 @@ from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
-from tornado import web
+from tornado.web import authenticated
 from traitlets import Bool, Unicode
 from traitlets.config import LoggingConfigurable
 
@@ -81,7 +81,7 @@ class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitle
 class HealthHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is read without its types
     """Says who this is, to those who have the token."""
 
-    @web.authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
+    @authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
     def get(self) -> None:
         """The lab's name, version, process, language and the state of its first kernel."""
         extension: FirstlightExtension = self.settings["firstlight"]

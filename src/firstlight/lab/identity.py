@@ -10,7 +10,7 @@ from urllib.parse import quote
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import PasswordIdentityProvider, User
 from jupyter_server.auth.login import LoginFormHandler
-from tornado import web
+from tornado.web import RequestHandler
 from traitlets import Unicode
 
 from firstlight.locale import _, language
@@ -38,8 +38,8 @@ class Brake:
 
     def wait_s(self, address: str, now: float | None = None) -> float:
         """Seconds until the address may try again; 0.0 when it may try now."""
-        failures = self._failures.get(_neighbourhood(address), ())
-        if len(failures) < FAILURES:
+        failures = self._failures.get(_neighbourhood(address))
+        if failures is None or len(failures) < FAILURES:
             return 0.0
         return max(0.0, failures[0] + WINDOW_S - (time.monotonic() if now is None else now))
 
@@ -67,7 +67,7 @@ class LabIdentity(PasswordIdentityProvider):  # type: ignore[misc]  # jupyter_se
         super().__init__(**kwargs)
         self.brake = Brake()
 
-    async def get_user_token(self, handler: web.RequestHandler) -> User | None:
+    async def get_user_token(self, handler: RequestHandler) -> User | None:
         """The person who shows a token, if it is the right one."""
         match = self.auth_header_pat.match(handler.request.headers.get("Authorization", ""))
         shown = match.group(2) if match else ""

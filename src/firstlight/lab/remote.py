@@ -1,4 +1,4 @@
-"""What a lab needs that other machines can reach: a certificate, a password, names it answers to; and the ssh line instead."""
+"""What a lab needs that other machines can reach: certificate, password, names; and the ssh line instead of it all."""
 
 import datetime
 import getpass
@@ -11,10 +11,14 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firstlight.errors import FirstlightError
 from firstlight.lab.home import home
 from firstlight.locale import Text
+
+if TYPE_CHECKING:
+    from cryptography.x509 import GeneralName
 
 WORDS = 5  # of 16 bits each: 80 bits, more than six words of a dice list
 VALID_DAYS = 397  # browsers accept no more of a certificate for a server
@@ -147,9 +151,10 @@ def _make(certfile: Path, keyfile: Path, names: list[str]) -> None:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "firstlight lab")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "firstlight lab")])
     now = datetime.datetime.now(datetime.timezone.utc)
     signed = (
         x509.CertificateBuilder()
@@ -161,7 +166,7 @@ def _make(certfile: Path, keyfile: Path, names: list[str]) -> None:
         .not_valid_after(now + datetime.timedelta(days=VALID_DAYS))
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
     secret = key.private_bytes(
@@ -173,7 +178,7 @@ def _make(certfile: Path, keyfile: Path, names: list[str]) -> None:
     certfile.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
 
-def _general_name(name: str) -> "object":
+def _general_name(name: str) -> "GeneralName":
     from cryptography import x509
 
     try:

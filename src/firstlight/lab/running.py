@@ -1,4 +1,4 @@
-"""The labs that run now: each leaves a record that only its owner can read. Here they are found, asked, stopped and swept up."""
+"""The labs that run now: each leaves a record that only its owner can read. Here they are found, stopped, swept up."""
 
 import hashlib
 import http.client

@@ -37,7 +37,7 @@ class PortTaken(FirstlightError, OSError):
     text = Text(
         what="Port {port} is not free: {reason}",
         why="A port serves one program at a time, and you asked for this one.",
-        do="Choose another with --port, or leave --port out and the lab finds a free one. Your running labs: firstlight lab --list",
+        do="Choose another port, or leave --port out and the lab finds a free one. Your labs: firstlight lab --list",
     )
 
 
@@ -57,7 +57,7 @@ class NotForRoot(FirstlightError, PermissionError):
     text = Text(
         what="A lab that other machines can reach does not run as root.",
         why="Whoever gets into the notebook could do anything on this machine.",
-        do="Start it as an ordinary user, use the ssh line below from your own machine, or insist with --allow-root.\n    {ssh}",
+        do="Start it as an ordinary user, insist with --allow-root, or use this on your own machine:\n    {ssh}",
     )
 
 
@@ -324,11 +324,11 @@ class _Lab:
             _say(_("Your browser opens it. If it does not, this is the link:"))
         else:
             _say(_("Open this link in your browser:"))
-        print(f"\n    {url}\n", flush=True)  # the one place where the token stands
+        _show(url)  # the one place where the token stands
 
     def _announce_remote(self, urls: list[str]) -> None:
         _say(_("Other machines can reach it. Open this link in a browser there:"))
-        print("\n" + "\n".join(f"    {url}" for url in urls) + "\n", flush=True)
+        _show(*urls)
         _say(_("Password: {password}", password=self.password))
         if self.certificate:
             if self.certificate.own:
@@ -391,10 +391,10 @@ def close_doors(web_app: Any) -> None:
     `/api` tells a stranger the server's version; after this it tells those who have signed in.
     """
     from jupyter_server.base.handlers import APIVersionHandler
-    from tornado import web
+    from tornado.web import authenticated
 
     class Version(APIVersionHandler):  # type: ignore[misc]  # jupyter_server is read without its types
-        @web.authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
+        @authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
         def get(self) -> None:
             super().get()
 
@@ -477,7 +477,7 @@ def _gone_to_running(folder: Path) -> bool:
         if Path(lab.folder) != folder:
             continue
         _say(_("A lab for this folder is running already:"))
-        print(f"\n    {lab.url}\n", flush=True)
+        _show(lab.url)
         sys.stderr.write(_("Enter opens it, n starts a second one: "))
         sys.stderr.flush()
         if _read_line().strip().lower().startswith(("n", "ㅜ")):  # ㅜ: the n key of a Korean keyboard
@@ -532,10 +532,18 @@ def _logging() -> dict[str, Any]:
             }
         },
         "formatters": {"file": {"format": "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"}},
-        "loggers": {name: to_file for name in ("App", "ServerApp", "LabApp", "JupyterNotebookApp")},
+        "loggers": dict.fromkeys(("App", "ServerApp", "LabApp", "JupyterNotebookApp"), to_file),
         "root": {"handlers": ["file"], "level": "WARNING"},
     }
 
 
+def _show(*urls: str) -> None:
+    """What the person came for, on standard output."""
+    sys.stdout.write("\n" + "".join(f"    {url}\n" for url in urls) + "\n")
+    sys.stdout.flush()
+
+
 def _say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    """A message, on standard error."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()

@@ -2,13 +2,16 @@
 
 `import torch` takes about 1.6 s, and the first optimizer as much again (it loads `torch._dynamo`). Meanwhile the kernel
 answers at once. A cell that imports something waits for the thread: two threads that import parts of torch at the same
-time can meet in the middle of each other's half-loaded modules.
+time can meet in the middle of each other's half-loaded modules. The guide of the lessons is put beside the shell at
+once: after a restart it has to know a lesson's cells before the lesson's first cell has run.
 """
 
 import importlib
+import sys
 import threading
-from contextlib import suppress
 from typing import Any
+
+from firstlight.lessons import guide
 
 MODULES = ("torch", "torch._dynamo", "firstlight.data", "firstlight.train", "firstlight.view", "firstlight.lessons")
 
@@ -16,8 +19,9 @@ MODULES = ("torch", "torch._dynamo", "firstlight.data", "firstlight.train", "fir
 def start() -> threading.Thread:
     """Start loading. Leaves no name behind in the notebook, prints nothing, and never raises."""
     thread = threading.Thread(target=_load, name="firstlight-warm", daemon=True)
-    with suppress(ImportError):  # a kernel without IPython has no cells to hold back either
-        _hold_back_imports(thread)
+    if (shell := _shell()) is not None:
+        _hold_back_imports(shell, thread)
+        guide.attend(shell)
     thread.start()
     return thread
 
@@ -30,13 +34,13 @@ def _load() -> None:
             return
 
 
-def _hold_back_imports(thread: threading.Thread) -> None:
-    from IPython import get_ipython
+def _shell() -> Any:
+    """The IPython that runs this kernel, if it is IPython."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython is not None else None
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]  # IPython has none
-    if shell is None:
-        return
 
+def _hold_back_imports(shell: Any, thread: threading.Thread) -> None:
     def before_cell(info: Any) -> None:
         if thread.is_alive() and "import" not in (info.raw_cell or ""):
             return

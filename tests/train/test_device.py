@@ -1,4 +1,4 @@
-"""choose_device: an accelerator has to prove itself; there is none here, so PyTorch's meta device plays the broken one."""
+"""choose_device: an accelerator has to prove itself; PyTorch's meta device plays the one that is broken."""
 
 import pytest
 import torch

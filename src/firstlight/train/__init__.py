@@ -10,5 +10,6 @@ their mode. This room knows of no widget: it writes to a `Run`, and whoever show
 
 from firstlight.train.device import choose_device
 from firstlight.train.evaluate import Evaluation, evaluate
+from firstlight.train.fit import LossNotFinite, fit
 
-__all__ = ["Evaluation", "choose_device", "evaluate"]
+__all__ = ["Evaluation", "LossNotFinite", "choose_device", "evaluate", "fit"]

@@ -7,7 +7,7 @@ The loop itself is `_loop`, below: read it first. It is the loop of the first le
 import copy
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -243,18 +243,21 @@ def fit(
     return run
 
 
-def _loop(t: _Training) -> str | None:
-    """The training itself. Returns why it ended early, if it did."""
-    network = t.world.wrap(t.model, t.device)  # the model itself, or, under torchrun, one that averages gradients
+def _loop(t: _Training, network: nn.Module) -> str | None:
+    """The training itself. Returns why it ended early, if it did.
+
+    `network` is the model or, under torchrun, the model in a wrapper that averages gradients over the processes.
+    """
+    loss = torch.zeros(())
     for epoch in range(t.epochs):
         network.train()  # dropout drops, BatchNorm learns its statistics
         t.train.start_epoch(epoch)
         t.clock.start_epoch()
         for inputs, labels, share in t.train.shards(t.class_weights):
+            _go_on(t, loss)  # raises where the loss is no number any more
             t.optimizer.zero_grad()
             with torch.autocast(t.device.type, torch.bfloat16, enabled=t.precision == torch.bfloat16):
                 loss = t.loss(network(inputs), labels)
-            _go_on(t, loss)  # raises where the loss is no number, before it can reach the weights
             loss.backward(share)  # type: ignore[no-untyped-call]  # torch leaves this method without types
             if t.clip is not None:
                 clip_grad_norm_(t.model.parameters(), t.clip)  # before step(): the update uses the clipped gradient
@@ -290,7 +293,10 @@ def _judge(t: _Training, epoch: int) -> None:
 
 
 def _go_on(t: _Training, loss: Tensor, *, look: bool = False) -> None:
-    """Stop here if the loss is no number, or if another process stops: all stop together, as each waits for all."""
+    """Stop here if the last loss was no number, or if another process has stopped.
+
+    Under torchrun all ask before each forward pass, so that all stop together: in the passes each waits for all.
+    """
     if t.world.alone and t.device.type != "cpu" and not look and t.step % _LOOK_EVERY:
         return  # to read a number is to wait for the accelerator
     word = t.world.agree(FINE if bool(loss.detach().isfinite().all()) else BROKEN, t.device)
@@ -299,23 +305,24 @@ def _go_on(t: _Training, loss: Tensor, *, look: bool = False) -> None:
     if word == BROKEN:
         kept = _("epoch {epoch}", epoch=t.best_epoch) if t.best_epoch else _("the start")
         rate = float(t.optimizer.param_groups[0]["lr"])
-        raise LossNotFinite(value=float(loss.detach()), step=t.step, kept=kept, lr=f"{rate:.2g}")
+        raise LossNotFinite(value=float(loss.detach()), step=t.step - 1, kept=kept, lr=f"{rate:.2g}")
 
 
 def _train_and_record(t: _Training, last: Feed | None) -> None:
     """The loop with the recorder around it; the run then ends in the way that the loop did."""
+    network = t.world.wrap(t.model, t.device)
     t.best_weights = copy.deepcopy(t.model.state_dict())
-    listening = nullcontext()
+    listening: AbstractContextManager[object] = nullcontext()
     if t.world.first:
         listening = Recorder(t.run, t.model, t.optimizer, loaders=(DataLoader, Batches))
     status, reason = "finished", None
     try:
         try:
             with listening:
-                reason = _loop(t)
+                reason = _loop(t, network)
         except KeyboardInterrupt as error:
             if isinstance(error, TrainingStopped) and t.world.first:
-                t.world.agree(STOPPED, t.device)  # the others ask before their next backward
+                t.world.agree(STOPPED, t.device)  # the others ask before their next forward pass
             status = "stopped"
         else:
             t.model.load_state_dict(t.best_weights)
@@ -360,10 +367,10 @@ def _announce(t: _Training, expected_s: float | None, *, always: bool = False) -
     if t.world.size > 1:
         device = f"{t.world.size} × {device}"
     if expected_s is None:
-        line = _("Training on {device}, {epochs} epochs", device=device, epochs=t.epochs)
+        line = _("Training on {device}, epochs: {epochs}", device=device, epochs=t.epochs)
     else:
         line = _(
-            "Training on {device}, {epochs} epochs, about {time}",
+            "Training on {device}, epochs: {epochs}, about {time}",
             device=device,
             epochs=t.epochs,
             time=spell(expected_s),

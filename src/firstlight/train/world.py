@@ -68,9 +68,8 @@ class World:
         """The model itself, or `DistributedDataParallel` around it, which averages gradients during `backward`."""
         if self.alone:
             return model
-        # Buffers are shared once per epoch, by share_buffers(): the forward pass then waits for nobody.
         only = None if device.type == "cpu" else [device]
-        return nn.parallel.DistributedDataParallel(model, device_ids=only, broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(model, device_ids=only)
 
     def agree(self, word: int, device: torch.device) -> int:
         """The largest of what all processes report, so that all of them stop, or none."""
@@ -95,7 +94,7 @@ class World:
         return int(seed.item())
 
     def share_buffers(self, model: nn.Module) -> None:
-        """Give every process the first one's buffers, such as BatchNorm's running statistics."""
+        """Give every process the first one's buffers, such as BatchNorm's running statistics, before measuring."""
         if not self.alone:
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)

@@ -262,8 +262,7 @@ def markup_problems(text: str, translated: str) -> Iterator[str]:
         if english != other:
             yield f"{what} differs: {english} and {other}"
     plain, other_plain = (re.sub(f"{_CODE}|{_MATH}|\\]\\([^)]+\\)", " ", t) for t in (text, translated))
-    have = Counter(re.findall(_NUMBER, other_plain))
-    if gone := sorted((Counter(re.findall(_NUMBER, plain)) - have).elements()):
+    if gone := sorted({*re.findall(_NUMBER, plain)} - {*re.findall(_NUMBER, other_plain)}):
         yield f"numbers vanished: {gone}"
     if plain.count("**") != other_plain.count("**"):
         yield "not as many bold passages as in English"

@@ -341,7 +341,7 @@ def _round(seconds: float) -> int:
 
 
 # How much work the lesson is with each dataset, in steps of `_reference_step_s`: measured by benchmarks/lesson.py.
-_WORK = {"fashion_mnist_small": 1000, "mnist": 3500, "fashion_mnist": 3500, "cifar10": 4000}
+_WORK = {"fashion_mnist_small": 3000, "mnist": 3500, "fashion_mnist": 3500, "cifar10": 5000, "cifar100": 5000}
 
 
 def _expected_s(data: str | None) -> float | None:

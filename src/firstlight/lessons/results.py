@@ -112,6 +112,10 @@ def _better(before: float, after: float, samples: int) -> Picture:
     )
 
 
+def _saved(file: str, size: int) -> Picture:
+    return note("info", _("{file} takes {size:,} KB.", file=file, size=round(size / 1000)))
+
+
 def _products(products: dict[int, dict[str, float]], device: Any) -> Picture:
     names = list(next(iter(products.values())))
     heads = (_("size of the matrices"), *(_("{device}, in milliseconds", device=name.upper()) for name in names))
@@ -137,6 +141,7 @@ _RESULTS: dict[str, Callable[..., Picture]] = {
     "step": _step,
     "two_splits": _two_splits,
     "better": _better,
+    "saved": _saved,
     "products": _products,
 }
 

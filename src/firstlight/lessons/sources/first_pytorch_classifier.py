@@ -27,6 +27,7 @@
 
 # %%
 import copy
+import os
 import time
 
 import firstlight as fl
@@ -235,37 +236,38 @@ check("weights", answer, classes)
 # share $p$ that the net gave to the right class, and compute $-\log p$. If $p = 1$, the loss is 0. The smaller $p$, the larger
 # the loss. For a batch we take the mean.
 #
-# We work on a copy of the model and in double precision, so that rounding does not blur the comparison below.
+# We begin with a single picture. We work on a copy of the model and in double precision, so that rounding does not blur the
+# comparison below.
 
 # %%
 start = copy.deepcopy(model).double()
-inputs = images.double()
+sample, target = images[:1].double(), labels[:1]
+right = target.item()
 
 with torch.no_grad():
-    p = start(inputs).softmax(dim=1)
-    p_right = p[torch.arange(len(labels)), labels]
-    loss_by_hand = -p_right.log().mean()
-    loss_of_pytorch = nn.functional.cross_entropy(start(inputs), labels)
+    p = start(sample).softmax(dim=1)[0, right]
+    loss_by_hand = -p.log()
+    loss_of_pytorch = nn.functional.cross_entropy(start(sample), target)
 
 check.equal(loss_by_hand, loss_of_pytorch)
 
 # %% [markdown]
-# **The gradient.** Now we choose a single weight: in the last layer, from the most active of the 84 inputs to the first
-# class. What happens to the loss if we make this weight a little larger, or a little smaller, and leave all others alone? The
+# **The gradient.** Now we choose a single weight: in the last layer, from the most active of the 84 inputs to the right class.
+# What happens to the loss if we make this weight a little larger, or a little smaller, and leave all others alone? The
 # change of the loss divided by the change of the weight is the slope. This is the **gradient** for this weight.
 
 # %%
 with torch.no_grad():
-    hidden = start[:-1](inputs)
-unit = hidden.mean(dim=0).argmax().item()
-w = start[-1].weight[0, unit].item()
+    hidden = start[:-1](sample)[0]
+unit = hidden.argmax().item()
+w = start[-1].weight[right, unit].item()
 
 
 def loss_at(value):
     changed = copy.deepcopy(start)
     with torch.no_grad():
-        changed[-1].weight[0, unit] = value
-        return nn.functional.cross_entropy(changed(inputs), labels).item()
+        changed[-1].weight[right, unit] = value
+        return nn.functional.cross_entropy(changed(sample), target).item()
 
 
 h = 0.0001
@@ -293,11 +295,11 @@ say("step", before=loss_at(w), after=loss_at(w_new))
 # The loss fell a little, with one weight out of many thousands. Trying out every weight like this would take thousands of
 # passes through the net for a single step.
 #
-# **The same by formula.** For the last layer the slope can be written down: the share of the class, minus 1 where that class
-# is right, times the input of the weight, averaged over the batch.
+# **The same by formula.** For the last layer the slope can be written down: the share of the right class minus 1, times the
+# input of the weight. The result is negative, so this weight must grow: then the share of the right class grows too.
 
 # %%
-slope_by_formula = ((p[:, 0] - (labels == 0).double()) * hidden[:, unit]).mean()
+slope_by_formula = (p - 1) * hidden[unit]
 check.equal(slope, slope_by_formula)
 
 # %% [markdown]
@@ -308,13 +310,13 @@ check.equal(slope, slope_by_formula)
 twin = copy.deepcopy(start)
 optimizer = torch.optim.SGD(twin.parameters(), lr=lr)
 
-loss = nn.functional.cross_entropy(twin(inputs), labels)
+loss = nn.functional.cross_entropy(twin(sample), target)
 loss.backward()
-slope_by_autograd = twin[-1].weight.grad[0, unit]
+slope_by_autograd = twin[-1].weight.grad[right, unit]
 check.equal(slope, slope_by_autograd)
 
 optimizer.step()
-check.equal(w_new, twin[-1].weight[0, unit])
+check.equal(w_new, twin[-1].weight[right, unit])
 
 # %% [markdown]
 # Three ways, one number. What you did by hand is what PyTorch does, only for all weights at once.
@@ -468,6 +470,7 @@ torch.save(cnn.state_dict(), "first_classifier.pt")
 
 loaded = make_cnn()
 loaded.load_state_dict(torch.load("first_classifier.pt", weights_only=True))
+say("saved", file="first_classifier.pt", size=os.path.getsize("first_classifier.pt"))
 
 # %% [markdown]
 # `eval` switches to use: batch normalization then takes the means it has learned, no longer those of the batch. Before you use

@@ -64,13 +64,8 @@ class LossReader:
         self._calls_to_skip = 0
         self._binary: dict[tuple[int, ...], bool] = {}
 
-    def read(self, root: Node, *, accuracy: bool = True) -> Reading:
-        """Look at the graph below `root`, the loss's `grad_fn`, before `backward` frees it.
-
-        Args:
-            root: A node.
-            accuracy: Whether to count right answers: a few small tensor operations.
-        """
+    def read(self, root: Node) -> Reading:
+        """Look at the graph below `root`, the loss's `grad_fn`, before `backward` frees it."""
         found = self._known(root) or self._search(root)
         if found is None:
             return Reading()
@@ -78,7 +73,7 @@ class LossReader:
         reading = Reading("cross_entropy" if kind == _SOFT else kind)
         if kind in _CLASSIFYING or kind == _SOFT:
             try:
-                self._labels(reading, node, kind, accuracy)
+                self._labels(reading, node, kind)
             except (RuntimeError, AttributeError):  # changed in place or already freed; a name of another version
                 reading.correct = None
         return reading
@@ -133,15 +128,14 @@ class LossReader:
         del self._ways[_WAYS:]
         return node, kind
 
-    def _labels(self, reading: Reading, node: Node, kind: str, accuracy: bool) -> None:
+    def _labels(self, reading: Reading, node: Node, kind: str) -> None:
         if kind == _SOFT:
             scores, labels = _soft_labels(node) or (None, None)
             if scores is None or labels is None:
                 return
             reading.classes, reading.samples = scores.shape[1], len(labels)
-            if accuracy:
-                reading.correct = (scores.argmax(1) == labels.argmax(1)).sum()
-                reading.total = labels.numel() // scores.shape[1]
+            reading.correct = (scores.argmax(1) == labels.argmax(1)).sum()
+            reading.total = labels.numel() // scores.shape[1]
             return
         scores, labels = _saved(node, "self"), _saved(node, "target")
         if scores is None or labels is None:
@@ -151,14 +145,11 @@ class LossReader:
             if not self._is_labels(scores, labels):
                 return
             reading.classes, reading.samples = 2, len(labels) if labels.dim() else 1
-            if accuracy:
-                edge = 0.0 if "Logits" in node.name() else 0.5
-                reading.correct, reading.total = ((scores > edge) == (labels > 0.5)).sum(), labels.numel()
+            edge = 0.0 if "Logits" in node.name() else 0.5
+            reading.correct, reading.total = ((scores > edge) == (labels > 0.5)).sum(), labels.numel()
             return
         dim = 1 if scores.dim() > 1 else 0
         reading.classes, reading.samples = scores.shape[dim], len(labels) if labels.dim() else 1
-        if not accuracy:
-            return
         reading.correct = (scores.argmax(dim) == labels).sum()  # an ignored label is no class, so never right
         reading.total = labels.numel()
         if kind == "cross_entropy":
@@ -184,21 +175,18 @@ class LossReader:
         return self._binary[shape]
 
 
-def scale_of(root: Node) -> tuple[float, Node]:
-    """The constant that a loss was multiplied with last, as gradient accumulation does, and the node below it."""
+def scale_of(root: Node) -> float:
+    """The constant that a loss was multiplied with last, as gradient accumulation does; 1 when there is none."""
     name = root.name()
-    if name.startswith(("DivBackward", "MulBackward")):
-        try:
-            other = _saved(root, "other")
-        except (RuntimeError, AttributeError):
-            return 1.0, root
-        following = root.next_functions
-        if other is not None and other.dim() == 0 and other.device.type == "cpu" and following[0][0] is not None:
-            factor = float(other)
-            if name.startswith("DivBackward"):
-                factor = 1 / factor if factor else 1.0
-            return factor, following[0][0]
-    return 1.0, root
+    if not name.startswith(("DivBackward", "MulBackward")):
+        return 1.0
+    try:
+        other = _saved(root, "other")
+    except (RuntimeError, AttributeError):
+        return 1.0
+    if other is None or other.dim() or other.requires_grad or other.device.type != "cpu" or not float(other):
+        return 1.0
+    return 1 / float(other) if name.startswith("Div") else float(other)
 
 
 def _soft_labels(node: Node) -> tuple[Tensor, Tensor] | None:

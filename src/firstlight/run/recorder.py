@@ -24,13 +24,13 @@ from firstlight.locale import _
 from firstlight.run.errors import RunEnded
 from firstlight.run.points import Row
 from firstlight.run.record import Run, TrainingStopped
-from firstlight.run.taps import Loss, Source, taps
+from firstlight.run.taps import READ_AT_ONCE, Loss, Source, taps
 
 _BURST_S = 0.05  # numbers are read and handed to the run this often
 _INFO_S = 1.0
 _SHARE = 0.02  # of the step: above it, look less often
-_RAREST = 64  # accuracy is counted at least each 64th step
-_WITNESSES = 8  # parameters whose gradients say which optimizer a loss belongs to
+_RAREST = 64  # what is noted of each step is noted at least of each 64th
+_COMPLETE = 250  # so many first steps are noted in full
 
 
 class Recorder:
@@ -79,16 +79,17 @@ class Recorder:
         self._any = not self.optimizers
         self._leader: _Watched | None = None
         self._watched: dict[int, _Watched] = {}
+        self._list: list[_Watched] = []
         for optimizer in self.optimizers:
             self._watch(optimizer)
         self._active = False
-        self._waiting: deque[_Noted] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._resolving = threading.Lock()
         self._unclaimed: list[Loss] = []
         self._thread: int | None = None
         self._loss_names = 0
         self._known: dict[str, Any] = {}
-        self._accuracy_every = 1
+        self._accuracy_every = self._loss_every = 1
         self._next_norm = 0
         self._norm_slowdown = 1
         self._source: Source | None = None
@@ -97,7 +98,7 @@ class Recorder:
         self._planned: int | None = None
         self._mark = self._burst_at = self._info_at = 0.0
         self._burst: list[float] = [0, 0.0, 0, 0.0]  # steps, seconds, samples, own seconds at its begin
-        self._costly_bursts = -1  # the first burst pays for what is done once
+        self._costly = 0  # bursts in a row
         self._steps_s = 0.0
         self._stop_seen = 0
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -144,27 +145,35 @@ class Recorder:
 
     # Called by the taps.
 
-    def before_backward(self) -> bool:
-        """Note the gradients as they are; answer whether the accuracy is wanted for this loss."""
-        wanted = False
-        for watched in self._watched.values():
-            watched.before = [_version(parameter) for parameter in watched.witnesses]
-            wanted = wanted or watched.steps % self._accuracy_every == 0
-        return wanted and self._classify
+    def before_backward(self) -> int:
+        """Note the gradients as they are; answer how much is to be read of this loss (see `Taps._look`)."""
+        detail = 0
+        for watched in self._list:
+            steps = watched.steps
+            if steps % self._loss_every:
+                continue
+            gradient = watched.witness.grad
+            watched.before = None if gradient is None else (id(gradient), gradient._version)
+            if steps % self._accuracy_every == 0:
+                detail = 3
+            elif not detail:
+                detail = 2 if watched.accumulates is not None else 1
+        return detail
 
     def after_backward(self, loss: Loss | None) -> None:
         """Give the loss to the optimizers whose gradients it changed."""
         claimed = False
-        for watched in self._watched.values():
-            after = [_version(parameter) for parameter in watched.witnesses]
-            if after == watched.before:
+        for watched in self._list:
+            gradient = watched.witness.grad
+            after = None if gradient is None else (id(gradient), gradient._version)
+            if after == watched.before or watched.steps % self._loss_every:
                 continue
             claimed = True
             if watched.in_step:  # a closure; of several evaluations the first is at the weights of this step
                 if loss is not None and not watched.losses:
                     watched.losses.append(loss)
                 continue
-            if watched.before != watched.after:  # the gradients were set back since the last loss
+            if watched.losses and watched.before != watched.after:  # the gradients were set back since the last loss
                 watched.losses.clear()
             watched.after = after
             if loss is not None:
@@ -175,50 +184,48 @@ class Recorder:
 
     def before_step(self, optimizer: Optimizer, *, closure: bool) -> None:
         """An optimizer is about to change weights."""
-        began = perf_counter()
-        watched = self._find(optimizer)
+        watched = self._watched.get(id(optimizer)) or self._find(optimizer)
         if watched is None:
             return
         watched.in_step, watched.closure = True, closure
         if not closure and watched.steps >= self._next_norm and self._leads(watched):
+            began = perf_counter()
             watched.norm = _gradient_norm(optimizer)
-        self.own_s += perf_counter() - began
+            self.own_s += perf_counter() - began
 
     def after_step(self, optimizer: Optimizer, source: Source | None) -> None:
         """An optimizer has changed weights: one step is complete."""
         began = perf_counter()
-        watched = self._find(optimizer)
+        watched = self._watched.get(id(optimizer)) or self._find(optimizer)
         if watched is None:
             return
+        self._thread = threading.get_ident()
         if self.run.resting:
             self.run.resume()
             self._mark = began
-        self._thread = threading.get_ident()
-        first = self._leads(watched)
         step = watched.steps
         watched.steps += 1
         watched.in_step = False
-        if not watched.losses and self._unclaimed and len(self._watched) == 1 and len(taps.recorders) == 1:
-            watched.losses = self._unclaimed
-            watched.choose_witnesses()
-        self._unclaimed = []
-        if watched.closure and step >= self._next_norm and first:
+        leads = self._leads(watched)
+        if self._unclaimed:
+            self._claim(watched)
+        if watched.closure and leads and step >= self._next_norm:
             watched.norm = _gradient_norm(optimizer)
-        noted = _Noted(step, time.time(), watched, watched.losses, watched.norm)
-        if watched.norm is not None:
-            self._next_norm = step + max(10, step // 10) * self._norm_slowdown
-        watched.losses, watched.norm = [], None
-        if noted.losses and not watched.suffix_known:
-            self._name(watched)
+        losses = watched.losses
+        if losses:
+            watched.losses = []
+            self._note_losses(watched, losses, step)
         lr = optimizer.param_groups[0]["lr"]
-        if isinstance(lr, Tensor):  # changes in place
-            noted.lr = lr.detach().clone()
-        elif lr is not watched.lr:
-            noted.lr = watched.lr = lr
-        self._waiting.append(noted)
+        if lr is not watched.lr or isinstance(lr, Tensor):  # a tensor changes in place
+            watched.lr = lr
+            self._waiting.append((watched.lr_name, step, _settled(lr), time.time()))
+        if watched.norm is not None:
+            self._waiting.append(("grad/norm", step, _settled(watched.norm), time.time()))
+            watched.norm = None
+            self._next_norm = step + max(10, step // 10) * self._norm_slowdown
         try:
-            if first:
-                self._time(began, source, noted, step)
+            if leads:
+                self._time(began, source, step)
             now = perf_counter()
             self.own_s += now - began
             if now - self._burst_at > _BURST_S:
@@ -228,8 +235,8 @@ class Recorder:
         if self.run.stop_requested:
             self._stop_seen += 1
             # With several optimizers in turns, let the round end: all have made the same number of steps.
-            counts = {other.steps for other in self._watched.values() if other.steps}
-            if len(counts) == 1 or self._stop_seen >= 2 * len(self._watched):
+            counts = {other.steps for other in self._list if other.steps}
+            if len(counts) == 1 or self._stop_seen >= 2 * len(self._list):
                 self.collect()
                 raise TrainingStopped
 
@@ -251,16 +258,13 @@ class Recorder:
         """
         if not self._waiting:
             return
-        foreign = self._thread is not None and self._thread != threading.get_ident()
+        foreign = self._active and self._thread is not None and self._thread != threading.get_ident()
         with self._resolving:
-            noted: list[_Noted] = []
+            found: list[_Waiting] = []
             with contextlib.suppress(IndexError):
-                while not (foreign and self._active and self._waiting[0].on_device):
-                    noted.append(self._waiting.popleft())
-            rows: list[Row] = []
-            numbers = _read_all(noted)
-            for one in noted:
-                one.rows(rows, numbers)
+                while not (foreign and isinstance(self._waiting[0][2], _Later)):
+                    found.append(self._waiting.popleft())
+            rows = _settle(found)
             with contextlib.suppress(RunEnded):
                 self.run.extend(rows)
 
@@ -292,6 +296,7 @@ class Recorder:
     def _watch(self, optimizer: Optimizer) -> "_Watched":
         watched = _Watched(optimizer, len(self._watched))
         self._watched[id(optimizer)] = watched
+        self._list = [*self._list, watched]
         return watched
 
     def _leads(self, watched: "_Watched") -> bool:
@@ -307,11 +312,37 @@ class Recorder:
         }
         return bool(mine & theirs) or (not mine and not (other.models or other.optimizers))
 
-    def _name(self, watched: "_Watched") -> None:
-        """The first optimizer that has a loss of its own logs `train/loss`, the next `train/loss/2`."""
-        watched.suffix_known = True
-        self._loss_names += 1
-        watched.suffix = "" if self._loss_names == 1 else f"/{self._loss_names}"
+    def _claim(self, watched: "_Watched") -> None:
+        """Losses whose graph did not reach the witness: this optimizer's, when no other can have made them."""
+        if not watched.losses:
+            if len(self._list) == 1 and len(taps.recorders) == 1:
+                watched.losses = self._unclaimed
+            watched.choose_witness()
+        self._unclaimed = []
+
+    def _note_losses(self, watched: "_Watched", losses: list[Loss], step: int) -> None:
+        if (
+            watched.loss_name is None
+        ):  # the first optimizer with a loss of its own has train/loss, the next train/loss/2
+            self._loss_names += 1
+            suffix = "" if self._loss_names == 1 else f"/{self._loss_names}"
+            watched.loss_name, watched.accuracy_name = f"train/loss{suffix}", f"train/accuracy{suffix}"
+        now = time.time()
+        values = [loss.value for loss in losses]
+        factor = watched.part(losses)
+        self._waiting.append((watched.loss_name, step, _mean(values, factor), now))
+        readings = [loss.reading for loss in losses if loss.reading is not None]
+        if not readings:
+            return
+        watched.samples = sum(reading.samples or 0 for reading in readings)
+        counted = [reading for reading in readings if reading.correct is not None]
+        if counted and self._classify:
+            right = [reading.correct for reading in counted]
+            share = _ratio(right, [reading.total for reading in counted])
+            if share is not None:  # None: every label of the batch is one to ignore
+                self._waiting.append((watched.accuracy_name, step, share, now))
+        if step < 3 or step % 64 == 0:
+            self._tell(loss=readings[0].kind, classes=readings[0].classes)
 
     def _describe(self) -> None:
         if not self._watched:
@@ -331,7 +362,7 @@ class Recorder:
             self._known.update(new)
             self.run.set_info(**new)
 
-    def _time(self, now: float, source: Source | None, noted: "_Noted", step: int) -> None:
+    def _time(self, now: float, source: Source | None, step: int) -> None:
         """How long the step took and how many samples it had; where an epoch begins."""
         samples = 0
         if source is not None:
@@ -340,8 +371,8 @@ class Recorder:
             self._mark = max(self._mark, source.switched)  # what came in between, such as an evaluation, is no step
             samples = source.samples - self._source_samples
             self._source_samples = source.samples
-        if not samples and noted.losses:
-            samples = sum(loss.reading.samples or 0 for loss in noted.losses)
+        if not samples and self._leader is not None:
+            samples = self._leader.samples
         burst = self._burst
         burst[0] += 1
         burst[1] += now - self._mark
@@ -370,7 +401,7 @@ class Recorder:
             if samples:
                 rows.append(("samples_per_s", step, samples / seconds, time.time()))
             self.run.extend(rows)
-            self._govern((self.own_s - own_before) / seconds)
+            self._govern((self.own_s - own_before) / seconds, step)
             self._steps_s += seconds
         self._burst = [0, 0.0, 0, self.own_s]
         self.collect()
@@ -380,14 +411,26 @@ class Recorder:
         spent = perf_counter() - now
         self.own_s += spent
 
-    def _govern(self, share: float) -> None:
-        self._costly_bursts = self._costly_bursts + 1 if share > _SHARE else 0
-        if self._costly_bursts >= 2:
-            self._costly_bursts = 0
-            self._accuracy_every = min(self._accuracy_every * 2, _RAREST)
-            self._norm_slowdown = min(self._norm_slowdown * 2, _RAREST)
-        elif share < _SHARE / 4 and self._accuracy_every > 1:
-            self._accuracy_every //= 2
+    def _govern(self, share: float, steps: int) -> None:
+        """Look less often where looking costs too much, and more often again where it does not.
+
+        The first steps are noted in full whatever that costs: short runs are complete.
+        """
+        if steps < _COMPLETE:
+            return
+        self._costly = self._costly + 1 if share > _SHARE else 0
+        if self._costly >= 2:
+            self._costly = 0
+            if self._accuracy_every < _RAREST:
+                self._accuracy_every *= 2
+                self._norm_slowdown *= 2
+            elif self._loss_every < _RAREST:
+                self._loss_every *= 2
+        elif share < _SHARE / 4:
+            if self._loss_every > 1:
+                self._loss_every //= 2
+            elif self._accuracy_every > 1:
+                self._accuracy_every //= 2
 
     def _on_event(self, event: str) -> None:
         if event == "ended":
@@ -400,88 +443,101 @@ class _Watched:
     def __init__(self, optimizer: Optimizer, index: int) -> None:
         self.optimizer = optimizer
         self.lr_name = "lr" if index == 0 else f"lr/{index + 1}"
-        self.suffix = ""
-        self.suffix_known = False
-        self.steps = 0
+        self.loss_name: str | None = None
+        self.accuracy_name = ""
+        self.steps = self.samples = 0
         self.lr: Any = None
         self.losses: list[Loss] = []
         self.in_step = self.closure = False
         self.norm: Tensor | None = None
         self.accumulates: float | None = None
-        self.before: list[Any] = []
-        self.after: list[Any] = []
-        self.choose_witnesses()
+        self.before: tuple[int, int] | None = None
+        self.after: tuple[int, int] | None = None
+        self._chosen = -1
+        self.choose_witness()
 
-    def choose_witnesses(self) -> None:
-        """A few parameters, spread over the model; those that have a gradient now, if any."""
+    def choose_witness(self) -> None:
+        """The parameter whose gradient says whether a loss belongs to this optimizer: the next that has one."""
         trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad]
-        having = [p for p in trained if p.grad is not None] or trained
-        pace = max(1, -(-len(having) // _WITNESSES))
-        self.witnesses = having[::pace]
-        if having and having[-1] is not self.witnesses[-1]:
-            self.witnesses.append(having[-1])
+        trained = trained or [p for group in self.optimizer.param_groups for p in group["params"]]
+        for _parameter in trained:
+            self._chosen = (self._chosen + 1) % len(trained)
+            if trained[self._chosen].grad is not None:
+                break
+        self.witness: Tensor = trained[self._chosen]
 
-
-class _Noted:
-    """What was noted at one step and not yet written to the run."""
-
-    __slots__ = ("losses", "lr", "norm", "step", "time", "watched")
-
-    def __init__(self, step: int, when: float, watched: _Watched, losses: list[Loss], norm: Tensor | None) -> None:
-        self.step, self.time, self.watched, self.losses, self.norm = step, when, watched, losses, norm
-        self.lr: Any = None
-
-    @property
-    def on_device(self) -> bool:
-        return any(isinstance(loss.value, Tensor) for loss in self.losses)
-
-    def tensors(self) -> list[Tensor]:
-        found: list[Any] = [self.norm, self.lr]
-        for loss in self.losses:
-            found += (loss.value, loss.reading.correct, loss.reading.total)
-        return [one for one in found if isinstance(one, Tensor)]
-
-    def rows(self, rows: list[Row], numbers: dict[int, float]) -> None:
-        def number(value: Any) -> float:
-            return numbers[id(value)] if isinstance(value, Tensor) else float(value)
-
-        step, when, watched = self.step, self.time, self.watched
-        if self.losses:
-            rows.append((f"train/loss{watched.suffix}", step, self._loss(number), when))
-            counted = [loss.reading for loss in self.losses if loss.reading.correct is not None]
-            total = sum(number(reading.total) for reading in counted)
-            if total:
-                right = sum(number(reading.correct) for reading in counted)
-                rows.append((f"train/accuracy{watched.suffix}", step, right / total, when))
-        if self.lr is not None:
-            rows.append((watched.lr_name, step, number(self.lr), when))
-        if self.norm is not None:
-            rows.append(("grad/norm", step, number(self.norm), when))
-
-    def _loss(self, number: Any) -> float:
-        """The mean of the step's losses; undivided where accumulation divided each by their number."""
-        losses, watched = self.losses, self.watched
-        values = [number(loss.value) for loss in losses]
+    def part(self, losses: list[Loss]) -> float:
+        """What to divide the losses of a step by: 1/n where accumulation divided each of n by their number, else 1."""
         factor = losses[0].factor
         if len(losses) > 1:
             shared = all(loss.factor == factor for loss in losses)
-            parts = 1 / factor if factor else 0.0
-            watched.accumulates = factor if shared and parts > 1.5 and abs(parts - round(parts)) < 1e-3 else None
-        if watched.accumulates is not None and watched.accumulates == factor:
-            values = [value / factor for value in values]
-        return float(sum(values) / len(values))
+            parts = 1 / factor
+            known = shared and parts > 1.5 and abs(parts - round(parts)) < 1e-3
+            self.accumulates = factor if known else 1.0
+        return factor if self.accumulates is not None and self.accumulates == factor else 1.0
+
+
+class _Later:
+    """A number that is computed from tensors when they are read together."""
+
+    __slots__ = ("above", "below", "scale")
+
+    def __init__(self, above: list[Any], below: list[Any], scale: float) -> None:
+        self.above, self.below, self.scale = above, below, scale
+
+
+_Waiting = tuple[str, int, "float | _Later", float]  # a row whose value may have to be read yet
+
+
+def _settled(value: Any) -> "float | _Later":
+    if isinstance(value, Tensor) and value.device.type not in READ_AT_ONCE:
+        return _Later([value.detach().clone()], [1], 1.0)
+    return float(value)
+
+
+def _mean(values: list[Any], factor: float) -> "float | _Later":
+    if len(values) == 1 and type(values[0]) is float:
+        return values[0] / factor
+    if any(isinstance(value, Tensor) for value in values):
+        return _Later(values, [1] * len(values), 1 / factor)
+    return float(sum(values) / factor / len(values))
+
+
+def _ratio(right: list[Any], total: list[Any]) -> "float | _Later | None":
+    if any(isinstance(one, Tensor) and one.device.type not in READ_AT_ONCE for one in (*right, *total)):
+        return _Later(right, total, 1.0)
+    count = sum(float(one) for one in total)
+    return sum(float(one) for one in right) / count if count else None
+
+
+def _settle(waiting: list[_Waiting]) -> list[Row]:
+    """Rows with their numbers, with one wait per device and type of number."""
+    groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    for _name, _step, value, _time in waiting:
+        if isinstance(value, _Later):
+            for one in (*value.above, *value.below):
+                if isinstance(one, Tensor):
+                    groups.setdefault((one.device, one.dtype), []).append(one)
+    numbers: dict[int, float] = {}
+    for tensors in groups.values():
+        together = torch.stack([tensor.reshape(()) for tensor in tensors]).tolist()
+        numbers.update(zip(map(id, tensors), together, strict=True))
+    rows: list[Row] = []
+    for name, step, value, when in waiting:
+        if isinstance(value, _Later):
+            above = sum(numbers[id(one)] if isinstance(one, Tensor) else one for one in value.above)
+            below = sum(numbers[id(one)] if isinstance(one, Tensor) else one for one in value.below)
+            if below:
+                rows.append((name, step, float(above / below * value.scale), when))
+        else:
+            rows.append((name, step, value, when))
+    return rows
 
 
 def _listed(value: Any, kind: type) -> list[Any]:
     if value is None:
         return []
     return [value] if isinstance(value, kind) else list(value)
-
-
-def _version(parameter: Tensor) -> tuple[int, int] | None:
-    """Changes with each gradient that arrives."""
-    gradient = parameter.grad
-    return None if gradient is None else (id(gradient), gradient._version)
 
 
 def _gradient_norm(optimizer: Optimizer) -> Tensor | None:
@@ -492,22 +548,6 @@ def _gradient_norm(optimizer: Optimizer) -> Tensor | None:
         if parameter.grad is not None and type(parameter.grad) is Tensor and parameter.grad.layout == torch.strided
     ]
     return torch.nn.utils.get_total_norm(gradients) if gradients else None
-
-
-def _read_all(noted: list[_Noted]) -> dict[int, float]:
-    """The numbers in all tensors, with one wait per device and type."""
-    groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
-    for one in noted:
-        for tensor in one.tensors():
-            groups.setdefault((tensor.device, tensor.dtype), []).append(tensor)
-    numbers: dict[int, float] = {}
-    for (device, _dtype), tensors in groups.items():
-        if device.type == "cpu":
-            numbers.update((id(tensor), tensor.item()) for tensor in tensors)
-        else:
-            together = torch.stack([tensor.reshape(()) for tensor in tensors]).tolist()
-            numbers.update(zip(map(id, tensors), together, strict=True))
-    return numbers
 
 
 def _rest_when_cells_end(recorder: Recorder) -> None:

@@ -16,6 +16,8 @@ from firstlight.data.download import fetch
 from firstlight.data.errors import DamagedFile, LabelOutOfRange
 from firstlight.data.pickles import read_pickle
 from firstlight.data.places import find
+from firstlight.data.preprocess import channel_statistics
+from firstlight.data.sets import Samples
 
 Files = dict[str, tuple[str, ...]]  # split to file names
 
@@ -23,8 +25,8 @@ TEN: Files = {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("
 HUNDRED: Files = {"train": ("train",), "test": ("test",)}
 
 
-def samples(card: Card, classes: tuple[str, ...], split: str, *, progress: bool) -> tuple[Tensor, Tensor, str]:
-    """Pictures, labels and where they were read from.
+def samples(card: Card, classes: tuple[str, ...], split: str, *, progress: bool) -> Samples:
+    """Pictures, labels, where they were read from, and their statistics.
 
     Looked for in this order: decoded already; a folder that torchvision or a person unpacked; an archive; the mirrors.
 
@@ -34,17 +36,19 @@ def samples(card: Card, classes: tuple[str, ...], split: str, *, progress: bool)
     """
     inner, files = layout(card.name)
 
-    def make() -> tuple[cache.Parts, str]:
+    def make() -> tuple[cache.Parts, Any]:
         source = next(find(card.name, inner, card.downloads[0].name), None)
         if source is None:
             source = fetch(card.downloads[0], card.name, progress=progress)
         parts: cache.Parts = {}
         for part, inputs, labels in _read(source, inner, files, len(classes)):
             parts[f"{part}_inputs"], parts[f"{part}_labels"] = inputs, labels
-        return parts, str(source)
+        # The statistics are kept too: counting them needs every pixel, and loading should not.
+        return parts, {"place": str(source), "statistics": channel_statistics(parts["train_inputs"])}
 
-    parts, place = cache.remember(card.name, "1", make)
-    return parts[f"{split}_inputs"], parts[f"{split}_labels"], place
+    parts, facts = cache.remember(card.name, "1", make)
+    mean, std = facts["statistics"]
+    return Samples(parts[f"{split}_inputs"], parts[f"{split}_labels"], facts["place"], (mean, std))
 
 
 def layout(name: str) -> tuple[str, Files]:

@@ -14,6 +14,7 @@ from firstlight.data.dataset import Dataset
 from firstlight.data.errors import BadShare, CannotLoad, DamagedFile, NothingThere, UnknownDataset, UnknownFile
 from firstlight.data.folders import load_folder
 from firstlight.data.libraries import is_hugging_face, is_torch, load_hugging_face, load_torch
+from firstlight.data.preprocess import PreparePictures
 from firstlight.data.samples import finish, pair, resize, splits
 from firstlight.data.tables import Table, load_tables, read_csv, read_frame
 
@@ -96,6 +97,10 @@ def _from_catalogue(name: str, size: Any, seed: int, progress: bool) -> tuple[Da
     found = sets.entry(name)
     parts = {split: found.samples(split, seed=seed, progress=progress) for split in ("train", "test")}
     inputs = {split: part.inputs for split, part in parts.items()}
+    known, pixels = parts["train"].statistics, inputs["train"]
+    prepare = None
+    if known is not None and size is None and not isinstance(pixels, list):
+        prepare = PreparePictures(*known, size=(pixels.shape[2], pixels.shape[3]))
     if size is not None:
         wanted = pair(size)
         inputs = {split: x if isinstance(x, list) else resize(x, wanted) for split, x in inputs.items()}
@@ -106,6 +111,7 @@ def _from_catalogue(name: str, size: Any, seed: int, progress: bool) -> tuple[Da
         found.classes,
         name=name,
         card=card,
+        preprocess=prepare,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.data.card import Card
@@ -98,6 +98,7 @@ def finish(
     card: Card | None = None,
     share: float = 0.2,
     seed: int = 0,
+    preprocess: nn.Module | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Make the two datasets, with a common `preprocess` from the statistics of the training split."""
     whole = Dataset(*train, classes, name=name, card=card)
@@ -108,7 +109,9 @@ def finish(
         first, second = whole, Dataset(*test, classes, name=name, card=card)
     if int(first.labels.min()) == int(first.labels.max()):
         raise OneClass(label=classes[int(first.labels[0])])
-    if isinstance(first.inputs, Tensor):
+    if preprocess is not None:
+        first.preprocess = preprocess
+    elif isinstance(first.inputs, Tensor):
         first.preprocess = prepare_pictures(first.inputs) if first.kind == "picture" else prepare_features(first.inputs)
     second.preprocess = first.preprocess
     second.split = "test"

@@ -22,11 +22,13 @@ class Samples(NamedTuple):
         inputs: Pictures `(N, C, H, W)` as `uint8`, or a list of trees.
         labels: Class indices `(N,)`, `int64`.
         place: Where they were read from on this machine.
+        statistics: Mean and standard deviation of each channel, where they are known already.
     """
 
     inputs: Tensor | list[Tree]
     labels: Tensor
     place: str = ""
+    statistics: tuple[list[float], list[float]] | None = None
 
 
 class Entry(Protocol):

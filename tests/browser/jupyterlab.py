@@ -10,22 +10,33 @@ there is one placeholder cell behind a spinner, and the execution indicator says
         assert not errors(page)
 """
 
-import contextlib
 import importlib.util
-import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Request, Response
+
+from tests.lab.labs import Lab, running_lab
+
+__all__ = [
+    "Lab",
+    "Watch",
+    "command",
+    "draws_glyphs",
+    "errors",
+    "outputs",
+    "run_all",
+    "run_cell",
+    "running_lab",
+    "save",
+    "scroll_to",
+    "wait_kernel",
+    "wait_notebook",
+    "wait_run_all",
+    "wait_run_cell",
+]
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -39,8 +50,6 @@ FLAGS = [
     "--disable-dev-shm-usage",
     "--lang=en-US",
 ]
-START_S = 40
-STOP_S = 20
 
 
 def browser_tools() -> Any:
@@ -51,107 +60,6 @@ def browser_tools() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@dataclass
-class Lab:
-    """A real `firstlight lab` in a process of its own, with a private home."""
-
-    process: subprocess.Popen[str]
-    folder: Path
-    home: Path
-    messages: Path  # what it wrote to stderr
-    printed: list[str] = field(default_factory=list)  # what it wrote to stdout
-    url: str = ""
-
-    @property
-    def base(self) -> str:
-        """Scheme, host and port."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}"
-
-    @property
-    def token(self) -> str:
-        return self.url.partition("token=")[2]
-
-    @property
-    def said(self) -> str:
-        return self.messages.read_text(encoding="utf-8")
-
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "FIRSTLIGHT_HOME": str(self.home)}
-
-
-@contextlib.contextmanager
-def running_lab(
-    tmp: Path,
-    *,
-    lang: str = "en",
-    notebook: Path | None = None,
-    folder: Path | None = None,
-    extra: Sequence[str] = (),
-    env: dict[str, str] | None = None,
-) -> Iterator[Lab]:
-    """Start `firstlight lab --no-browser` on a folder under `tmp`; stop it, kernels included, at the end.
-
-    Args:
-        tmp: A folder of the test's own.
-        lang: Language of the lab.
-        notebook: A notebook to copy into the folder and open; else the lesson.
-        folder: The learner's folder; else `tmp / "lab"`.
-        extra: More words for the command line.
-        env: More variables of its environment.
-    """
-    folder = folder or tmp / "lab"
-    folder.mkdir(parents=True, exist_ok=True)
-    words = ["--lang", lang, "--dir", str(folder), "--no-browser", "--port", "0", "--expose-app", *extra]
-    if notebook is not None:
-        if not (folder / notebook.name).exists():
-            shutil.copy(notebook, folder)
-        words += ["--notebook", notebook.name]
-    home = tmp / "home"
-    messages = tmp / "lab-messages.txt"
-    with messages.open("w", encoding="utf-8") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "firstlight", "lab", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "FIRSTLIGHT_HOME": str(home), "OMP_NUM_THREADS": "1", **(env or {})},
-        )
-    lab = Lab(process, folder, home, messages)
-    try:
-        _wait_for_url(lab)
-        yield lab
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
-
-
-def _wait_for_url(lab: Lab) -> None:
-    found = threading.Event()
-
-    def read() -> None:
-        with contextlib.suppress(ValueError):  # closed at the end of the test
-            for line in lab.process.stdout or ():
-                lab.printed.append(line)
-                if match := re.search(r"https?://\S+", line):
-                    lab.url = lab.url or match[0]
-                    found.set()
-        found.set()
-
-    threading.Thread(target=read, daemon=True).start()
-    if not found.wait(START_S) or not lab.url:
-        raise AssertionError(f"the lab did not start; it said:\n{lab.said}")
 
 
 class Watch:

@@ -155,7 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     selftest.add_argument("--json", action="store_true", help=_("the report as JSON"))
 
     runs = command("runs", _runs, _("list what was trained"), parents=[common])
-    runs.add_argument("--dir", type=Path, metavar=_("FOLDER"), help=_("the folder of runs (else where runs are kept)"))
+    runs.add_argument(
+        "--dir", type=Path, metavar=_("FOLDER"), help=_("your folder, or a folder of runs (else all that are known)")
+    )
     runs.add_argument("--json", action="store_true", help=_("the list as JSON"))
 
     lang = command("lang", _lang, _("check or update the translations"), parents=[common])
@@ -197,9 +199,9 @@ def _in_words(message: str) -> str:
         return _("Not known: {words}", words=found[1])
     if found := re.fullmatch(r"argument (\S+): expected (?:one|at least one) argument", message):
         return _("{option} needs a value.", option=found[1])
-    if found := re.fullmatch(r"the following arguments are required: .+", message):
-        return _("Say which command.")
-    if found := re.fullmatch(r"argument \S+: invalid choice: (\S+) .+", message):
+    if found := re.fullmatch(r"the following arguments are required: (.+)", message):
+        return _("Missing: {words}", words=found[1])
+    if found := re.fullmatch(r"argument \S+: invalid choice: '(\S+)' .+", message):
         return _("There is no command {name}.", name=found[1])
     if found := re.fullmatch(r"argument (\S+): (.+)", message):
         return f"{found[1]}: {found[2]}"

@@ -19,8 +19,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], s
     folder = tmp_path_factory.mktemp("torchrun")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
                "-m", "tests.train.ddp_program", str(folder)]  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "FIRSTLIGHT_LANG": "en", "FIRSTLIGHT_RUNS": str(folder / "runs"),
-                   "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
+    settings = {"OMP_NUM_THREADS": "1", "FIRSTLIGHT_LANG": "en", "FIRSTLIGHT_RUNS": str(folder / "runs")}
+    environment = {**os.environ, **settings, "PYTHONPATH": os.pathsep.join(sys.path)}
     root = Path(__file__).parents[2]
     with subprocess.Popen(
         command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -19,6 +19,7 @@ class Clock:
         self._epochs, self._steps, self._watched = epochs, steps, watched
         self._last: float | None = None
         self._times: list[float] = []
+        self._told = False
 
     def start_epoch(self) -> None:
         """What lies between two epochs is not a step."""
@@ -34,9 +35,9 @@ class Clock:
         if self._last is not None:
             self._times.append(now - self._last)
         self._last = now
-        first_time = len(self._times) == 5 or (sum(self._times) > 1 and sum(self._times[:-1]) <= 1)
-        if len(self._times) > 5 or not first_time or self._steps is None:
+        if self._told or self._steps is None or (len(self._times) < 5 and sum(self._times) < 1):
             return None
+        self._told = True
         return statistics.median(self._times) * self._epochs * (self._steps + self._watched / 3)
 
 

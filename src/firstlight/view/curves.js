@@ -1,5 +1,9 @@
 // Draws what curves.py sends: the state in words, and curves on a canvas. Nothing here decides anything about a run.
 //
+// The output of the cell is plain HTML with a picture (still.py), marked data-firstlight="KEY". This model has no view of
+// its own kind: wherever that mark is on the page, the moving view takes the place of the picture. So a saved notebook, a
+// page without widgets and a page that was loaded again while the kernel was busy still show the picture.
+//
 // Down, at most twenty times a second:  {t: "news", all, state, curves}   and once, as an answer:  {t: "here"}
 // Up:  {t: "hello", page}  until an answer comes,  {t: "all"}  when something was missed,  {t: "stop"}
 
@@ -13,40 +17,16 @@ const HELLO_TRIES = 5;
 const HELLO_EVERY_MS = 400;
 const STOP_PATIENCE_MS = 2000;
 
-// One store per model: it hears every message, also those that come before the view is on the page.
-const stores = new Map();
-
-function storeOf(model) {
-  const key = model.get("key");
-  let store = stores.get(key);
-  if (!store) {
-    store = { state: null, curves: {}, views: new Set(), answered: false, whole: false };
-    store.hear = (message) => {
-      if (message.t === "here") store.answered = true;
-      if (message.t === "news") take(store, model, message);
-      for (const view of store.views) view(message);
-    };
-    model.on("msg:custom", store.hear);
-    stores.set(key, store);
-    store.state = model.get("state");
-  }
-  return store;
-}
-
 function take(store, model, message) {
-  if (message.all) {
-    store.curves = {};
-    store.whole = true;
-  }
   store.state = message.state;
+  if (message.all) store.curves = {};
   for (const [name, news] of Object.entries(message.curves)) {
     let mine = store.curves[name];
     if (!mine || mine.generation !== news.generation || news.from === 0) {
       mine = store.curves[name] = { generation: news.generation, x: [], y: [], low: [], high: [] };
     }
     if (news.from > mine.x.length) {
-      store.whole = false; // something never arrived: ask for everything
-      model.send({ t: "all" });
+      model.send({ t: "all" }); // something never arrived
       continue;
     }
     for (const part of ["x", "y", "low", "high"]) {
@@ -247,9 +227,9 @@ async function interrupt(address) {
   }
 }
 
-function render({ model, el }) {
+function initialize({ model }) {
   const words = model.get("words");
-  const store = storeOf(model);
+  const store = { state: model.get("state"), curves: {}, answered: false };
   const root = make("section", "fl-live");
   root.setAttribute("aria-label", words.region);
   const head = make("div", "fl-head", root);
@@ -280,7 +260,6 @@ function render({ model, el }) {
   const said = make("div", "fl-said", root);
   said.setAttribute("role", "status");
   said.setAttribute("aria-live", "polite");
-  el.append(root);
 
   const shown = new Map(); // chart key -> its nodes
   let alive = true;
@@ -337,7 +316,7 @@ function render({ model, el }) {
   const paint = () => {
     frame = 0;
     const state = store.state;
-    if (!alive || !state || !state.status) return;
+    if (!alive || !root.isConnected) return;
     const style = look();
     seen.status = state.status;
     seen.step = state.progress.done;
@@ -381,7 +360,7 @@ function render({ model, el }) {
   let stopping = false;
   const offer = (name) => {
     way = seen.way = name;
-    button.disabled = stopping || store.state?.status === "stopping";
+    button.disabled = stopping || store.state.status === "stopping";
     if (name === "words") {
       button.disabled = true;
       setText(hint, words.toolbar);
@@ -402,39 +381,69 @@ function render({ model, el }) {
   });
 
   let tries = 0;
+  let greeting = false;
   const hello = () => {
     if (!alive || way === "message") return;
-    if (store.answered) return offer("message");
     if (tries < HELLO_TRIES) {
       tries += 1; // the first may be caught in the busy main shell while the subshell is being made: say it again
       model.send({ t: "hello", page: PAGE });
       setTimeout(hello, HELLO_EVERY_MS);
     } else offer(address ? "interrupt" : "words");
   };
-  const view = (message) => {
+
+  // The place: a picture that this view covers. It is made anew when the kernel sends a newer picture.
+  const mark = `[data-firstlight="${model.get("key")}"]`;
+  const settle = () => {
+    if (!alive || root.isConnected) return;
+    const place = document.querySelector(mark);
+    if (!place) return;
+    const focused = root.dataset.focused === "yes";
+    place.replaceChildren(root);
+    if (focused) button.focus({ preventScroll: true });
+    if (!greeting) {
+      greeting = true;
+      hello();
+    }
+    paint(); // at once: no frame without curves
+  };
+  button.addEventListener("focus", () => (root.dataset.focused = "yes"));
+  button.addEventListener("blur", () => {
+    // Taken off the page it loses the focus, too; that is no wish of the person.
+    if (root.isConnected) root.dataset.focused = "no";
+  });
+  const places = new MutationObserver(settle);
+  const follow = () => {
+    places.disconnect();
+    const status = store.state.status;
+    if (status === "waiting" || status === "running" || status === "stopping") {
+      places.observe(document.body, { childList: true, subtree: true });
+    }
+  };
+
+  const hear = (message) => {
     if (message.t === "here") offer("message");
+    if (message.t !== "news") return;
+    const before = store.state.status;
+    take(store, model, message);
+    if (before !== store.state.status) {
+      stopping = false;
+      follow();
+    }
+    settle();
     soon();
   };
-  store.views.add(view);
-  if (store.answered && !store.whole) model.send({ t: "all" });
-  if (store.answered) model.send({ t: "hello", page: PAGE });
-  hello();
-  soon();
+  model.on("msg:custom", hear);
+  follow();
+  settle();
   return () => {
     alive = false;
     cancelAnimationFrame(frame);
+    model.off("msg:custom", hear);
+    places.disconnect();
     sizes.disconnect();
     theme.disconnect();
-    store.views.delete(view);
+    root.remove();
   };
 }
 
-function initialize({ model }) {
-  const store = storeOf(model);
-  return () => {
-    model.off("msg:custom", store.hear);
-    stores.delete(model.get("key"));
-  };
-}
-
-export default { initialize, render };
+export default { initialize, render() {} };

@@ -36,12 +36,12 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
     words = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, state: dict[str, Any], *, stop: Callable[[], None], wake: Callable[[], None]) -> None:
+    def __init__(self, state: dict[str, Any], *, stop: Callable[[], None], spoken: Callable[["Curves"], None]) -> None:
         super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=_words(), state=state)
         self.heard = threading.Event()
         self.asks_all = threading.Event()
         self.pages: set[str] = set()
-        self._stop, self._wake = stop, wake
+        self._stop, self._spoken = stop, spoken
         self.on_msg(self._hear)
         compat.hear_while_busy(self.comm)
 
@@ -54,7 +54,7 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
                 self.pages.add(str(message.get("page")))
             self.asks_all.set()
             self.heard.set()
-        self._wake()
+        self._spoken(self)
 
     def say_here(self) -> None:
         """Answer the page: Stop works by message."""

@@ -1,15 +1,11 @@
-"""The live view in a notebook: one place on the page that is a widget while the loop runs and a picture when it rests.
+"""The live view in a notebook: one place on the page that moves while the loop runs and is a picture when it rests.
 
-Three ways to be live, chosen while running:
-
-- A page answered our widget: news by message, about fourteen times a second, and Stop by message.
-- No page answered, and there is no anywidget or no Jupyter server (nbclient, plain viewers): the place is drawn anew,
-  as HTML, about once a second.
-- No page answered but a server started this kernel (a JupyterLab that sends no messages to busy kernels): widget and
-  HTML in one bundle, so that either kind of page shows one of them; Stop goes through the server.
+What stands in the place is always plain HTML with a picture, so every viewer and every saved notebook shows it.
+Where the page has a widget manager, `curves.js` covers the picture with the moving view. How often the picture
+itself is drawn anew depends on whether a page answered: seldom if so (for a notebook that is saved or loaded again
+meanwhile), and about once a second if not (nbclient, plain viewers, no anywidget): the curves move there too.
 """
 
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -21,10 +17,9 @@ from firstlight.view.still import still
 if TYPE_CHECKING:
     from firstlight.view.curves import Curves
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-ANSWER_S = 3.0  # a page that can hear us has answered by then
-HTML_EVERY_S = 1.0
-BOTH_EVERY_S = 3.0
+ANSWER_S = 2.5  # a page that can hear us has answered by then
+ALONE_EVERY_S = 1.0  # how often the picture is drawn anew where it is all that moves
+COVERED_EVERY_S = 12.0  # and where the moving view covers it; JupyterLab saves each 20 s
 WORDS_EVERY_S = 0.5  # speed and time left change also when no point is new
 
 _retired: list["Curves"] = []  # widgets whose run has ended; the page may still be drawing the newest
@@ -37,6 +32,7 @@ class Notebook:
         self._stop, self._wake = stop, wake
         self._display_id = f"firstlight-{uuid.uuid4().hex}"
         self._widget: Curves | None = None
+        self._board: Board | None = None
         self._sent: dict[str, tuple[int, int, int]] = {}
         self._is_live = False
         self._live_since = self._drawn_at = self._told_at = self._whole_at = 0.0
@@ -45,79 +41,69 @@ class Notebook:
         self._drawn: tuple[int, str] = (-1, "")
 
     def begin(self, board: Board) -> None:
-        """Show the widget, or the waiting picture, below the running cell."""
-        _close_retired()
+        """Take a place below the running cell."""
+        close_retired()
+        self._board = board
         self._widget = self._make_widget(board)
-        self._publish(self._live_bundle(board), update=False)
+        self._publish(board, live=True, update=False)
         self._begin_live()
 
     def show(self, board: Board) -> None:
         """Bring the place up to date; from the view's thread."""
         now = time.monotonic()
         if not self._is_live:
-            self._publish(self._live_bundle(board), update=True)
+            self._publish(board, live=True, update=True)
             self._begin_live()
         widget = self._widget
-        if widget is None:
-            self._redraw(board, now, HTML_EVERY_S)
-            return
-        if widget.asks_all.is_set():
-            widget.asks_all.clear()
-            widget.say_here()
-            self._tell(widget, board, now, everything=True)
-        elif not widget.heard.is_set() and now - self._whole_at > 1.0:
-            self._tell(widget, board, now, everything=True)  # what was sent before the page listened is lost
-        elif board.cursor != self._told or board.status() != self._status or now - self._told_at > WORDS_EVERY_S:
-            self._tell(widget, board, now, everything=False)
-        if not widget.heard.is_set() and now - self._live_since > ANSWER_S:
-            self._redraw(board, now, BOTH_EVERY_S if served() else HTML_EVERY_S)
+        if widget is not None:
+            if widget.asks_all.is_set():
+                widget.asks_all.clear()
+                widget.say_here()
+                self._tell(widget, board, now, everything=True)
+            elif not widget.heard.is_set() and now - self._whole_at > 1.0:
+                self._tell(widget, board, now, everything=True)  # what was sent before the page listened is lost
+            elif board.cursor != self._told or board.status() != self._status or now - self._told_at > WORDS_EVERY_S:
+                self._tell(widget, board, now, everything=False)
+        covered = widget is not None and (widget.heard.is_set() or now - self._live_since < ANSWER_S)
+        shown = (board.cursor, board.status())
+        if now - self._drawn_at >= (COVERED_EVERY_S if covered else ALONE_EVERY_S) and shown != self._drawn:
+            self._drawn_at, self._drawn = now, shown
+            self._publish(board, live=True, update=True)
 
     def rest(self, board: Board) -> None:
-        """Replace the live view by a picture that a saved notebook keeps."""
+        """Leave the finished picture, which a saved notebook keeps."""
         self._is_live = False
         if self._widget is not None:
-            self._widget.asks_all.clear()
             self._tell(self._widget, board, time.monotonic(), everything=True)
-        self._publish(still(board).bundle(), update=True)
+        self._publish(board, live=False, update=True)
         if board.run.status != "running" and self._widget is not None:
-            # A page that was loaded again does not know our place by its id: there the widget itself stays.
-            if len(self._widget.pages) < 2:
-                _retired.append(self._widget)
+            _retired.append(self._widget)
             self._widget = None
 
     def _make_widget(self, board: Board) -> "Curves | None":
         try:
             from firstlight.view.curves import Curves
-        except ImportError:  # no anywidget here: plain HTML does it
+        except ImportError:  # no anywidget here: the picture alone does it
             return None
-        return Curves(board.state(), stop=self._stop, wake=self._wake)
+        return Curves(board.state(), stop=self._stop, spoken=self._page_spoke)
+
+    def _page_spoke(self, widget: "Curves") -> None:
+        """A page wants to know everything; from any thread."""
+        if self._is_live:
+            self._wake()  # the view's thread answers
+        elif self._board is not None and widget.asks_all.is_set():
+            widget.asks_all.clear()
+            widget.say_here()
+            widget.tell(self._board.state(), self._board.curves(), everything=True)
 
     def _begin_live(self) -> None:
         self._is_live = True
-        self._live_since = self._drawn_at = time.monotonic()
+        self._live_since = time.monotonic()
+        self._drawn_at = self._live_since - COVERED_EVERY_S + ANSWER_S  # the first one soon
         self._whole_at = self._told_at = 0.0
         self._sent.clear()
         if self._widget is not None:
             self._widget.heard.clear()
-
-    def _live_bundle(self, board: Board) -> dict[str, Any]:
-        if self._widget is None:
-            return still(board, live=True).bundle()
-        return {**self._view(), "text/plain": board.state()["said"]}
-
-    def _view(self) -> dict[str, Any]:
-        assert self._widget is not None
-        return {WIDGET: {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}}
-
-    def _redraw(self, board: Board, now: float, every: float) -> None:
-        shown = (board.cursor, board.status())
-        if now - self._drawn_at < every or shown == self._drawn:
-            return
-        self._drawn_at, self._drawn = now, shown
-        bundle: dict[str, Any] = dict(still(board, live=True).bundle())
-        if self._widget is not None and served():
-            bundle = {**self._view(), **bundle}
-        self._publish(bundle, update=True)
 
     def _tell(self, widget: "Curves", board: Board, now: float, *, everything: bool) -> None:
         if everything:
@@ -128,17 +114,18 @@ class Notebook:
         self._status = state["status"]
         widget.tell(state, board.curves(self._sent), everything=everything)
 
-    def _publish(self, data: dict[str, Any], *, update: bool) -> None:
+    def _publish(self, board: Board, *, live: bool, update: bool) -> None:
         from IPython.display import publish_display_data
 
+        key = self._widget.key if live and self._widget is not None else ""
+        data: dict[str, Any] = dict(still(board, live=live, key=key).bundle())
         publish_display_data(data=data, transient={"display_id": self._display_id}, update=update)
 
 
-def served() -> bool:
-    """Whether a Jupyter server started this kernel, so that a page with widgets is likely and can interrupt it."""
-    return "JPY_SESSION_NAME" in os.environ
-
-
-def _close_retired() -> None:
-    while _retired:
-        _retired.pop().close()
+def close_retired() -> None:
+    """Close the widgets of ended runs, on the pages too. A page that was loaded again keeps the newest on show."""
+    kept = [widget for widget in _retired if len(widget.pages) > 1][-1:]
+    for widget in _retired:
+        if widget not in kept:
+            widget.close()
+    _retired[:] = kept

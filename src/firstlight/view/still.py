@@ -12,24 +12,26 @@ _BOX = "max-width:800px;margin:4px 2px;font-family:system-ui,sans-serif;font-siz
 _FAINT = "opacity:.75"
 
 
-def still(board: Board, *, live: bool = False) -> picture.Picture:
+def still(board: Board, *, live: bool = False, key: str = "") -> picture.Picture:
     """The newest state as a picture with its caption.
 
     Args:
         board: What to show.
-        live: Whether more will come: then the pixels come alone inside the HTML, to keep the message short.
+        live: Whether more will come soon: then it is drawn in less time, and comes inside the HTML only.
+        key: Marks the place for the moving view of that name (`curves.js`), which covers it.
 
     Returns:
         The same content as HTML (an image, and all numbers as text), as text, and as PNG.
     """
     state = board.state()
-    png = draw(state, board.series)
-    return picture.Picture(html=_html(state, png), text=state["said"], png=None if live else png)
+    png = draw(state, board.series, quick=live)
+    return picture.Picture(html=_html(state, png, key), text=state["said"], png=None if live else png)
 
 
-def _html(state: dict[str, Any], png: bytes | None) -> str:
+def _html(state: dict[str, Any], png: bytes | None, key: str) -> str:
+    mark = f' data-firstlight="{escape(key)}"' if key else ""
     lines = [
-        f'<section lang="{escape(state["lang"])}" style="{_BOX}">',
+        f'<section{mark} lang="{escape(state["lang"])}" style="{_BOX}">',
         f"<div><strong>{escape(state['title'])}</strong> "
         f'<span style="{_FAINT}">{escape(state["status_text"])}</span></div>',
     ]

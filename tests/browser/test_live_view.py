@@ -1,0 +1,179 @@
+"""The live view on a real page: a plain loop keeps the kernel busy while the page draws it and stops it."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import Page
+
+from tests.browser.jupyterlab import (
+    Lab,
+    command,
+    errors,
+    outputs,
+    run_all,
+    run_cell,
+    save,
+    wait_kernel,
+    wait_notebook,
+    wait_run_all,
+    wait_run_cell,
+)
+
+MAKE = """\
+import time, torch, matplotlib.pyplot as plt
+from torch import nn
+from firstlight import watch
+torch.manual_seed(0)
+x = torch.randn(64, 20); y = (x[:, 0] > 0).long()
+model = nn.Linear(20, 2); optimizer = torch.optim.SGD(model.parameters(), lr=0.05)"""
+WATCH = "run = watch(model, optimizer, steps=4000)"
+LOOP = """\
+for step in range({steps}):
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    time.sleep(0.01)"""
+PLOT = "plt.plot([1, 2, 3])"
+AFTER = "print('went on', run.status, len(run.metric('train/loss')))"
+LIVE = ".fl-live"
+
+Start = Callable[..., Lab]
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    book = new_notebook(
+        cells=[new_code_cell(cell) for cell in (MAKE, *cells)],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    path = folder / "live.ipynb"
+    nbformat.write(book, path)
+    return path
+
+
+def open_notebook(page: Page, lab: Lab, cells: int) -> None:
+    page.goto(lab.url)
+    wait_notebook(page, cells)
+    wait_kernel(page)
+
+
+def live(page: Page, step: int = 0) -> dict[str, str]:
+    """Wait until the view has drawn this step, and return what it says about itself."""
+    page.wait_for_function(
+        "(n) => Number(document.querySelector('.fl-live')?.dataset.step || 0) >= n && document.querySelector('.fl-live').dataset.way",
+        arg=step,
+        timeout=30_000,
+    )
+    found: dict[str, str] = page.evaluate("() => ({...document.querySelector('.fl-live').dataset})")
+    return found
+
+
+def text_of(cell: list[dict[str, Any]]) -> str:
+    return "".join("".join(output.get("text", "")) for output in cell)
+
+
+def kinds(cell: list[dict[str, Any]]) -> list[list[str]]:
+    return [sorted(output["data"]) for output in cell if "data" in output]
+
+
+PICTURE = ["image/png", "text/html", "text/plain"]
+
+
+def test_curves_move_and_stop_stops_and_the_notebook_goes_on(page: Page, start_lab: Start, tmp_path: Path) -> None:
+    lab = start_lab(notebook=notebook(tmp_path, f"{PLOT}\n{WATCH}\n{LOOP.format(steps=4000)}", AFTER))
+    open_notebook(page, lab, 3)
+    run_all(page)
+    assert live(page, 30)["way"] == "message"
+    first = page.locator(LIVE).screenshot()
+    live(page, 80)
+    assert page.locator(LIVE).screenshot() != first, "the curves did not move while the cell was running"
+
+    page.locator(f"{LIVE} button").focus()
+    began = time.monotonic()
+    page.keyboard.press("Enter")
+    wait_run_all(page)
+    assert time.monotonic() - began < 2
+    _, trained, after = outputs(page)
+    assert not errors(page)
+    assert kinds(trained) == [PICTURE, ["image/png", "text/plain"]], "the plot of the same cell is there too"
+    assert "Stopped" in trained[0]["data"]["text/plain"]
+    assert "stopped between two steps" in text_of(trained)
+    assert text_of(after).startswith("went on stopped")
+
+    # The saved notebook, opened where no kernel knows of the widget.
+    save(page)
+    page.goto(lab.url)
+    wait_notebook(page, 3)
+    page.wait_for_selector('section img[alt*="Loss (train)"]')
+    assert "model not found" not in page.locator(".jp-Notebook").inner_text()
+
+
+def test_a_page_loaded_again_shows_the_curve_and_the_toolbar_stops_cleanly(
+    page: Page, start_lab: Start, tmp_path: Path
+) -> None:
+    lab = start_lab(notebook=notebook(tmp_path, f"{WATCH}\n{LOOP.format(steps=4000)}", AFTER), lang="ja")
+    open_notebook(page, lab, 3)
+    run_all(page)
+    live(page, 400)  # the picture below the moving view has been drawn by then
+    save(page)
+    page.goto(lab.url)
+    wait_notebook(page, 3)  # and no longer: a kernel that is busy tells a new page nothing about itself
+    page.wait_for_selector('section[data-firstlight] img[alt*="損失"]')
+    began = time.monotonic()
+    command(page, "notebook:interrupt-kernel")
+    # The cell has ended, so the kernel answers the new page, and the view has all that was trained meanwhile.
+    page.wait_for_function("() => document.querySelector('.fl-live')?.dataset.status === 'stopped'", timeout=15_000)
+    print(f"stopped and shown after {time.monotonic() - began:.1f} s")
+    found = live(page, 400)
+    assert int(found["points"]) > 400
+    assert "停止しました" in page.locator(LIVE).inner_text()
+    run_cell(page, 2)
+    wait_run_cell(page)
+    assert text_of(outputs(page)[2]).startswith("went on stopped")
+    assert not errors(page)
+
+
+@pytest.mark.parametrize("subshells", ["perCommTarget", "disabled"])
+def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
+    page: Page, start_lab: Start, tmp_path: Path, subshells: str
+) -> None:
+    from firstlight.lab.home import settings_folder  # under this test's own FIRSTLIGHT_HOME
+
+    loops = [LOOP.format(steps=60), LOOP.format(steps=4000)]
+    path = notebook(tmp_path, f"{WATCH}\n", *loops, AFTER)
+    settings = tmp_path / "home" / settings_folder().relative_to(home_of(settings_folder()))
+    folder = settings / "@jupyterlab" / "apputils-extension"
+    folder.mkdir(parents=True)
+    (folder / "kernels-settings.jupyterlab-settings").write_text(
+        json.dumps({"commsOverSubshells": subshells}), encoding="utf-8"
+    )
+    lab = start_lab(notebook=path)
+    open_notebook(page, lab, 5)
+    run_all(page)
+    found = live(page, 100)
+    assert found["way"] == ("message" if subshells == "perCommTarget" else "interrupt")
+    assert page.locator(LIVE).count() == 1
+    began = time.monotonic()
+    page.locator(f"{LIVE} button").click()
+    wait_run_all(page)
+    assert time.monotonic() - began < 2
+    _, watched, first, second, after = outputs(page)
+    assert kinds(watched) == [PICTURE]
+    assert not first
+    assert "stopped between two steps" in text_of(second)
+    assert text_of(after).startswith("went on stopped")
+    assert not errors(page)
+
+
+def home_of(settings: Path) -> Path:
+    import os
+
+    home = Path(os.environ["FIRSTLIGHT_HOME"])
+    assert settings.is_relative_to(home)
+    return home

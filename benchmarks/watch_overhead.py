@@ -26,7 +26,7 @@ def mlp() -> tuple[nn.Module, torch.Tensor, torch.Tensor, int]:
     model = nn.Sequential(
         nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
     )
-    return model, torch.randn(128, 1, 28, 28), torch.randint(10, (128,)), 500
+    return model, torch.randn(128, 1, 28, 28), torch.randint(10, (128,)), 1500
 
 
 def lenet() -> tuple[nn.Module, torch.Tensor, torch.Tensor, int]:
@@ -45,7 +45,7 @@ def lenet() -> tuple[nn.Module, torch.Tensor, torch.Tensor, int]:
         nn.ReLU(),
         nn.Linear(84, 10),
     )
-    return model, torch.randn(128, 1, 28, 28), torch.randint(10, (128,)), 80
+    return model, torch.randn(128, 1, 28, 28), torch.randint(10, (128,)), 150
 
 
 def steps(

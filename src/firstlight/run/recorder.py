@@ -30,7 +30,7 @@ _BURST_S = 0.05  # numbers are read and handed to the run this often
 _INFO_S = 1.0
 _SHARE = 0.02  # of the step: above it, look less often
 _RAREST = 64  # what is noted of each step is noted at least of each 64th
-_COMPLETE = 250  # so many first steps are noted in full
+_COMPLETE = 50  # so many first steps are noted in full
 
 
 class Recorder:

@@ -283,22 +283,20 @@ class Reader:
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            with contextlib.closing(self._connect(self.path)) as connection:
+            with contextlib.ExitStack() as after:
                 try:
+                    connection = after.enter_context(contextlib.closing(self._connect(self.path)))
                     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 except sqlite3.OperationalError as error:
                     if not _is_read_only_folder(error):
                         raise
-                else:
-                    yield connection
-                    return
-            # A log left by a killed process, in a folder that we must not write to: read a copy of both files.
-            with tempfile.TemporaryDirectory(prefix="firstlight-") as copy:
-                for name in (FILE, f"{FILE}-wal"):
-                    with contextlib.suppress(FileNotFoundError):
-                        shutil.copyfile(self.path.with_name(name), Path(copy, name))
-                with contextlib.closing(self._connect(Path(copy, FILE))) as connection:
-                    yield connection
+                    # A log left by a killed process, in a folder that we must not write to: read a copy of both files.
+                    copy = after.enter_context(tempfile.TemporaryDirectory(prefix="firstlight-"))
+                    for name in (FILE, f"{FILE}-wal"):
+                        with contextlib.suppress(FileNotFoundError):
+                            shutil.copyfile(self.path.with_name(name), Path(copy, name))
+                    connection = after.enter_context(contextlib.closing(self._connect(Path(copy, FILE))))
+                yield connection
         except sqlite3.Error as error:
             raise RecordDamaged(file=str(self.path), reason=str(error)) from error
 

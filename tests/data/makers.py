@@ -106,3 +106,9 @@ def photos(
             pixels = random.integers(40 * number, 40 * number + 40, shape, dtype=np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{index}{suffix}")
     return folder
+
+
+def check_words(error: Exception) -> None:
+    """What happened, why, what to do."""
+    assert len(str(error).splitlines()) >= 3
+    assert "{" not in str(error).splitlines()[-1]

@@ -18,7 +18,7 @@ import requests
 import urllib3
 
 from firstlight.data.card import Download
-from firstlight.data.errors import CannotWrite, DiskFull, DownloadFailed, Offline
+from firstlight.data.errors import CannotWrite, DataError, DiskFull, DownloadFailed, Offline
 from firstlight.data.places import data_folder, own_mirrors
 from firstlight.data.progress import Progress, amount, note
 from firstlight.locale import _
@@ -35,15 +35,19 @@ class Patience:
         stall_s: For the next byte.
         longest_wait_s: When a busy server asks us to come back later than this, the next mirror is asked.
         tries: Attempts on one mirror that bring nothing new.
-        slow_bytes_per_s: Below this, after `slow_after_s`, another mirror is tried while there is one.
+        pause_s: Before another attempt; doubled each time.
+        slow_bytes_per_s: Below this, after `slow_after_s`, another mirror is tried while there is one...
+        slow_left_s: ...unless no more than this is left to wait.
     """
 
     connect_s: float = 10
     stall_s: float = 30
     longest_wait_s: float = 60
     tries: int = 3
+    pause_s: float = 0.5
     slow_bytes_per_s: float = 150_000
     slow_after_s: float = 15
+    slow_left_s: float = 60
 
 
 class _NextMirrorError(Exception):
@@ -115,7 +119,7 @@ def _own_errors(file: Download, path: Path) -> Iterator[None]:
     """Turn what the operating system says about the disk into words."""
     try:
         yield
-    except (DownloadFailed, DiskFull):
+    except DataError:  # some of them are OSErrors too
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)):
@@ -155,9 +159,8 @@ def _from_mirror(
 ) -> None:
     """Fill `part` from one mirror until its bytes are the right ones."""
     resumed_from_elsewhere = part.exists() and part.stat().st_size > 0
-    tries = 0
+    tries = longest = 0
     while True:
-        before = part.stat().st_size if part.exists() else 0
         try:
             if urlsplit(url).scheme in ("http", "https"):
                 _download(file, url, part, progress, patience, may_give_up=may_give_up)
@@ -170,9 +173,10 @@ def _from_mirror(
                 raise _NextMirrorError(_("its copy has the wrong checksum"))
             resumed_from_elsewhere = False  # the first bytes may have been the wrong ones: once more from the start
         except _AgainError as error:
-            grown = (part.stat().st_size if part.exists() else 0) > before
-            tries = 1 if grown else tries + 1
-            wait = error.wait_s if error.wait_s is not None else min(0.5 * 2**tries, 10)
+            length = part.stat().st_size if part.exists() else 0
+            tries = 1 if length > longest else tries + 1  # longer than ever before, or it could go on for ever
+            longest = max(longest, length)
+            wait = error.wait_s if error.wait_s is not None else min(patience.pause_s * 2**tries, 10)
             if tries >= patience.tries or wait > patience.longest_wait_s:
                 raise _NextMirrorError(str(error), reached=error.reached) from error
             time.sleep(wait)
@@ -231,9 +235,9 @@ def _accept(response: requests.Response, start: int, part: Path) -> int:
         raise _AgainError(_("it went on at the wrong place"))
     if status == 200:  # the server does not resume: from the start
         return 0
-    if status == 416:
+    if status == 416:  # the part is shorter than the right file, and yet this copy ends there
         part.unlink(missing_ok=True)
-        raise _AgainError(_("it went on at the wrong place"))
+        raise _NextMirrorError(_("its copy has the wrong length"))
     if status in (429, 503):
         raise _AgainError(_("it is busy (HTTP {status})", status=status), wait_s=_retry_after(response))
     if status >= 500:
@@ -266,7 +270,8 @@ def _append(
             progress.advance(len(block))
             spent = time.monotonic() - began
             slow = spent > patience.slow_after_s and (written - start) / spent < patience.slow_bytes_per_s
-            if may_give_up and slow and (file.size_bytes - written) * spent > 60 * (written - start):
+            left_s = (file.size_bytes - written) * spent / (written - start)
+            if may_give_up and slow and left_s > patience.slow_left_s:
                 raise _NextMirrorError(_("it is very slow"))
         stream.flush()
         os.fsync(stream.fileno())

@@ -2,6 +2,8 @@
 
 import difflib
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -158,10 +160,11 @@ def _is_frame(what: Any) -> bool:
 def _from_npz(path: Path, **options: Any) -> tuple[Dataset, Dataset]:
     """NumPy's archive of arrays: `x_train, y_train, x_test, y_test` as Keras writes them, or `X, y`."""
     try:
-        with np.load(path, allow_pickle=False) as archive:  # a pickle in there could run any program
-            arrays = {name.lower(): archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise DamagedFile(path=path, reason=error) from error
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)  # a pickle in there could run any program
+            arrays = {name.lower(): archive[name] for name in archive.files} if hasattr(archive, "files") else {}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DamagedFile(path=path, reason=str(error)) from error
     card = Card(name=path.stem, place=str(path.absolute()))
     for names in (("x_train", "y_train", "x_test", "y_test"), ("x", "y")):
         if all(name in arrays for name in names):

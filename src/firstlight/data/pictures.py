@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from firstlight.data.errors import (
+    DataError,
     MixedSizes,
     NothingThere,
     NotPictures,
@@ -32,6 +33,8 @@ SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", 
 UNSUPPORTED = frozenset((".heic", ".heif", ".avif", ".raw", ".dng", ".svg"))
 MAX_PIXELS = 100_000_000
 GREY = frozenset(("1", "L", "LA", "I", "I;16", "I;16B", "F"))
+# What Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks.
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 Size = tuple[int, int]
 
 
@@ -88,10 +91,9 @@ def decode(source: Any, *, channels: int, size: Size | None, name: object = None
             upright = _flatten(ImageOps.exif_transpose(image), channels)
     except FileNotFoundError as error:
         raise NothingThere(path=name, folder=Path.cwd()) from error
-    # Pillow's decoders raise these for damaged files; SyntaxError comes from broken PNG chunks.
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        if isinstance(error, (UnreadablePicture, PictureTooLarge)):
-            raise
+    except DataError:
+        raise
+    except BROKEN as error:
         raise UnreadablePicture(path=name, reason=_reason(error)) from error
     if size is not None and (upright.height, upright.width) != size:
         upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
@@ -147,9 +149,9 @@ def _look(path: Path) -> tuple[Size, bool]:
             turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # orientations that swap the sides
             size = (image.width, image.height) if turned else (image.height, image.width)
             return size, image.mode in GREY or (image.mode == "P" and _grey_palette(image))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        if isinstance(error, (UnreadablePicture, PictureTooLarge, UnsupportedPicture)):
-            raise
+    except DataError:
+        raise
+    except BROKEN as error:
         raise UnreadablePicture(path=path, reason=_reason(error)) from error
 
 

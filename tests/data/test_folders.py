@@ -1,0 +1,210 @@
+"""Folders of pictures."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from firstlight.data import errors, load
+from tests.data import makers
+
+
+def test_a_folder_per_class(tmp_path):
+    makers.photos(tmp_path / "pets", {"cat": 6, "dog": 4})
+    train, test = load(tmp_path / "pets", test=0.5)
+    assert train.classes == ("cat", "dog")
+    assert train.name == "pets"
+    assert tuple(train.inputs.shape[1:]) == (3, 10, 12)
+    assert torch.bincount(train.labels).tolist() == torch.bincount(test.labels).tolist() == [3, 2]
+    assert train.inputs[train.labels == 0].max() < 40 <= train.inputs[train.labels == 1].min()
+    assert str(tmp_path) in train.card.place
+
+
+@pytest.mark.parametrize("name", ["test", "val", "Validation"])
+def test_train_and_test_folders(tmp_path, name):
+    makers.photos(tmp_path / "train", {"ant": 3, "bee": 3, "cow": 2})
+    makers.photos(tmp_path / name, {"bee": 2})
+    train, test = load(str(tmp_path))
+    assert (len(train), len(test)) == (8, 2)
+    assert set(test.labels.tolist()) == {1}
+
+
+def test_only_train_below(tmp_path):
+    makers.photos(tmp_path / "train", {"a": 4, "b": 4})
+    assert load(tmp_path)[0].classes == ("a", "b")
+
+
+def test_grey_pictures_stay_grey(tmp_path):
+    makers.photos(tmp_path, {"a": 3, "b": 3}, mode="L")
+    assert load(tmp_path)[0].inputs.shape[1] == 1
+    makers.photos(tmp_path, {"c": 2})
+    assert load(tmp_path)[0].inputs.shape[1] == 3
+
+
+def test_hidden_files_and_other_files_are_left_out(tmp_path):
+    makers.photos(tmp_path, {"a": 3, "b": 3})
+    (tmp_path / "a" / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "a" / "._0.png").write_bytes(b"x")
+    (tmp_path / "a" / "Thumbs.db").write_bytes(b"x")
+    (tmp_path / "b" / "notes.txt").write_text("x")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "b" / "more").mkdir()
+    Image.new("RGB", (12, 10)).save(tmp_path / "b" / "more" / "deep.PNG")
+    train, test = load(tmp_path)
+    assert train.classes == ("a", "b")
+    assert len(train) + len(test) == 7
+
+
+def test_mixed_sizes(tmp_path):
+    makers.photos(tmp_path, {"a": 3})
+    makers.photos(tmp_path, {"b": 3}, size=(30, 20))
+    with pytest.raises(errors.MixedSizes, match=r"a.0\.png is 10 × 12, .*b.0\.png is 20 × 30"):
+        load(tmp_path)
+    assert load(tmp_path, size=16)[0].inputs.shape[2:] == (16, 16)
+    assert load(tmp_path, size=(8, 9))[0].inputs.shape[2:] == (8, 9)
+
+
+def test_photos_are_turned_upright(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            pixels = np.zeros((16, 32, 3), np.uint8)
+            pixels[:, :16] = 255  # left half white; turned by a quarter it is on top
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.jpg", exif=exif, quality=95)
+    train, _ = load(tmp_path, test=0.5)
+    assert train.inputs.shape[2:] == (32, 16)
+    assert train.inputs[0, :, :12].min() > 200
+    assert train.inputs[0, :, 20:].max() < 50
+
+
+def test_empty_class(tmp_path):
+    makers.photos(tmp_path, {"a": 3, "b": 3})
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "notes.txt").write_text("x")
+    with pytest.raises(errors.EmptyClass, match="cat"):
+        load(tmp_path)
+
+
+def test_no_class_folders(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "x.png")
+    with pytest.raises(errors.NoClassFolders, match="no class folders"):
+        load(tmp_path)
+
+
+def test_one_class_only(tmp_path):
+    makers.photos(tmp_path, {"a": 5})
+    with pytest.raises(errors.OneClass, match="same label: a"):
+        load(tmp_path)
+
+
+def test_a_test_class_without_training(tmp_path):
+    makers.photos(tmp_path / "train", {"a": 3, "b": 3})
+    makers.photos(tmp_path / "test", {"a": 3, "c": 3})
+    with pytest.raises(errors.ClassesDiffer, match="“c”"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_an_unreadable_picture_is_named(tmp_path, content, suffix):
+    makers.photos(tmp_path, {"a": 3, "b": 3}, suffix=suffix, size=(64, 64))
+    path = tmp_path / "b" / f"1{suffix}"
+    path.write_bytes(path.read_bytes()[:600] if content == "cut" else content)
+    with pytest.raises(errors.UnreadablePicture, match=rf"b.1\{suffix} cannot be read"):
+        load(tmp_path)
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
+    makers.photos(tmp_path, {"a": 3, "b": 3})
+    # 12,000 × 12,000 zeros pack into some 20 kB.
+    Image.new("1", (12_000, 12_000)).save(tmp_path / "b" / "bomb.png")
+    with pytest.raises(errors.PictureTooLarge, match=r"bomb\.png has 12000 × 12000"):
+        load(tmp_path, size=8)
+
+
+def test_phone_photos_that_are_not_read(tmp_path):
+    makers.photos(tmp_path, {"a": 3, "b": 3})
+    (tmp_path / "a" / "IMG_1.HEIC").write_bytes(b"x")
+    with pytest.raises(errors.UnsupportedPicture, match=r"IMG_1\.HEIC is in the format \.heic"):
+        load(tmp_path)
+
+
+def test_too_much_for_the_memory(tmp_path):
+    makers.photos(tmp_path, {"a": 3, "b": 3})
+    with pytest.raises(errors.TooLargeForMemory, match="6 pictures would take"):
+        load(tmp_path, size=65_000 * 1)
+
+
+def test_many_pictures_are_kept_decoded_and_a_change_is_noticed(tmp_path):
+    makers.photos(tmp_path, {"a": 150, "b": 150})
+    first, _ = load(tmp_path)
+    path = tmp_path / "a" / "0.png"
+    whole, facts = path.read_bytes(), path.stat()
+    path.write_bytes(b"x" * len(whole))  # broken, but with its size and time as before: nobody reads it again
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    again, _ = load(tmp_path)
+    assert torch.equal(first.inputs, again.inputs)
+    Image.new("RGB", (12, 10), "white").save(tmp_path / "a" / "0.png")
+    changed, rest = load(tmp_path)
+    assert 255 in torch.cat([changed.inputs, rest.inputs]).amax((1, 2, 3)).tolist()
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", ".hidden", "日本", "train", "c d"]),
+        st.lists(st.sampled_from(["1.png", "2.png", "x.txt", ".png", "bad.jpg", "3.PNG"]), unique=True, max_size=4),
+        max_size=4,
+    )
+)
+def test_any_folder_is_loaded_whole_or_refused_in_words(tmp_path_factory, folders):
+    root = tmp_path_factory.mktemp("any")
+    for name, files in folders.items():
+        (root / name).mkdir()
+        for file in files:
+            if file.lower().endswith("png") and file != ".png":
+                Image.new("L", (3, 2)).save(root / name / file, "PNG")
+            else:
+                (root / name / file).write_bytes(b"x")
+    try:
+        train, test = load(root)
+    except errors.DataError as error:
+        makers.check_words(error)
+        return
+    wanted = sum(f.lower().endswith("png") and f != ".png" for n, fs in folders.items() if n[0] != "." for f in fs)
+    assert len(train) + len(test) == wanted
+
+
+def test_names_and_paths_that_lead_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.UnknownDataset, match="Did you mean “cifar10”"):
+        load("cifar-10")
+    with pytest.raises(errors.UnknownDataset, match="fashion_mnist"):
+        load("fashion")
+    for path in ("photos/cats", "table.csv", tmp_path / "nothing"):
+        with pytest.raises(errors.NothingThere, match="There is no file or folder"):
+            load(path)
+    (tmp_path / "x.pdf").write_text("x")
+    with pytest.raises(errors.UnknownFile, match=r"x\.pdf"):
+        load("x.pdf")
+
+
+def test_npz(tmp_path):
+    x, y = np.zeros((10, 4, 4), np.uint8), np.arange(10) % 2
+    np.savez(tmp_path / "keras.npz", x_train=x, y_train=y, x_test=x[:4], y_test=y[:4])
+    np.savez(tmp_path / "own.npz", X=x, y=y)
+    np.savez(tmp_path / "other.npz", z=x)
+    np.savez(tmp_path / "objects.npz", X=np.array([{}], dtype=object), y=y)
+    assert [len(part) for part in load(tmp_path / "keras.npz")] == [10, 4]
+    assert [len(part) for part in load(tmp_path / "own.npz")] == [8, 2]
+    (tmp_path / "broken.npz").write_bytes((tmp_path / "own.npz").read_bytes()[:100])
+    for name in ("other", "objects", "broken"):
+        with pytest.raises(errors.DamagedFile, match=name):
+            load(tmp_path / f"{name}.npz")

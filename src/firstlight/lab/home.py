@@ -15,6 +15,7 @@ import platformdirs
 
 LOCALES = {"en": "en", "ja": "ja_JP", "ko": "ko_KR"}
 LOCALE_PLUGIN = "@jupyterlab/translation-extension:plugin"
+LOG_BYTES = 1_000_000
 SOCKET_PATH_LIMIT = 100  # Linux allows 107 bytes in the path of a socket, macOS 103
 
 
@@ -75,6 +76,7 @@ def open_room(lang: str, *, language_chosen: bool) -> Room:
     """
     for folder in (home(), home() / "labs", home() / "logs", settings_folder()):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _shorten_log()
     key = uuid4().hex[:8]
     folder = home() / "labs" / key
     folder.mkdir(mode=0o700)
@@ -96,6 +98,12 @@ def remove(room: Room) -> None:
 def is_runtime_of(path: Path, key: str) -> bool:
     """Whether a path read from a file is a runtime folder that we made, and so may be removed."""
     return path.name.startswith(f"firstlight-{key}-") or path == home() / "labs" / key / "runtime"
+
+
+def _shorten_log() -> None:
+    with suppress(OSError):  # no log yet, or Windows, where another lab holds it open
+        if log_file().stat().st_size > LOG_BYTES:
+            log_file().replace(log_file().with_suffix(".old.log"))
 
 
 def _runtime(key: str, folder: Path) -> Path:

@@ -41,6 +41,16 @@ class PortTaken(FirstlightError, OSError):
     )
 
 
+class LabFailed(FirstlightError, RuntimeError):
+    """Jupyter Server gave up."""
+
+    text = Text(
+        what="The lab could not start.",
+        why="Jupyter Server gave up; the reason stands at the end of {path}",
+        do="If the reason tells you nothing, report it together with what this prints: firstlight selftest",
+    )
+
+
 class LabIncomplete(FirstlightError, ImportError):
     """Packages that the lab needs are not installed."""
 
@@ -198,9 +208,10 @@ class _Lab:
             self._take_signals()
             self.app.io_loop.add_callback(self._announce)  # runs after the callback that binds the port
             self.app.start()
-        except SystemExit as end:  # how ServerApp says that another process took the port in the meantime
+        except SystemExit as end:  # how ServerApp ends when it cannot go on
             if end.code:
-                raise PortTaken(port=self.port, reason=_("another program was faster.")) from end
+                _free_port(self.ip, self.port)  # says so if another program was faster
+                raise LabFailed(path=log_file()) from end
         finally:
             if self.open_file:
                 self.open_file.unlink(missing_ok=True)
@@ -233,7 +244,8 @@ class _Lab:
         c.LabIdentity.control_token = self.control_token
         c.LabIdentity.login_handler_class = LabLogin
         c.LabIdentity.allow_password_change = False
-        c.LabIdentity.cookie_options = {"max_age": 24 * 60 * 60}
+        c.LabIdentity.cookie_options = {"samesite": "Lax", "expires_days": 1}
+        c.LabIdentity.get_secure_cookie_kwargs = {"max_age_days": 1}
         if self.wishes.remote:
             from jupyter_server.auth import passwd
 
@@ -247,6 +259,7 @@ class _Lab:
             server.allow_remote_access = False
             server.local_hostnames = ["localhost"]
         c.KernelManager.transport = self.room.transport
+        c.MultiKernelManager.kernel_manager_class = "firstlight.lab.kernels.QuietKernelManager"
         c.NotebookNotary.data_dir = str(self.room.folder.parents[1] / "trust")
         c.FirstlightExtension.notebook = self.place.notebook
         c.FirstlightExtension.warm = True
@@ -371,7 +384,7 @@ class _Lab:
         if self.stopping:
             return  # a second Ctrl-C was faster
         if is_yes(answer):
-            self._stop()
+            self.app.io_loop.add_callback(self._stop)  # this is a thread of its own
         else:
             self.asking = False
             _say(_("The lab goes on."))

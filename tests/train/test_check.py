@@ -134,6 +134,23 @@ def test_lazy_layers_take_their_shape() -> None:
     assert float(model[1].running_mean.abs().sum()) >= 0
 
 
+@pytest.mark.parametrize("layer", [nn.Linear(5, 2), nn.Sequential(nn.Linear(5, 2))])
+def test_numbers_of_different_kinds(layer: nn.Module) -> None:
+    data = TensorDataset(torch.randint(0, 256, (6, 5), dtype=torch.uint8), torch.zeros(6, dtype=torch.int64))
+    with pytest.raises(FirstlightError, match=r"are float32, and what reaches it is uint8"):
+        check(layer, feed(data))
+    exact = TensorDataset(torch.randn(6, 5), torch.zeros(6, dtype=torch.int64))
+    with pytest.raises(FirstlightError, match=r"are float64, and what reaches it is float32"):
+        check(nn.Linear(5, 2).double(), feed(exact))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int16])
+def test_labels_of_every_whole_number_type(dtype: torch.dtype) -> None:
+    data = TensorDataset(torch.randn(6, 5), torch.arange(6, dtype=dtype) % 2)
+    assert check(nn.Linear(5, 2), feed(data)).outputs == 2
+    assert next(iter(feed(data)))[1].dtype == torch.int64
+
+
 def test_labels() -> None:
     inputs = torch.randn(6, 5)
     fractions = TensorDataset(inputs, torch.rand(6))

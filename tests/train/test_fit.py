@@ -379,6 +379,27 @@ def test_a_stop_ends_between_two_steps_and_the_model_keeps_what_it_learned() -> 
     assert not same(weights(model), before)
 
 
+class SlowToJudge(Slow):
+    def forward(self, inputs: Tensor) -> Tensor:
+        if not self.training and len(inputs) > 4:
+            time.sleep(0.05)
+        return super().forward(inputs)
+
+
+def test_a_stop_is_heard_while_the_epoch_is_being_judged() -> None:
+    def listener(run: Run) -> None:
+        threading.Timer(0.5, run.request_stop).start()
+
+    audience.append(listener)
+    try:
+        begin = time.perf_counter()  # judging one epoch takes 500 * 0.05 s
+        run = fit(SlowToJudge(), points(32), points(8 * 4 * 500), epochs=9, batch_size=8)
+    finally:
+        audience.remove(listener)
+    assert run.status == "stopped"
+    assert time.perf_counter() - begin < 5
+
+
 def test_ctrl_c_does_the_same() -> None:
     model = net()
     seen = iter(range(1000))
@@ -445,6 +466,10 @@ def test_nothing_is_recorded_when_model_and_data_do_not_fit(monkeypatch: pytest.
         ({"loss": nn.functional.cross_entropy, "label_smoothing": 0.1}, "label_smoothing= and loss= cannot both"),
         ({"loss": nn.functional.cross_entropy, "class_weights": "balanced"}, "class_weights= and loss= cannot both"),
         ({"patience": 2, "validation": 0.0}, "patience=2 needs data"),
+        (
+            {"loss": lambda outputs, labels: outputs.sum(), "class_weights": "balanced"},
+            "class_weights= and loss= cannot",
+        ),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, Any], message: str) -> None:

@@ -24,7 +24,7 @@ def test_balanced_weights_of_a_loader_are_counted_from_its_batches() -> None:
     found = weigh("balanced", feed, 2)
     assert found is not None
     assert found.tolist() == pytest.approx([4 / 6, 4 / 2])
-    assert weigh("balanced", feed, None) is None
+    assert weigh(None, feed, 2) is None
 
 
 def test_the_optimizer_is_adamw_or_what_was_given() -> None:

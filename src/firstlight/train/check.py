@@ -51,6 +51,16 @@ class LayerFailed(FirstlightError, RuntimeError):
     )
 
 
+class NumbersMismatch(FirstlightError, TypeError):
+    """Weights and inputs are numbers of different kinds."""
+
+    text = Text(
+        what="The weights of {layer} are {expected}, and what reaches it is {found}.",
+        why="A layer computes with one kind of number; pixels from 0 to 255 are uint8, weights usually float32.",
+        do="Convert the inputs, for pixels with images.float() / 255, or the model with model.float().",
+    )
+
+
 class NoScores(FirstlightError, TypeError):
     """What the model returns is nothing that can be compared with labels."""
 
@@ -118,6 +128,7 @@ def check(model: nn.Module, feed: Feed, loss: Loss | None = None, *, training: b
 
     Raises:
         FeaturesMismatch: A layer and what reaches it disagree about size.
+        NumbersMismatch: Weights and inputs are numbers of different kinds.
         LayerFailed: The forward pass fails in another way.
         NoScores: What comes out is nothing to compare with labels.
         ClassesMismatch: The model has more or fewer outputs than there are classes.
@@ -244,6 +255,11 @@ def _diagnosis(name: str, layer: nn.Module, given: Any, inputs: Any, error: Exce
         advice = f"nn.{type(layer).__name__}({size[1]})"
         values = {"expected": layer.num_features, "found": size[1], "unit": "num_features", "advice": advice}
         return FeaturesMismatch(layer=title, shape=shape, sample=sample, **values)
+    weight = next((tensor for tensor in layer.parameters() if tensor.is_floating_point()), None)
+    numbers = isinstance(given, Tensor) and not isinstance(layer, (nn.Embedding, nn.EmbeddingBag))
+    if numbers and weight is not None and given.dtype != weight.dtype and not list(layer.children()):
+        kinds = [str(tensor.dtype).removeprefix("torch.") for tensor in (weight, given)]
+        return NumbersMismatch(layer=title, expected=kinds[0], found=kinds[1])
     return LayerFailed(layer=title, shape=shape, sample=sample, error=str(error).strip().splitlines()[0])
 
 

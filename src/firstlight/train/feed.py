@@ -233,7 +233,9 @@ def to(value: Any, device: torch.device) -> Any:
 
 def _pair(batch: Any) -> Batch:
     if isinstance(batch, (tuple, list)) and len(batch) == 2 and isinstance(batch[1], Tensor):
-        return batch[0], batch[1]
+        inputs, labels = batch
+        whole = not (labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool)
+        return inputs, labels.long() if whole else labels  # int64: what cross-entropy reads
     found = type(batch).__name__
     if isinstance(batch, (tuple, list)):
         found += "(" + ", ".join(type(item).__name__ for item in batch) + ")"

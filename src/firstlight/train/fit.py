@@ -283,7 +283,7 @@ def _judge(t: _Training, epoch: int) -> None:
     """Measure the model after an epoch, and keep its weights if they are the best."""
     score = None
     if t.judge is not None:
-        score = measure(t.model, t.judge, t.own_loss)
+        score = measure(t.model, t.judge, t.own_loss, asked_to_stop=lambda: t.run.stop_requested)
         t.run.log(score.metrics(t.judge.split), step=t.step - 1)
     if t.best is None or score is None or score.better_than(t.best):
         t.best, t.best_epoch = score, epoch + 1

@@ -3,13 +3,14 @@
 Shapes: B samples in a batch, K classes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from firstlight.run import TrainingStopped
 from firstlight.train.check import Loss
 from firstlight.train.feed import Feed
 from firstlight.train.randomness import borrowed_randomness
@@ -52,18 +53,26 @@ def looking(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def measure(model: nn.Module, feed: Feed, loss: Loss | None = None) -> Score:
+def measure(
+    model: nn.Module, feed: Feed, loss: Loss | None = None, *, asked_to_stop: Callable[[], bool] = lambda: False
+) -> Score:
     """Loss and accuracy over one split, shared among the processes under torchrun.
 
     Args:
         model: On the device of the feed.
         feed: The split, checked before (`feed.outputs` says whether there are classes).
         loss: Mean loss of a batch; cross-entropy where None.
+        asked_to_stop: Asked before each batch, as measuring a large split takes longer than a person waits.
+
+    Raises:
+        TrainingStopped: Somebody asked to stop.
     """
     loss = loss or nn.functional.cross_entropy
     sums = torch.zeros(3, dtype=torch.float64)  # loss, right answers, samples
     with looking(model):
         for inputs, labels, _share in feed.shards(whole=True):
+            if feed.world.alone and asked_to_stop():
+                raise TrainingStopped
             outputs = model(inputs)
             right = (outputs.argmax(dim=1) == labels).sum().item() if feed.outputs else 0
             sums += torch.tensor([loss(outputs, labels).item() * len(labels), right, len(labels)], dtype=torch.float64)

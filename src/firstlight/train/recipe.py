@@ -154,9 +154,12 @@ def weigh(wanted: Any, feed: Feed, outputs: int | None) -> Tensor | None:
     Raises:
         UnknownChoice: A word other than "balanced".
         NotInRange: Numbers, but not one for each class.
+        OptionsDisagree: There are no classes.
     """
-    if wanted is None or outputs is None:
+    if wanted is None:
         return None
+    if outputs is None:  # only a loss of the learner's own has no classes
+        raise OptionsDisagree(one="class_weights=", other="loss=")
     if isinstance(wanted, str):
         if wanted != "balanced":
             raise UnknownChoice(option="class_weights", value=wanted, choices='"balanced", None')

@@ -103,10 +103,8 @@ def _matrix(evaluation: "Evaluation") -> tuple[str, str]:
 
 
 def _cell(count: int, total: int, right: bool) -> str:
-    style = "text-align:center;min-width:30px;padding:2px 4px;"
-    if count:
-        background, ink = shade(count / total)
-        style += f"background-color:{background};color:{ink};"
+    background, ink = shade(count / total if total else 0.0)  # zero too: on a dark page light must not mean much
+    style = f"text-align:center;min-width:30px;padding:2px 4px;background-color:{background};color:{ink};"
     if right:
         style += "font-weight:bold;border:2px solid #888888;"
     return f'<td style="{style}">{count}</td>'

@@ -172,7 +172,7 @@ def translate(markdown: str, translations: dict[str, str]) -> str:
             lines[block.first + 1 : block.end] = [None] * (block.end - block.first - 1)
         else:
             parts = re.split(r"(?<!\\)\|", lines[block.first] or "")
-            parts[block.column + 1] = f" {text} "
+            parts[block.column + 1] = " " + re.sub(r"(?<!\\)\|", r"\\|", text) + " "
             lines[block.first] = "|".join(parts)
     return "\n".join(line for line in lines if line is not None)
 
@@ -284,7 +284,7 @@ def _check_notebooks(source: Path, places: Places) -> Iterator[str]:
         path = places.notebook(source, lang)
         name = f"notebooks/{lang}/{path.name}"
         if not path.exists():
-            yield f"{name}: missing; run firstlight lang build"
+            yield f"{name}: missing; run firstlight lang update"
             continue
         text = path.read_text(encoding="utf-8")
         try:
@@ -292,8 +292,12 @@ def _check_notebooks(source: Path, places: Places) -> Iterator[str]:
         except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
             yield f"{name}: cannot be read: {error}"
             continue
-        if json.loads(text) != json.loads(_dump(build(source, lang, places))):
-            yield f"{name}: out of date; run firstlight lang build"
+        try:
+            fresh = build(source, lang, places)
+        except (OSError, UnicodeDecodeError):
+            continue  # the catalogue cannot be read, which was said above
+        if json.loads(text) != json.loads(_dump(fresh)):
+            yield f"{name}: out of date; run firstlight lang update"
         code = [(cell.id, cell.source) for cell in notebook.cells if cell.cell_type == "code"]
         if reference is None:
             reference = code
@@ -306,7 +310,7 @@ _PROSE = re.compile(r"[^\W\d_]{2,} +[^\W\d_]{2,}|[\u3040-\ud7a3]")  # two words,
 
 def _prose_in_code(code: str) -> Iterator[str]:
     """Comments that are sentences, and strings with words in them; docstrings too."""
-    for token in tokenize.generate_tokens(io.StringIO(re.sub(r"(?m)^[%!]", "#", code)).readline):
+    for token in tokenize.generate_tokens(io.StringIO(re.sub(r"(?m)^\s*[%!].*", "pass", code)).readline):
         if token.type in (tokenize.COMMENT, tokenize.STRING) and _PROSE.search(token.string):
             yield token.string
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.lessons import lessons, notebook_path
-from firstlight.lessons.notes import note
 from firstlight.locale import _, language
 
 
@@ -48,7 +47,7 @@ def begin(lesson: str, *, data: str | None = None) -> None:
         lines.append(
             _("All computing together takes about {minutes} minutes on this computer.", minutes=round(seconds / 60))
         )
-    note("info", *lines).display()
+    _say(*lines)
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is not None:
@@ -137,7 +136,7 @@ class Guide:
         self._refuse_if_missing(uses - makes)
         if here:
             self._refuse_if_stale(uses - makes)
-        if _trains(tree):
+        if _trained_by(tree):
             self._say_if_trained(uses - makes)
         return tree
 
@@ -158,10 +157,9 @@ class Guide:
         for name in makes:
             if name in space and not _is_setting(name, space[name]):
                 self.made_with[name] = {key: value for key, value in settings.items() if key != name}
-        if _trains(tree):
-            for name in uses | makes:
-                for weight in _weights_of(space.get(name)):
-                    self.trained[id(weight)] = weakref.ref(weight)
+        for name in _trained_by(tree):
+            for weight in _weights_of(space.get(name)):
+                self.trained[id(weight)] = weakref.ref(weight)
 
     def _refuse_if_missing(self, names: set[str]) -> None:
         assert self.outline is not None
@@ -225,7 +223,7 @@ class Guide:
                             parts="; ".join(parts),
                         )
                     )
-                note("info", *lines).display()
+                _say(*lines)
 
 
 @dataclass
@@ -313,11 +311,16 @@ def _is_setting(name: str, value: object) -> bool:
     return name.isupper() and isinstance(value, str | int | float | tuple)
 
 
-def _trains(tree: ast.AST) -> bool:
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("step", "fit")
-        for node in ast.walk(tree)
-    )
+def _trained_by(tree: ast.AST) -> set[str]:
+    """The optimizers whose `step` the code calls, and what it hands to `fit`."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr == "step":
+                found |= names_used(node.func.value)
+            elif node.func.attr == "fit":
+                found |= {name for argument in node.args[:1] for name in names_used(argument)}
+    return found
 
 
 def _weights_of(value: object) -> list[Any]:
@@ -330,6 +333,12 @@ def _weights_of(value: object) -> list[Any]:
     if isinstance(value, torch.optim.Optimizer):
         return [weight for group in value.param_groups for weight in group["params"]]
     return []
+
+
+def _say(*lines: str) -> None:
+    from firstlight.lessons.notes import note  # it draws on NumPy, for which no kernel should wait at its start
+
+    note("info", *lines).display()
 
 
 def _listed(names: set[str]) -> str:

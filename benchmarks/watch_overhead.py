@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/watch_overhead.py [--repeats 10] [--json]
 
-Each repeat times, for one program, blocks of steps in the order without, with, with, without, so that a machine that gets
-faster or slower in between does so for both. Printed are the medians over the repeats, the ratio of wall time and of
-processor time (the record's writer thread included), and the share that the recorder measured of itself.
+Each repeat times, for one program, blocks of steps in the order without, with, with, without, so that a machine that
+gets faster or slower in between does so for both. Printed are the medians over the repeats, the ratio of wall time and
+of processor time (the record's writer thread included), and the share that the recorder measured of itself.
 """
 
 import argparse
@@ -114,7 +114,8 @@ def main() -> None:
     print(f"{platform.machine()}, torch {torch.__version__}, {threads} thread(s), {options.repeats} repeats")
     for name, row in found.items():
         print(
-            f"{name:6} {row['step_ms']:.3f} ms -> {row['watched_step_ms']:.3f} ms a step; wall x{row['wall_ratio']:.3f} "
+            f"{name:6} {row['step_ms']:.3f} ms -> {row['watched_step_ms']:.3f} ms a step; "
+            f"wall x{row['wall_ratio']:.3f} "
             f"({row['wall_ratio_low']:.3f} to {row['wall_ratio_high']:.3f}); processor x{row['processor_ratio']:.3f}; "
             f"measured by itself {row['own_share']:.1%}; accuracy at {row['accuracy_points_share']:.0%} of steps"
         )

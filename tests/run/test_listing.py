@@ -132,7 +132,8 @@ def test_tensorboard_reads_what_we_write(tmp_path: Path) -> None:
     assert math.isnan(scalars[5].value)
     assert scalars[9].value == pytest.approx(0.1)
     assert scalars[9].wall_time == run.metric("train/loss")[9].time
-    assert tuple(found.Scalars("学習/値")[0]) == (run.metric("big")[0].time, 2**40, math.inf)
+    one = found.Scalars("学習/値")[0]
+    assert (one.wall_time, one.step, one.value) == (run.metric("big")[0].time, 2**40, math.inf)
     assert found.Scalars("big")[0].value == math.inf
     assert found.Scalars("small")[0].value == -math.inf
 

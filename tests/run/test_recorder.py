@@ -377,7 +377,7 @@ def test_accuracy_is_the_share_of_right_answers() -> None:
         optimizer.zero_grad()
         F.multi_margin_loss(model(x), y.clamp(min=0)).backward()
         optimizer.step()
-    assert [point.step for point in run.metric("train/accuracy")][0] == 0
+    assert run.metric("train/accuracy")[0].step == 0
     assert run.info["loss"] == "multi_margin"
     quiet = Run()
     with Recorder(quiet, model, optimizer, classify=False):
@@ -411,7 +411,7 @@ def test_two_losses_in_one_step_show_their_mean() -> None:
         optimizer.zero_grad()
         torch.autograd.backward([F.cross_entropy(model(x), y), F.cross_entropy(model(x), y)])
         optimizer.step()
-    assert values(run, "train/loss")[0] == pytest.approx((float(first) + float(second)) / 2)
+    assert values(run, "train/loss")[0] == pytest.approx((first.item() + second.item()) / 2)
     assert len(values(run, "train/loss")) == 2
 
 
@@ -427,7 +427,7 @@ def test_losses_that_were_set_back_do_not_count() -> None:
             loss = F.cross_entropy(model(x), y)
             loss.backward()
             optimizer.step()
-            assert run.last("train/loss") == float(loss)
+            assert run.last("train/loss") == loss.item()
 
 
 def test_each_optimizer_has_its_own_loss() -> None:
@@ -469,7 +469,7 @@ def test_a_second_model_elsewhere_is_not_heard() -> None:
             (7 * F.cross_entropy(other(x), y)).backward()
             of_other.step()
             optimizer.step()
-            mine.append(float(loss))
+            mine.append(loss.item())
     assert values(run, "train/loss") == mine
 
 
@@ -483,7 +483,7 @@ def test_two_recorders_at_once_do_not_cross() -> None:
                 optimizers[at].zero_grad()
                 loss = F.cross_entropy(models[at](x), y) * (at + 1)
                 loss.backward()
-                losses[at].append(float(loss))
+                losses[at].append(loss.item())
             optimizers[1].step()
             optimizers[0].step()
     for at in (0, 1):
@@ -504,7 +504,7 @@ def test_recorders_in_two_threads_do_not_cross() -> None:
                 loss = F.cross_entropy(model(x), y)
                 loss.backward()
                 optimizer.step()
-                losses[at].append(float(loss))
+                losses[at].append(loss.item())
 
     threads = [threading.Thread(target=work, args=(at,)) for at in (0, 1)]
     for thread in threads:
@@ -588,31 +588,22 @@ def test_a_stop_comes_between_two_steps() -> None:
 
 
 def test_with_two_optimizers_the_round_is_completed() -> None:
-    run = Run()
-    run.request_stop()
-    counts = []
-
-    @contextlib.contextmanager
-    def listen(models: Any, optimizers: Any) -> Iterator[None]:
-        recorder = Recorder(run, models, optimizers)
-        with recorder:
-            yield
+    maker, judge = nn.Linear(2, 2), nn.Linear(2, 2)
+    optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (maker, judge)]
+    run, order = Run(), []
 
     def stepping() -> None:
-        maker, judge = nn.Linear(2, 2), nn.Linear(2, 2)
-        optimizers = [torch.optim.SGD(part.parameters(), lr=0.1) for part in (maker, judge)]
-        with Recorder(run, [maker, judge], optimizers):
-            for at in (0, 1, 0, 1):
+        for turn in range(20):
+            for at in (0, 1):
                 (maker(torch.ones(1, 2)).sum() + judge(torch.ones(1, 2)).sum()).backward()
-                counts.append(at)
+                order.append(at)
+                if turn == 3 and at == 0:
+                    run.request_stop()
                 optimizers[at].step()
 
-    run = Run()
-    with pytest.raises(TrainingStopped):
-        timer = run.request_stop
-        timer()
+    with Recorder(run, [maker, judge], optimizers), pytest.raises(TrainingStopped):
         stepping()
-    assert counts in ([0], [0, 1])
+    assert order == [0, 1] * 4
 
 
 # Leaving no trace.
@@ -670,15 +661,20 @@ def test_exceptions_pass_and_the_loop_goes_on() -> None:
     assert [point.step for point in run.metric("train/loss")] == [0, 1]
 
 
+def train_once(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
+    with Recorder(Run(), model, optimizer):
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+
 def test_a_mistake_of_ours_ends_the_recorder_only(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("before_backward", "after_backward", "before_step", "after_step"):
         model, (x, y) = net(), data()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         with monkeypatch.context() as patch:
             patch.setattr(Recorder, name, lambda *args, **more: 1 / 0)
-            with Recorder(Run(), model, optimizer), pytest.warns(RuntimeWarning, match="goes on without it"):
-                F.cross_entropy(model(x), y).backward()
-                optimizer.step()
+            with pytest.warns(RuntimeWarning, match="goes on without it"):
+                train_once(model, optimizer, x, y)
             assert taps.recorders == []
         assert model[0].weight.grad is not None
 
@@ -689,7 +685,12 @@ def test_graphs_and_models_are_not_kept_alive() -> None:
     run = Run()
     with Recorder(run, model, optimizer):
         loss = F.cross_entropy(model(x), y)
-        alive = weakref.ref(loss.grad_fn)
+
+        def probe(gradients: Any) -> None: ...
+
+        loss.grad_fn.register_prehook(probe)
+        alive = weakref.ref(probe)
+        del probe
         loss.backward()
         optimizer.step()
         del loss
@@ -701,6 +702,7 @@ def test_graphs_and_models_are_not_kept_alive() -> None:
     assert kept() is None
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # torch.compile's own
 def test_a_compiled_model_is_heard() -> None:
     model, (x, y) = net(), data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -720,7 +722,7 @@ def test_a_compiled_model_is_heard() -> None:
             loss = F.cross_entropy(compiled(x), y)
             loss.backward()
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
         for _ in range(3):
             optimizer.zero_grad()
             losses.append(float(step(x, y).detach()))
@@ -880,7 +882,6 @@ def test_another_thread_may_read_at_any_time(monkeypatch: pytest.MonkeyPatch) ->
             optimizer.zero_grad()
             F.cross_entropy(model(x), y).backward()
             optimizer.step()
-        run.collect = None
     done.set()
     reader.join()
     assert [point.step for point in run.metric("train/loss")] == list(range(200))
@@ -948,3 +949,42 @@ def test_private_names_that_we_read_are_there() -> None:
     for name in ("_saved_weight", "_saved_reduction", "_saved_total_weight", "_saved_ignore_index", "_raw_saved_self"):
         assert hasattr(node, name)
     assert node._raw_saved_self.unpack_hook is None
+
+
+def test_what_a_graph_does_not_give_is_left_alone() -> None:
+    from firstlight.run.loss import LossReader, scale_of
+
+    scores = torch.randn(4, 3, requires_grad=True)
+    labels = torch.tensor([0, 1, 2, 0])
+    read = LossReader()
+    changed = torch.randn(4, 3, requires_grad=True)
+    log_scores = changed.log_softmax(1)
+    loss = F.nll_loss(log_scores, labels)
+    with torch.no_grad():
+        log_scores.zero_()  # autograd refuses to show what was changed since
+    assert read.read(loss.grad_fn).correct is None
+    freed = F.cross_entropy(scores, labels)
+    freed.backward()
+    assert read.read(freed.grad_fn).correct is None
+    assert scale_of((F.mse_loss(scores, scores.detach()) * scores.sum()).grad_fn) == 1.0
+    assert scale_of((freed.detach() * scores.sum() * 0.5).grad_fn) == 0.5
+    assert scale_of((scores.sum() / 4).grad_fn) == 0.25
+    for mixed in (scores.log_softmax(1) * scores, scores.log_softmax(0) * torch.ones(4, 3), scores.log_softmax(1) * 2):
+        assert read.read(mixed.sum().grad_fn).kind == "custom"
+    for _ in range(5):
+        assert read.read(scores.abs().mean().grad_fn).kind == "custom"
+    both = F.mse_loss(scores, torch.zeros(4, 3)) + F.cross_entropy(scores, labels)
+    assert read.read(both.grad_fn).kind == "cross_entropy"
+    one = F.cross_entropy(scores[0], labels[0])
+    assert (read.read(one.grad_fn).samples, read.read(one.grad_fn).classes) == (1, 3)
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor, lambda tensor: pytest.fail("unpacked")):
+        hooked = F.cross_entropy(scores, labels)
+    assert read.read(hooked.grad_fn).kind == "cross_entropy"
+    assert read.read(hooked.grad_fn).correct is None
+    wide = F.binary_cross_entropy_with_logits(torch.randn(2, 500, requires_grad=True), torch.ones(2, 500))
+    assert read.read(wide.grad_fn).correct is None
+    deep = scores
+    for _ in range(300):
+        deep = deep + 1
+    assert read.read(F.mse_loss(deep, torch.zeros(4, 3)).grad_fn).kind == "mse"
+    assert read.read(deep.sum().grad_fn).kind == "custom"

@@ -60,8 +60,7 @@ class LossReader:
 
     def __init__(self) -> None:
         self._ways: list[tuple[str, tuple[int, ...], str, str]] = []  # name of root, indices, name of node, kind
-        self._misses = 0
-        self._calls_to_skip = 0
+        self._misses: dict[str, tuple[int, int]] = {}  # name of root, searches in vain, calls to let pass
         self._binary: dict[tuple[int, ...], bool] = {}
 
     def read(self, root: Node) -> Reading:
@@ -96,8 +95,9 @@ class LossReader:
         return None
 
     def _search(self, root: Node) -> tuple[Node, str] | None:
-        if self._calls_to_skip:
-            self._calls_to_skip -= 1
+        misses, pause = self._misses.get(root.name(), (0, 0))
+        if pause:
+            self._misses[root.name()] = (misses, pause - 1)
             return None
         found: tuple[Node, tuple[int, ...], str] | None = None
         queue: deque[tuple[Node, tuple[int, ...]]] = deque([(root, ())])
@@ -119,10 +119,10 @@ class LossReader:
                     seen.add(following)
                     queue.append((following, (*way, index)))
         if found is None:
-            self._misses = min(self._misses + 1, 10)
-            self._calls_to_skip = 2**self._misses - 2  # 0, 2, 6, ... 1022: a custom loss costs nothing for long
+            misses = min(misses + 1, 10)
+            self._misses[root.name()] = (misses, 2**misses - 2)  # 0, 2, 6, ... 1022: soon it costs nothing
             return None
-        self._misses = 0
+        self._misses.pop(root.name(), None)
         node, way, kind = found
         self._ways.insert(0, (root.name(), way, node.name(), kind))
         del self._ways[_WAYS:]

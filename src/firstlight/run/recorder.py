@@ -24,7 +24,7 @@ from firstlight.locale import _
 from firstlight.run.errors import RunEnded
 from firstlight.run.points import Row
 from firstlight.run.record import Run, TrainingStopped
-from firstlight.run.taps import READ_AT_ONCE, Loss, Source, taps
+from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, taps
 
 _BURST_S = 0.05  # numbers are read and handed to the run this often
 _INFO_S = 1.0
@@ -86,7 +86,7 @@ class Recorder:
         self._waiting: deque[_Waiting] = deque()
         self._resolving = threading.Lock()
         self._unclaimed: list[Loss] = []
-        self._thread: int | None = None
+        self.thread = threading.get_ident()  # of the loop, as far as it is known
         self._loss_names = 0
         self._known: dict[str, Any] = {}
         self._accuracy_every = self._loss_every = 1
@@ -112,6 +112,7 @@ class Recorder:
                 other.stop()
                 other.run.finish()
         self._active = True
+        self.thread = threading.get_ident()
         self._mark = self._burst_at = self._info_at = perf_counter()
         self.run.add_source(self.collect)
         self._unsubscribe = self.run.subscribe(self._on_event)
@@ -147,7 +148,7 @@ class Recorder:
 
     def before_backward(self) -> int:
         """Note the gradients as they are; answer how much is to be read of this loss (see `Taps._look`)."""
-        detail = 0
+        detail = 0 if self._list else 3
         for watched in self._list:
             steps = watched.steps
             if steps % self._loss_every:
@@ -199,7 +200,7 @@ class Recorder:
         watched = self._watched.get(id(optimizer)) or self._find(optimizer)
         if watched is None:
             return
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         if self.run.resting:
             self.run.resume()
             self._mark = began
@@ -258,7 +259,7 @@ class Recorder:
         """
         if not self._waiting:
             return
-        foreign = self._active and self._thread is not None and self._thread != threading.get_ident()
+        foreign = self._active and self.thread != threading.get_ident()
         with self._resolving:
             found: list[_Waiting] = []
             with contextlib.suppress(IndexError):
@@ -284,6 +285,7 @@ class Recorder:
         watched = self._watched.get(id(optimizer))
         if watched is None and self._any and self._belongs(optimizer):
             watched = self._watch(optimizer)
+            leave_to_python()
             self._describe()
         return watched
 
@@ -561,7 +563,7 @@ def _rest_when_cells_end(recorder: Recorder) -> None:
         if not recorder._active:
             with contextlib.suppress(ValueError):
                 shell.events.unregister("post_run_cell", rest)
-        elif recorder._thread == threading.get_ident():
+        elif recorder.thread == threading.get_ident():
             recorder.run.rest()
 
     shell.events.register("post_run_cell", rest)

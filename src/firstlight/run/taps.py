@@ -4,7 +4,9 @@ The taps are put in place while somebody listens, and taken away again, also whe
 in between.
 """
 
+import contextlib
 import functools
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -49,7 +51,6 @@ class Wrapped:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             return inside(*args, **kwargs) if self._active else original(*args, **kwargs)
 
-        wrapper._torchdynamo_disable = True  # type: ignore[attr-defined]  # torch.compile leaves it alone
         self._wrapper = wrapper
         setattr(owner, name, wrapper)
 
@@ -108,6 +109,8 @@ class Taps:
     def add(self, recorder: "Recorder") -> None:
         """Begin to tell a recorder what happens."""
         with self._lock:
+            self._reader = LossReader()  # what it learned of other programs is nothing to this one
+            leave_to_python()
             self.recorders = [*self.recorders, recorder]  # a new list: others may be walking over the old one
             if not self._handles:
                 self._wrapped = [Wrapped(torch.autograd, "backward", self._backward)]
@@ -151,6 +154,9 @@ class Taps:
             # Inside another backward (a checkpoint that recomputes) or inside another wrapper of ours: not a loss.
             if getattr(place, "inside", False) or _in_backward():
                 return original(tensors, *args, **kwargs)
+            if len(recorders) > 1:  # loops in several threads: a loss is for the recorder of its own thread
+                here = threading.get_ident()
+                recorders = [recorder for recorder in recorders if recorder.thread == here] or recorders
             place.inside = True
             try:
                 detail, loss = 0, None
@@ -268,6 +274,18 @@ class Loss:
 
 
 taps = Taps()
+
+
+def leave_to_python() -> None:
+    """Keep torch.compile from compiling the recorder, where a compiled function calls `backward`."""
+    rules = sys.modules.get("torch._dynamo.trace_rules")  # there since the first optimizer was made
+    if rules is not None and "rules" not in _told:
+        with contextlib.suppress(AttributeError):  # a private name; without it, torch.compile compiles a little more
+            rules.add("firstlight.run")
+            _told.add("rules")
+
+
+_told: set[str] = set()
 
 
 def batch_size(batch: Any) -> int:

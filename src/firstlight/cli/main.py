@@ -99,12 +99,7 @@ def _lang(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = _Parser(add_help=False)
-    common.add_argument("--lang", type=_language, metavar="{en,ja,ko}", help=_("language of everything you read"))
-
-    parser = _Parser(
-        prog="firstlight", parents=[common], description=_("PyTorch, from nothing to a trained classifier.")
-    )
+    parser = _Parser(prog="firstlight", description=_("PyTorch, from nothing to a trained classifier."))
     parser.add_argument("--version", action="version", version=f"firstlight {__version__}", help=_("show the version"))
     commands = parser.add_subparsers(title=_("commands"), metavar=_("COMMAND"), required=True, dest="name")
 
@@ -113,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=run)
         return added
 
-    lab = command("lab", _lab, _("open the lab on the first lesson"), parents=[common])
+    lab = command("lab", _lab, _("open the lab on the first lesson"))
     lab.add_argument(
         "--port", type=_port, metavar="N", help=_("this port and no other (else the first free one from 8888)")
     )
@@ -151,16 +146,16 @@ def _parser() -> argparse.ArgumentParser:
         "--expose-app", action="store_true", help=argparse.SUPPRESS
     )  # window.jupyterapp, for browser tests
 
-    selftest = command("selftest", _selftest, _("do what a newcomer would, and report how it went"), parents=[common])
+    selftest = command("selftest", _selftest, _("do what a newcomer would, and report how it went"))
     selftest.add_argument("--json", action="store_true", help=_("the report as JSON"))
 
-    runs = command("runs", _runs, _("list what was trained"), parents=[common])
+    runs = command("runs", _runs, _("list what was trained"))
     runs.add_argument(
         "--dir", type=Path, metavar=_("FOLDER"), help=_("your folder, or a folder of runs (else all that are known)")
     )
     runs.add_argument("--json", action="store_true", help=_("the list as JSON"))
 
-    lang = command("lang", _lang, _("check or update the translations"), parents=[common])
+    lang = command("lang", _lang, _("check or update the translations"))
     lang.add_argument(
         "action",
         type=_one_of("check", "update"),
@@ -174,11 +169,10 @@ class _Parser(argparse.ArgumentParser):
     """argparse, with its own few words in the learner's language."""
 
     def __init__(self, **options: Any) -> None:
-        wants_help = options.pop("add_help", True)
         super().__init__(**{**options, "add_help": False, "allow_abbrev": False})
         self._optionals.title = _("options")
-        if wants_help:
-            self.add_argument("-h", "--help", action="help", help=_("show this help"))
+        self.add_argument("-h", "--help", action="help", help=_("show this help"))
+        self.add_argument("--lang", type=_language, metavar="{en,ja,ko}", help=_("language of everything you read"))
 
     def format_usage(self) -> str:
         return super().format_usage().replace("usage: ", _("usage:") + " ", 1)

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from firstlight.data import Batches, Dataset, PrepareFeatures, load
 from firstlight.data.dataset import stratified_split
-from firstlight.data.errors import BadAugment, BadBatch, BadShare
+from firstlight.data.errors import BadAugment, BadBatch, BadPositions, BadShare
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +127,9 @@ def test_subset(small):
     assert shoes.preprocess is train.preprocess
     assert torch.equal(train.subset([3, -1]).labels, train.labels[[3, -1]])
     assert len(train.subset(range(10))) == len(train.subset(slice(0, 10))) == 10
-    with pytest.raises(IndexError, match="9999"):
+    with pytest.raises(BadPositions, match="0 to 9999"):
         train.subset([10_000])
-    with pytest.raises(IndexError, match="answers"):
+    with pytest.raises(BadPositions, match="2 × True/False"):
         train.subset([True, False])
     trees, _ = load("arithmetic")
     assert trees.subset([5, 1]).inputs == [trees.inputs[5], trees.inputs[1]]

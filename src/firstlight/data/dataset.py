@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from firstlight.data.augment import NAMED, Augment, augmentation
 from firstlight.data.card import Card
-from firstlight.data.errors import BadAugment, BadBatch, BadShare
+from firstlight.data.errors import BadAugment, BadBatch, BadPositions, BadShare
 from firstlight.locale import _
 
 if TYPE_CHECKING:
@@ -145,6 +145,9 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
         Args:
             indices: Positions (a list, a tensor, a range), a slice, or one True or False per sample.
 
+        Raises:
+            BadPositions: One of them is not in the dataset.
+
         Example:
             >>> from firstlight.data import load
             >>> train, test = load("fashion_mnist_small")
@@ -156,11 +159,12 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
             indices = torch.as_tensor(list(indices) if isinstance(indices, range) else indices)
             if indices.dtype == torch.bool:
                 if indices.shape != self.labels.shape:
-                    raise IndexError(f"{len(indices)} answers for {len(self)} samples")
+                    raise BadPositions(count=len(self), found=f"{len(indices)} × True/False", last=len(self) - 1)
                 indices = indices.nonzero().flatten()
             indices = indices.to(torch.int64).flatten()
-            if len(indices) and not (-len(self) <= int(indices.min()) <= int(indices.max()) < len(self)):
-                raise IndexError(f"positions go from 0 to {len(self) - 1}")
+            beyond = indices[(indices < -len(self)) | (indices >= len(self))]
+            if len(beyond):
+                raise BadPositions(count=len(self), found=int(beyond[0]), last=len(self) - 1)
         inputs, labels = self.take(indices)
         part = copy.copy(self)
         part.inputs, part.labels = inputs, labels

@@ -253,7 +253,7 @@ class MissingValue(DataError, ValueError):
     text = Text(
         what="A value is missing in {place}, column “{column}”.",
         why="A network cannot calculate with nothing, and guessing a value is a decision that should be yours.",
-        do="Fill the cell, remove the row, or leave the column out with ignore=[“{column}”].",
+        do='Fill the cell, remove the row, or leave the column out with ignore=["{column}"].',
     )
 
 
@@ -286,7 +286,7 @@ class TooManyWords(DataError, ValueError):
             "A text column becomes one input per different text; names, numbers of tickets and free text tell a "
             "network nothing this way."
         ),
-        do="Leave it out with ignore=[“{column}”], or turn it into a few groups.",
+        do='Leave it out with ignore=["{column}"], or turn it into a few groups.',
     )
 
 
@@ -322,7 +322,7 @@ class DamagedFile(DataError, ValueError):
     text = Text(
         what="The file {path} is damaged: {reason}.",
         why="It is cut off, or it is not the file that its name promises.",
-        do="Delete it and load again; it is then fetched anew.",
+        do="Replace it by a whole copy. A downloaded file can simply be deleted: it is then fetched anew.",
     )
 
 
@@ -346,6 +346,16 @@ class BadShare(DataError, ValueError):
         what="A share of {share} cannot be split off from {count} samples.",
         why="A share lies between 0.0 and 1.0, and both parts need at least one sample.",
         do="Choose a share such as 0.2, or bring more samples.",
+    )
+
+
+class BadPositions(DataError, IndexError):
+    """Positions of samples that the dataset does not have."""
+
+    text = Text(
+        what="These positions do not fit a dataset of {count} samples: {found}.",
+        why="Positions go from 0 to {last}; a mask needs one True or False per sample.",
+        do="Check how they were computed, and from which dataset.",
     )
 
 
@@ -435,7 +445,7 @@ class Offline(DataError, ConnectionError):
         what="{file} could not be fetched: no address could be reached. {reasons}",
         why="This machine seems to have no way to the internet, or a proxy stands between.",
         do=(
-            "Use load(“fashion_mnist_small”), which needs no network; or put the file at {path} (SHA-256 {sha256}); "
+            'Use load("fashion_mnist_small"), which needs no network; or put the file at {path} (SHA-256 {sha256}); '
             "or set FIRSTLIGHT_MIRROR to a copy in your network."
         ),
     )

@@ -68,7 +68,7 @@ def _stand_ins() -> dict[tuple[str, str], Any]:
         def __init__(self, code: Any, *_: Any) -> None:
             text = code.decode("ascii") if isinstance(code, bytes) else str(code)
             if text not in ("u1", "i1", "i2", "i4", "i8", "f4", "f8", "b1"):
-                raise pickle.UnpicklingError(f"array of kind {text!r}")
+                raise pickle.UnpicklingError(f"dtype={text!r}")
             self.code = text
             self.order = "<"
 
@@ -83,7 +83,7 @@ def _stand_ins() -> dict[tuple[str, str], Any]:
         def __setstate__(self, state: tuple[Any, ...]) -> None:
             _version, shape, kind, fortran, content = state
             if type(kind) is not Kind or not isinstance(content, bytes):
-                raise pickle.UnpicklingError("array of objects")
+                raise pickle.UnpicklingError("dtype=object")
             flat = np.frombuffer(content, dtype=np.dtype(kind.order + kind.code))  # copies nothing, allocates nothing
             self.array = flat.reshape(tuple(shape), order="F" if fortran else "C")
 

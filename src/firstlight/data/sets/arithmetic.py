@@ -14,10 +14,7 @@ classes = tuple(str(digit) for digit in range(10))
 card = Card(
     name="arithmetic",
     text=Text(
-        what=(
-            "12,000 random expressions such as (2 + 3) * 4, as trees; the class is the last digit of the result "
-            "modulo 10."
-        ),
+        what="12,000 random expressions such as (2 + 3) * 4, as trees; the class is the result modulo 10.",
         why=(
             "No two trees need have the same shape, so the network is built anew for each sample: what PyTorch is "
             "good at."

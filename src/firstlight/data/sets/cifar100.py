@@ -21,7 +21,7 @@ card = Card(
     text=Text(
         what="60,000 colour photos of 32 × 32 pixels in 100 classes: 50,000 to train with, 10,000 to test with.",
         why="Like CIFAR-10, with ten times the classes and a tenth of the photos for each: it asks for more care.",
-        do="Expect 0.30 to 0.45 of a small network; guessing gives 0.01.",
+        do="Guessing is right in one of a hundred; measure every result against that.",
     ),
     source="https://www.cs.toronto.edu/~kriz/cifar.html",
     licence="no licence stated; collected from the web for research",

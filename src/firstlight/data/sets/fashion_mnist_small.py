@@ -21,7 +21,7 @@ card = Card(
         what=(
             "12,000 grey pictures of clothes, 28 × 28 pixels, in 10 classes: 10,000 to train with, 2,000 to test with."
         ),
-        why="It is part of the package, so it needs no network, and a small network learns it within a minute.",
+        why="It is part of the package, so it needs no internet, and it is small enough for any computer.",
         do=(
             "Each class has equally many pictures, chosen at random from Fashion-MNIST; use fashion_mnist for all "
             "70,000."

@@ -22,7 +22,7 @@ card = Card(
     text=Text(
         what="70,000 grey pictures of handwritten digits, 28 × 28 pixels: 60,000 to train with, 10,000 to test with.",
         why="The best-known dataset of all; nearly every method works on it, so success on it says little.",
-        do="Expect 0.98 and more; use fashion_mnist where that is too easy.",
+        do="Use fashion_mnist where it is too easy.",
     ),
     source="http://yann.lecun.com/exdb/mnist/",
     licence="CC BY-SA 3.0, © Yann LeCun and Corinna Cortes",

@@ -66,7 +66,7 @@ def open_notebook(page: Page, lab: Lab, cells: int) -> None:
 def live(page: Page, step: int = 0) -> dict[str, str]:
     """Wait until the view has drawn this step, and return what it says about itself."""
     page.wait_for_function(
-        "(n) => Number(document.querySelector('.fl-live')?.dataset.step || 0) >= n && document.querySelector('.fl-live').dataset.way",
+        "(n) => { const d = document.querySelector('.fl-live')?.dataset; return d && Number(d.step) >= n && d.way; }",
         arg=step,
         timeout=30_000,
     )

@@ -56,6 +56,11 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
             self.heard.set()
         self._spoken(self)
 
+    def close(self) -> None:
+        """Take leave of all pages; of the layout too, which every widget brings and none closes."""
+        self.layout.close()
+        super().close()
+
     def say_here(self) -> None:
         """Answer the page: Stop works by message."""
         self.send({"t": "here"})

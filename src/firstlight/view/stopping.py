@@ -146,7 +146,7 @@ def stopped_sentence() -> str:
 
 
 def quiet_traceback() -> None:
-    """In a script, end a stopped training with one sentence, not a traceback; the exit code stays that of Ctrl-C."""
+    """In a script, end a stopped training with one sentence instead of a traceback. The exit code is not zero."""
     before = sys.excepthook
     if getattr(before, "_shows_stops", False):
         return

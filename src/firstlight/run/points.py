@@ -92,6 +92,25 @@ class Points:
         """The newest value of a metric."""
         return self._last.get(name)
 
+    def summary(self) -> dict[str, dict[str, float | int | None]]:
+        """Count, last step and value, lowest and highest value of each metric; nan is neither low nor high."""
+        with self._lock:
+            metric, value = np.array(self._metric, dtype=np.int32), np.array(self._value)
+            step, names = np.array(self._step), list(self._names)
+        found: dict[str, dict[str, float | int | None]] = {}
+        for index, name in enumerate(names):
+            rows = np.flatnonzero(metric == index)
+            numbers = value[rows]
+            known = numbers[~np.isnan(numbers)]
+            found[name] = {
+                "count": len(rows),
+                "step": int(step[rows[-1]]),
+                "last": float(numbers[-1]),
+                "low": float(known.min()) if len(known) else None,
+                "high": float(known.max()) if len(known) else None,
+            }
+        return found
+
     def after_fork(self) -> None:
         """In a child process: the lock may have been held by a thread that does not exist here."""
         self._lock = threading.Lock()

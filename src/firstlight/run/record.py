@@ -320,7 +320,12 @@ class Run:
             self._note_code()
             self._status, self.reason, self.ended = status, reason, time.time()
             self._resting = False
-        for key, value in (("status", status), ("reason", reason), ("ended", self.ended), ("summary", self._summary())):
+        for key, value in (
+            ("status", status),
+            ("reason", reason),
+            ("ended", self.ended),
+            ("summary", self._points.summary()),
+        ):
             self._save(key, value)
         try:
             self._notify("ended")
@@ -489,20 +494,6 @@ class Run:
             "info": self._info,
             "environment": self._environment,
         }
-
-    def _summary(self) -> dict[str, Any]:
-        summary = {}
-        for name in self._points.names():
-            points = self._points.of(name)
-            finite = [point.value for point in points if point.value == point.value]
-            summary[name] = {
-                "count": len(points),
-                "step": points[-1].step,
-                "last": points[-1].value,
-                "low": min(finite, default=None),
-                "high": max(finite, default=None),
-            }
-        return summary
 
     def _notify(self, event: str) -> None:
         for callback in list(self._callbacks):

@@ -271,13 +271,13 @@ def test_own_mirrors_come_first(server, monkeypatch, tmp_path):
     assert [path for path, _ in server.asked] == ["/404/set/file.bin", "/good/set/file.bin"]
 
 
-@pytest.mark.parametrize("form", ["{}", "file://{}"])
+@pytest.mark.parametrize("form", [str, Path.as_uri])
 def test_a_folder_is_a_mirror_too(monkeypatch, tmp_path, form):
-    (tmp_path / "usb" / "set").mkdir(parents=True)
-    monkeypatch.setenv("FIRSTLIGHT_MIRROR", form.format(tmp_path / "usb"))
+    (tmp_path / "usb stick" / "set").mkdir(parents=True)
+    monkeypatch.setenv("FIRSTLIGHT_MIRROR", form(tmp_path / "usb stick"))
     with pytest.raises(errors.DownloadFailed, match="not there"):
         get()
-    (tmp_path / "usb" / "set" / "file.bin").write_bytes(CONTENT)
+    (tmp_path / "usb stick" / "set" / "file.bin").write_bytes(CONTENT)
     assert get().read_bytes() == CONTENT
 
 

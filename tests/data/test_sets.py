@@ -1,9 +1,11 @@
 """Every dataset of the catalogue has the same form."""
 
+import dataclasses
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from firstlight.data import Dataset, Tree, load, sets
+from firstlight.data import Card, Dataset, Tree, cifar, load, mnist_like, sets
+from firstlight.data.download import sha256
 from tests.data import makers
 
 NAMES = sets.names()
@@ -136,6 +139,34 @@ def test_a_torchvision_folder_is_used(monkeypatch, tmp_path):
     train, test = load("mnist")
     assert (len(train), len(test)) == (40, 20)
     assert train.card.place == str(tmp_path / "data" / "MNIST" / "raw")
+
+
+def checksummed(card: Card, source: Path) -> Card:
+    """The card with the sizes and checksums of these files."""
+    files = tuple(
+        dataclasses.replace(one, sha256=sha256(source / one.name), size_bytes=(source / one.name).stat().st_size)
+        for one in card.downloads
+    )
+    return dataclasses.replace(card, downloads=files)
+
+
+def test_what_is_nowhere_on_this_machine_is_fetched(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    mirror = tmp_path / "mirror"
+    monkeypatch.setenv("FIRSTLIGHT_MIRROR", str(mirror))
+    makers.mnist(mirror / "mnist")
+    card = checksummed(sets.entry("mnist").card, mirror / "mnist")
+    pictures, labels, place = mnist_like.samples(card, "MNIST", "train", progress=False)
+    assert (len(pictures), len(labels)) == (40, 40)
+    assert place == str(Path(os.environ["FIRSTLIGHT_DATA"]) / "mnist")
+    makers.cifar10(tmp_path / "made")
+    (mirror / "cifar10").mkdir()
+    with tarfile.open(mirror / "cifar10" / "cifar-10-python.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "made" / "cifar-10-batches-py", "cifar-10-batches-py")
+    entry = sets.entry("cifar10")
+    samples = cifar.samples(checksummed(entry.card, mirror / "cifar10"), entry.classes, "test", progress=False)
+    assert samples.inputs.shape == (20, 3, 32, 32)
+    assert samples.place.endswith("cifar-10-python.tar.gz")
 
 
 def test_pictures_of_the_catalogue_can_be_resized():

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import filelock
 import requests
@@ -165,7 +166,7 @@ def _from_mirror(
             if urlsplit(url).scheme in ("http", "https"):
                 _download(file, url, part, progress, patience, may_give_up=may_give_up)
             else:
-                _copy(Path(url.removeprefix("file://")), part)
+                _copy(Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else Path(url), part)
             if sha256(part) == file.sha256:
                 return
             part.unlink()

@@ -16,7 +16,8 @@ def data_folder() -> Path:
 
 def own_mirrors() -> list[str]:
     """Addresses or folders that a class or a person prefers: `FIRSTLIGHT_MIRROR`, several separated by spaces."""
-    return os.environ.get("FIRSTLIGHT_MIRROR", "").split()
+    named = os.environ.get("FIRSTLIGHT_MIRROR", "")
+    return [named] if named and Path(named).is_dir() else named.split()  # the name of a folder may hold spaces
 
 
 def roots(dataset: str) -> list[Path]:

@@ -28,7 +28,7 @@ from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, tap
 
 _BURST_S = 0.05  # numbers are read and handed to the run this often
 _INFO_S = 1.0
-_SHARE = 0.02  # of the step: above it, look less often
+_SHARE = 0.015  # of the step: above it, look less often
 _RAREST = 64  # what is noted of each step is noted at least of each 64th
 _COMPLETE = 50  # so many first steps are noted in full
 
@@ -424,7 +424,7 @@ class Recorder:
         if self._costly >= 2:
             self._costly = 0
             if self._accuracy_every < _RAREST:
-                self._accuracy_every *= 2
+                self._accuracy_every *= 4 if share > 2 * _SHARE and self._accuracy_every <= _RAREST // 4 else 2
                 self._norm_slowdown *= 2
             elif self._loss_every < _RAREST:
                 self._loss_every *= 2

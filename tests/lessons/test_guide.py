@@ -79,7 +79,7 @@ def started(tmp: Path, lang: str, *arguments: str) -> Iterator[Kernel]:
         yield Kernel(client, lang)
     finally:
         client.stop_channels()
-        manager.shutdown_kernel(now=True)
+        manager.shutdown_kernel()  # not killed: it must write down what it covered
 
 
 @pytest.fixture

@@ -432,7 +432,7 @@ say("layers", model=cnn, inputs=images)
 # %% [markdown]
 # The loop is the same as before. Two things around it are new. The optimizer is AdamW, which adapts the size of the step for
 # each weight. And a **schedule** lets the learning rate rise first and then fall to almost 0: large steps find the region,
-# small ones find the place.
+# small ones find the place. `cnn.train()` switches batch normalization to training; part 8 shows its counterpart.
 
 # %%
 torch.manual_seed(0)
@@ -496,8 +496,8 @@ pixels = test.inputs[0].permute(1, 2, 0).squeeze().numpy()
 Image.fromarray(pixels).resize((8 * width, 8 * height)).save("sample.png")
 
 # %% [markdown]
-# Then we read the file and ask the net. For a picture of your own, drag it into the file list on the left, write its name in
-# place of `"sample.png"` and run the next two cells.
+# Then we read the file and ask the net. For a picture of your own, open the file list with the folder sign on the left,
+# drag your picture into it, write its name in place of `"sample.png"` and run the next two cells.
 
 # %%
 PICTURE = "sample.png"

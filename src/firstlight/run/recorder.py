@@ -426,13 +426,12 @@ class Recorder:
             if self._accuracy_every < _RAREST:
                 self._accuracy_every *= 4 if share > 2 * _SHARE and self._accuracy_every <= _RAREST // 4 else 2
                 self._norm_slowdown *= 2
-            elif self._loss_every < _RAREST:
+            elif share > 2 * _SHARE and self._loss_every < _RAREST:  # very short steps
                 self._loss_every *= 2
-        elif share < _SHARE / 4:
-            if self._loss_every > 1:
-                self._loss_every //= 2
-            elif self._accuracy_every > 1:
-                self._accuracy_every //= 2
+        elif share < _SHARE / 4 and self._accuracy_every > 1 and self._loss_every == 1:
+            self._accuracy_every //= 2
+        if share < _SHARE and self._loss_every > 1:
+            self._loss_every //= 2
 
     def _on_event(self, event: str) -> None:
         if event == "ended":

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+import firstlight
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text
 
@@ -20,3 +21,21 @@ def test_says_what_why_and_what_to_do():
 
 def test_crosses_a_process_boundary_with_its_values():
     assert str(pickle.loads(pickle.dumps(Spilled(cups=2)))) == str(Spilled(cups=2))
+
+
+def test_a_notebook_shows_the_own_line_and_the_sentences_and_no_traceback(tmp_path):
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    shell = InteractiveShell.instance()
+    try:
+        shell.user_ns["fl"] = firstlight
+        with capture_output() as captured:
+            result = shell.run_cell("number = 1\ntrain, test = fl.load('no_such_data')")
+    finally:
+        InteractiveShell.clear_instance()
+    assert isinstance(result.error_in_exec, FirstlightError)
+    assert "----> 2 train, test = fl.load('no_such_data')" in captured.stdout
+    assert str(result.error_in_exec) in captured.stdout
+    assert "Traceback" not in captured.stdout
+    assert "loading.py" not in captured.stdout

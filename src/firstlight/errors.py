@@ -1,5 +1,7 @@
 """What a learner reads when something is wrong: what happened, why, what to do."""
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 from firstlight.locale import Text
@@ -34,8 +36,23 @@ class FirstlightError(Exception):
     def __str__(self) -> str:
         return self.text.fill(**self.values)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: the person's own line, and the three sentences."""
+        lines = [f"{type(self).__name__}: {self}"]
+        own = [frame for frame in traceback.extract_tb(self.__traceback__) if _is_of_the_person(frame.filename)]
+        if own and own[-1].line:
+            lines.insert(0, f"----> {own[-1].lineno} {own[-1].line}\n")
+        return lines
+
     def __reduce__(self) -> tuple[object, ...]:  # an exception crosses processes with its values
         return (_rebuild, (type(self), self.values))
+
+
+def _is_of_the_person(filename: str) -> bool:
+    """Whether a file is a cell or a script of the person's, not a library's."""
+    path = Path(filename)
+    libraries = {Path(__file__).parent, Path(traceback.__file__).parent}  # firstlight, and Python's own
+    return not libraries & set(path.parents) and not {"site-packages", "dist-packages"} & set(path.parts)
 
 
 def _rebuild(kind: type[FirstlightError], values: dict[str, object]) -> FirstlightError:

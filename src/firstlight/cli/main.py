@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,7 +60,7 @@ def _lab(arguments: argparse.Namespace) -> int:
             notebook=arguments.notebook,
             ui=arguments.ui,
             browser=arguments.browser,
-            language_chosen=arguments.lang is not None,
+            language_chosen=hasattr(arguments, "lang"),
             remote=arguments.remote,
             ip=arguments.ip,
             host_names=tuple(arguments.host_name),
@@ -87,15 +88,9 @@ def _runs(arguments: argparse.Namespace) -> int:
 
 
 def _lang(arguments: argparse.Namespace) -> int:
-    from firstlight.locale import catalogue
+    from firstlight.cli import lang
 
-    if arguments.action == "update":
-        for path in catalogue.update():
-            print(path)
-        return 0
-    problems = catalogue.check()
-    print("\n".join(problems) or _("Every sentence is there in every language."))
-    return 1 if problems else 0
+    return lang.update() if arguments.action == "update" else lang.check()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -170,9 +165,16 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "add_help": False, "allow_abbrev": False})
-        self._optionals.title = _("options")
+        self._optionals.title, self._positionals.title = _("options"), _("arguments")
         self.add_argument("-h", "--help", action="help", help=_("show this help"))
-        self.add_argument("--lang", type=_language, metavar="{en,ja,ko}", help=_("language of everything you read"))
+        # SUPPRESS: `firstlight --lang ja lab` and `firstlight lab --lang ja` are the same.
+        self.add_argument(
+            "--lang",
+            type=_language,
+            default=argparse.SUPPRESS,
+            metavar="{en,ja,ko}",
+            help=_("language of everything you read"),
+        )
 
     def format_usage(self) -> str:
         return super().format_usage().replace("usage: ", _("usage:") + " ", 1)
@@ -224,7 +226,7 @@ def _port(word: str) -> int:
 
 def _speak(words: list[str]) -> None:
     """Set the language before the parser is made: its help is in that language too."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         name, _equals, value = word.partition("=")
         if name == "--lang" and (chosen := value or following) in LANGUAGES:
             os.environ["FIRSTLIGHT_LANG"] = chosen

@@ -126,7 +126,9 @@ def _sentences(tree: ast.AST) -> Iterator[tuple[str, int]]:
         if not isinstance(node, ast.Call):
             continue
         name = _callee(node)
-        arguments = node.args[:1] if name == "_" else [k.value for k in node.keywords] if name == "Text" else []
+        arguments = node.args[:1] if name == "_" else []
+        if name == "Text":
+            arguments = [k.value for k in node.keywords if k.arg in SPOKEN]
         for argument in arguments:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value:
                 yield argument.value, argument.lineno
@@ -151,8 +153,8 @@ def _untranslatable(path: Path, package: Path) -> Iterator[str]:
             spoken = ("help", "description", "epilog", "metavar", "what", "why", "do")
             parts = [k.value for k in node.keywords if k.arg in spoken]
             if _callee(node) in ("_", "Text"):
-                literal = [p for p in [*node.args[:1], *parts] if not isinstance(p, ast.Constant)]
-                if literal:
+                literal = node.args[:1] if _callee(node) == "_" else parts
+                if not all(isinstance(part, ast.Constant) for part in literal):
                     yield f"{where}:{node.lineno}: {_callee(node)}() needs a literal English sentence"
                 continue
             if _callee(node) in ("print", "write"):

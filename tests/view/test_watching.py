@@ -85,7 +85,7 @@ def test_an_error_in_the_block_passes_through() -> None:
 
 @pytest.mark.parametrize("wrong", ["model", [1], 3])
 def test_what_cannot_be_watched_is_said(wrong: object) -> None:
-    with pytest.raises(NotWatchable, match="torch.nn.Module"):
+    with pytest.raises(NotWatchable, match=r"torch\.nn\.Module"):
         watch(wrong)  # type: ignore[arg-type]  # that is the test
 
 

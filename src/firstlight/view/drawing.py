@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from firstlight.view.series import Series, smooth
+from firstlight.view.series import FEW, Series, smooth
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -147,7 +147,7 @@ def _chart(
 
     for curve, one in drawn:
         colour = COLOURS[curve["split"]]
-        if len(one) >= 20:
+        if len(one) >= FEW:
             band = [at(x, v) for x, v in zip(one.x, one.high, strict=True)]
             band += [at(x, v) for x, v in zip(reversed(one.x), reversed(one.low), strict=True)]
             if one.per_bucket > 1:
@@ -157,7 +157,7 @@ def _chart(
         line = [at(x, v) for x, v in zip(one.x, smooth(one.mean), strict=True)]
         if len(line) > 1:
             pen.line(line, fill=colour, width=2 * fine, joint="curve")
-        if len(one) < 20:  # few points, such as one for each epoch: each is marked
+        if len(one) < FEW:  # few points, such as one for each epoch: each is marked
             for x, y in line:
                 r = 3 * fine
                 pen.ellipse([x - r, y - r, x + r, y + r], fill=colour, outline=PAPER, width=fine)
@@ -171,7 +171,7 @@ def _chart(
         colour = COLOURS[curve["split"]]
         y = (y0 + 17) * fine
         pen.line([(x - 14 * fine, y), (x, y)], fill=colour, width=2 * fine)
-        if len(one) < 20:
+        if len(one) < FEW:
             r = 3 * fine
             pen.ellipse([x - 7 * fine - r, y - r, x - 7 * fine + r, y + r], fill=colour)
         x -= 28 * fine

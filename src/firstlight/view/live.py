@@ -13,7 +13,7 @@ from firstlight.run import Run
 from firstlight.view.state import Board
 from firstlight.view.stopping import Interrupts, cells, interactive_shell, quiet_traceback
 
-TICK_S = 0.07  # about fourteen looks a second: smooth to the eye, far below Jupyter's limit on messages
+TICK_S = 0.1  # ten looks a second: smooth to the eye, little to pay, far below Jupyter's limit on messages
 
 
 class Screen(Protocol):

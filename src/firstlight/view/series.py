@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+FEW = 20  # fewer points than this are shown one by one, as they are
 LIMIT = 512  # more buckets than a chart has pixels only cost time
 
 
@@ -83,7 +84,7 @@ class Series:
         """
         if not math.isfinite(self.last) or not self.mean:
             return self.last
-        return smooth(self.mean)[-1] if len(self) >= 20 else self.last
+        return _newest(self.mean) if len(self) >= FEW else self.last
 
 
 def smooth(values: list[float]) -> list[float]:
@@ -100,9 +101,9 @@ def smooth(values: list[float]) -> list[float]:
         >>> smooth([1.0, 1.0, 1.0])
         [1.0, 1.0, 1.0]
     """
-    if len(values) < 20:
+    if len(values) < FEW:
         return list(values)
-    keep = 1 - 1 / max(1.0, len(values) / 32)
+    keep = _keep(len(values))
     before = _gather(values, keep)
     after = _gather(values[::-1], keep)[::-1]
     # Each value stands in both sums; weighed once, the two make one bell around it.
@@ -110,6 +111,24 @@ def smooth(values: list[float]) -> list[float]:
         (total_a + total_b - value) / (weight_a + weight_b - 1)
         for value, (total_a, weight_a), (total_b, weight_b) in zip(values, before, after, strict=True)
     ]
+
+
+def _keep(count: int) -> float:
+    return 1 - 1 / max(1.0, count / 32)
+
+
+def _newest(values: list[float]) -> float:
+    # The last value of `smooth`, without the others: values from long ago weigh nothing.
+    keep = _keep(len(values))
+    total = weight = 0.0
+    power = 1.0
+    for value in reversed(values):
+        total += power * value
+        weight += power
+        power *= keep
+        if power < 1e-4:
+            break
+    return total / weight
 
 
 def _gather(values: list[float], keep: float) -> list[tuple[float, float]]:

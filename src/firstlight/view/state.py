@@ -63,6 +63,7 @@ class Board:
         """Everything but the points: text, progress, charts and their curves."""
         status = self.status()
         progress = self._progress(status)
+        charts = self._charts()
         numbers = self._numbers()
         return {
             "lang": language(),
@@ -70,11 +71,11 @@ class Board:
             "title": self.run.name or _("Training"),
             "status_text": self._status_text(status),
             "progress": progress,
-            "charts": self._charts(),
+            "charts": charts,
             "numbers": numbers,
             "device": str(self.run.info.get("device_line") or self.run.info.get("device") or ""),
             "notice": self._notice(),
-            "said": self._said(status, progress),
+            "said": self._said(status, progress, charts),
         }
 
     def status(self) -> str:
@@ -117,14 +118,17 @@ class Board:
         return news
 
     def _drawn(self) -> list[str]:
-        return [curve["key"] for chart in self._charts() for curve in chart["curves"]]
+        names = (f"{split}/{quantity}" for quantity in self._quantities() for split in SPLITS)
+        return [name for name in names if name in self.series]
 
-    def _charts(self) -> list[dict[str, Any]]:
+    def _quantities(self) -> list[str]:
         quantities = {name.partition("/")[2] for name in self.series if name.partition("/")[0] in SPLITS}
         quantities.discard("")
-        order = sorted(quantities, key=lambda q: ({"loss": 0, "accuracy": 1}.get(q, 2), q))
+        return sorted(quantities, key=lambda q: ({"loss": 0, "accuracy": 1}.get(q, 2), q))[:MAX_CHARTS]
+
+    def _charts(self) -> list[dict[str, Any]]:
         charts = []
-        for quantity in order[:MAX_CHARTS]:
+        for quantity in self._quantities():
             is_share = quantity == "accuracy"
             curves = []
             for split in SPLITS:
@@ -221,12 +225,12 @@ class Board:
             return _("The loss is not a number since step {step}.", step=words.count(lost.lost_at))
         return ""
 
-    def _said(self, status: str, progress: dict[str, Any]) -> str:
+    def _said(self, status: str, progress: dict[str, Any], charts: list[dict[str, Any]]) -> str:
         """The state in one line, for screen readers, terminals and the text of a saved notebook."""
         parts = [self._status_text(status)]
         if progress["text"]:
             parts.append(progress["text"])
-        for chart in self._charts():
+        for chart in charts:
             for curve in chart["curves"]:
                 parts.append(f"{chart['title']} ({curve['label']}) {curve['value']}")
         if progress["left"]:

@@ -38,7 +38,7 @@ def sparkline(values: list[float], width: int = WIDTH) -> str:
 
 
 class Terminal:
-    """Two lines at the bottom of the terminal: progress with its bar, and numbers with the loss curve."""
+    """Two lines at the bottom of the terminal: progress, and numbers with the loss curve. A third says an alarm."""
 
     def __init__(self) -> None:
         self._live: RichLive | None = None
@@ -103,11 +103,11 @@ class Lines:
 
 
 def _lines(board: Board) -> "RichText":
-    from rich.text import Text
+    from rich.text import Text as RichText
 
     state = board.state()
     share = state["progress"]["share"]
-    text = Text(no_wrap=True, overflow="ellipsis")
+    text = RichText(no_wrap=True, overflow="ellipsis")
     if share is not None and state["status"] in ("running", "stopping"):
         full = round(share * WIDTH)
         text.append("━" * full, "blue")
@@ -128,5 +128,5 @@ def _lines(board: Board) -> "RichText":
     numbers = [f"{number['label']} {number['value']}" for number in state["numbers"]]
     text.append(" · ".join(numbers), "bright_black")
     if state["notice"]:
-        text.append("  " + state["notice"], "bold red")
+        text.append("\n" + state["notice"], "bold red")
     return text

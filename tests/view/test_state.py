@@ -46,7 +46,7 @@ def test_the_state_is_plain_json_and_complete() -> None:
 def test_the_state_speaks_the_learners_language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTLIGHT_LANG", "ja")
     state = board_of(trained()).state()
-    assert (state["lang"], state["status_text"]) == ("ja", "学習中")
+    assert (state["lang"], state["status_text"]) == ("ja", "訓練中")
     assert state["charts"][1]["title"] == "正解率"
     monkeypatch.setenv("FIRSTLIGHT_LANG", "ko")
     assert board_of(trained()).state()["charts"][0]["title"] == "손실"
@@ -111,7 +111,7 @@ def test_a_loss_that_is_lost_is_said_and_sent_as_json() -> None:
     run.log({"train/loss": 1.0}, step=0)
     run.log({"train/loss": math.nan}, step=1)
     board = board_of(run)
-    assert board.state()["notice"] == "The loss is not a number since step 1."
+    assert board.state()["notice"] == "The loss has not been a finite number since step 1."
     json.dumps([board.state(), board.curves()], allow_nan=False)
     board.error = "The cell ended with ValueError."
     assert board.state()["notice"] == board.error

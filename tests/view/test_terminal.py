@@ -79,7 +79,7 @@ def test_a_terminal_keeps_the_last_state_and_the_alarm(capsys: pytest.CaptureFix
     screen.rest(board)
     said = capsys.readouterr().err
     assert "Loss (train) nan" in said
-    assert "not a number since step 1" in said
+    assert "not been a finite number since step 1" in said
 
 
 def test_a_log_file_gets_a_line_now_and_then(

@@ -150,7 +150,7 @@ class LabelGap(DataError, ValueError):
             "Class numbers run from 0 without a gap: with K classes they are 0 to K - 1. Often the labels start at "
             "1 by mistake."
         ),
-        do='Subtract the smallest label, or name all classes yourself: load(..., classes=["cat", "dog"]).',
+        do='Number the classes anew, 0, 1, 2 and so on, or name all of them yourself: load(..., classes=["cat", "dog"]).',
     )
 
 
@@ -283,7 +283,7 @@ class TooManyWords(DataError, ValueError):
     text = Text(
         what="The column “{column}” holds {count} different texts.",
         why=(
-            "A text column becomes one input per different text; names, numbers of tickets and free text tell a "
+            "A text column becomes one input per different text; names, ticket numbers and free text tell a "
             "network nothing this way."
         ),
         do='Leave it out with ignore=["{column}"], or turn it into a few groups.',
@@ -445,7 +445,7 @@ class Offline(DataError, ConnectionError):
         what="{file} could not be fetched: no address could be reached. {reasons}",
         why="This machine seems to have no way to the internet, or a proxy stands between.",
         do=(
-            'Use load("fashion_mnist_small"), which needs no network; or put the file at {path} (SHA-256 {sha256}); '
+            'Use load("fashion_mnist_small"), which needs no internet; or put the file at {path} (SHA-256 {sha256}); '
             "or set FIRSTLIGHT_MIRROR to a copy in your network."
         ),
     )

@@ -95,7 +95,7 @@ def _steps(train: Any) -> Exercise:
         hints=(
             _("How many batches of 128 does it take until every sample had its turn?"),
             _("Divide {samples} by 128. If something is left over, it needs one more batch.", samples=samples),
-            _("{samples} / 128 = {quotient:.2f}, rounded up.", samples=samples, quotient=samples / 128),
+            _("{samples} / 128 = {quotient:.2f}. Round it up.", samples=samples, quotient=samples / 128),
         ),
         yes=_("Right: {steps} steps in one epoch.", steps=math.ceil(samples / 128)),
     )

@@ -78,12 +78,12 @@ def _gradient() -> Question:
                 ),
             ),
             Option(
-                _("If the weight grows a little, the loss grows by about half as much."),
+                _("If the weight grows a little, the loss grows by about half that amount."),
                 _("Right. Therefore the step makes this weight smaller."),
                 right=True,
             ),
             Option(
-                _("If the weight grows a little, the loss falls by about half as much."),
+                _("If the weight grows a little, the loss falls by about half that amount."),
                 _("The sign is the other way round: a positive gradient means that both grow together."),
             ),
         ),
@@ -102,7 +102,7 @@ def _zero_grad() -> Question:
                 ),
             ),
             Option(
-                _("The gradients of all earlier steps are added up, and each step goes in a wrong direction."),
+                _("The gradients of all earlier steps are added up, and each step goes in a direction that is off."),
                 _("Right. backward adds to .grad; it does not replace what is there."),
                 right=True,
             ),

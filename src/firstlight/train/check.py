@@ -35,7 +35,7 @@ class FeaturesMismatch(FirstlightError, ValueError):
     """A layer and what reaches it disagree about size."""
 
     text = Text(
-        what="The layer {layer} expects {expected} {unit}; what reaches it has the shape {shape}, that is {found}.",
+        what="The layer {layer} expects {expected} {unit}, but gets {found}: its input has the shape {shape}.",
         why="One sample is {sample}, and the layers before this one turn it into {shape}.",
         do="Write {advice}.",
     )

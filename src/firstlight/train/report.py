@@ -111,7 +111,7 @@ def _cell(count: int, total: int, right: bool) -> str:
 
 
 def _mix_ups(evaluation: "Evaluation") -> tuple[str, str]:
-    title = _("What is taken for what most often (the whole matrix is in .confusion).")
+    title = _("The most frequent confusions (the whole matrix is in .confusion).")
     confusion = evaluation.confusion.clone()
     confusion.fill_diagonal_(0)
     counts, places = confusion.flatten().topk(min(_MOST, confusion.numel()))

@@ -222,7 +222,7 @@ class Board:
             return self.error
         lost = self.series.get("train/loss")
         if lost is not None and lost.lost_at is not None:
-            return _("The loss is not a number since step {step}.", step=words.count(lost.lost_at))
+            return _("The loss has not been a finite number since step {step}.", step=words.count(lost.lost_at))
         return ""
 
     def _said(self, status: str, progress: dict[str, Any], charts: list[dict[str, Any]]) -> str:

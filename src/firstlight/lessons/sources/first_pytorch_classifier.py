@@ -42,7 +42,7 @@ DATASET = "fashion_mnist_small"
 begin("first_pytorch_classifier", data=DATASET)
 
 # %% [markdown]
-# `DATASET` names the pictures to learn from. `"fashion_mnist_small"` came with firstlight and needs no network. With
+# `DATASET` names the pictures to learn from. `"fashion_mnist_small"` came with firstlight and needs no internet. With
 # `"cifar10"` the lesson works with colour photos; they are downloaded once (170 MB), and training takes longer. Everything
 # below adapts by itself.
 
@@ -123,8 +123,8 @@ train
 fl.show(train)
 
 # %% [markdown]
-# A picture is stored as whole numbers from 0 (black) to 255 (white). For the net they are scaled, so that they lie around 0
-# with a spread of about 1; training goes better that way. `train.batches` does this for us and hands out the samples in
+# A picture is stored as whole numbers from 0 (black) to 255 (white). For the net they are scaled, so that their mean is
+# about 0 and their standard deviation about 1; training goes better that way. `train.batches` does this for us and hands out the samples in
 # **batches**. We take the first batch of 128.
 
 # %%
@@ -252,7 +252,7 @@ with torch.no_grad():
 check.equal(loss_by_hand, loss_of_pytorch)
 
 # %% [markdown]
-# **The gradient.** Now we choose a single weight: in the last layer, from the most active of the 84 inputs to the right class.
+# **The gradient.** Now we choose a single weight: in the last layer, from the largest of the 84 inputs to the right class.
 # What happens to the loss if we make this weight a little larger, or a little smaller, and leave all others alone? The
 # change of the loss divided by the change of the weight is the slope. This is the **gradient** for this weight.
 
@@ -292,8 +292,8 @@ w_new = w - lr * slope
 say("step", before=loss_at(w), after=loss_at(w_new))
 
 # %% [markdown]
-# The loss fell a little, with one weight out of many thousands. Trying out every weight like this would take thousands of
-# passes through the net for a single step.
+# The loss fell a little, with one weight out of tens of thousands. Trying out every weight like this would take two passes
+# through the net for each of them, for a single step.
 #
 # **The same by formula.** For the last layer the slope can be written down: the share of the right class minus 1, times the
 # input of the weight. The result is negative, so this weight must grow: then the share of the right class grows too.
@@ -344,7 +344,7 @@ check("steps", answer, train)
 # 3. `backward` computes the gradients.
 # 4. `step` moves the weights.
 #
-# `fl.watch` draws the curves while the loop runs. It does not change the training. The button stops the loop between two steps.
+# `fl.watch` draws the curves while the loop runs. It does not change the training. The Stop button ends it between two steps.
 # The optimizer has `momentum`: each step keeps part of the direction of the steps before it.
 
 # %%
@@ -377,12 +377,13 @@ first = fl.evaluate(model, test)
 first.show()
 
 # %% [markdown]
-# Read the result in three steps.
+# Read the result in this order.
 #
-# - **Accuracy** is the share of right answers. Guessing would reach 1 divided by the number of classes.
+# - **Accuracy** is the share of right answers. With classes of the same size, guessing would reach 1 divided by
+#   their number.
 # - In the **confusion matrix** each row is a true class, each column a predicted one. Right answers are on the diagonal.
 #   Which two classes does the model mix up most?
-# - The **mistakes** are those of which the model was most certain. Would you have done better?
+# - The **mistakes** are the ones of which the model was most certain. Would you have done better?
 #
 # Now compare with the samples that it learned from:
 
@@ -400,8 +401,8 @@ quiz("test_split")
 # - It has more channels: 16, 32 and 64 in place of 6 and 16.
 # - Its windows are small, 3 by 3, and `padding=1` puts a border of zeros around the picture, so that a convolution keeps the
 #   size and only pooling shrinks it.
-# - **Batch normalization** scales the numbers after each convolution, so that they keep a mean of 0 and a spread of 1. Training
-#   becomes faster and steadier.
+# - **Batch normalization** scales the numbers after each convolution, to a mean of 0 and a standard deviation of 1, and
+#   then learns the best scale and shift. Training becomes faster and steadier.
 
 
 # %%
@@ -430,9 +431,8 @@ cnn = make_cnn()
 say("layers", model=cnn, inputs=images)
 
 # %% [markdown]
-# The loop is the same as before. Two things around it are new. The optimizer is AdamW, which adapts the size of the step for
-# each weight. And a **schedule** lets the learning rate rise first and then fall to almost 0: large steps find the region,
-# small ones find the place. `cnn.train()` switches batch normalization to training; part 8 shows its counterpart.
+# The loop has one new line, `schedule.step()`. A **schedule** lets the learning rate rise first and then fall to almost 0: large
+# steps find the region, small ones find the place. The optimizer is now AdamW, which adapts the size of the step for each weight. `cnn.train()` switches batch normalization to training; part 8 shows its counterpart.
 
 # %%
 torch.manual_seed(0)
@@ -462,8 +462,8 @@ say("better", before=first.accuracy, after=second.accuracy, samples=len(test))
 # ## 8. Saving and loading
 #
 # What the net has learned is in its weights. `state_dict` collects them under their names; `torch.save` writes them into a
-# file. To load them, build a net of the same form and put the weights in. With `weights_only=True` only tensors and
-# plain values are read: a file from somebody else could otherwise run code on your computer.
+# file. To load them, build a net of the same form and put the weights in. With `weights_only=True`, the default, only
+# tensors and plain values are read; without it, a file from somebody else could run code on your computer.
 
 # %%
 torch.save(cnn.state_dict(), "first_classifier.pt")
@@ -473,7 +473,7 @@ loaded.load_state_dict(torch.load("first_classifier.pt", weights_only=True))
 say("saved", file="first_classifier.pt", size=os.path.getsize("first_classifier.pt"))
 
 # %% [markdown]
-# `eval` switches to use: batch normalization then takes the means it has learned, no longer those of the batch. Before you use
+# `eval` prepares the net for use: batch normalization then takes the means it has learned, no longer those of the batch. Before you use
 # a model, always call it. Saved and loaded model must now agree exactly:
 
 # %%

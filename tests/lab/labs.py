@@ -62,8 +62,9 @@ def running_lab(
     extra: Sequence[str] = (),
     env: dict[str, str] | None = None,
     port: int | None = 0,
+    browser: bool = False,
 ) -> Iterator[Lab]:
-    """Start `firstlight lab --no-browser` on a folder under `tmp`; stop it, kernels included, at the end.
+    """Start `firstlight lab` on a folder under `tmp`; stop it, kernels included, at the end.
 
     Args:
         tmp: A folder of the test's own.
@@ -73,10 +74,13 @@ def running_lab(
         extra: More words for the command line.
         env: More variables of its environment.
         port: The port; 0 for any, None to say nothing about it.
+        browser: Whether the lab may open one.
     """
     folder = folder or tmp / "lab"
     folder.mkdir(parents=True, exist_ok=True)
-    words = ["--lang", lang, "--dir", str(folder), "--no-browser", "--expose-app", *extra]
+    words = ["--lang", lang, "--dir", str(folder), "--expose-app", *extra]
+    if not browser:
+        words += ["--no-browser"]
     if port is not None:
         words += ["--port", str(port)]
     if notebook is not None:

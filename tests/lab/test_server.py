@@ -512,6 +512,36 @@ def on_a_terminal(*words: str, env: dict[str, str]) -> Iterator[tuple[Any, Calla
 
 
 @posix
+def test_the_browser_is_opened_without_the_token_on_its_command_line(tmp_path: Path, small: Path) -> None:
+    seen = tmp_path / "seen"
+    browser = tmp_path / "browser.sh"
+    look = f'(echo "$*"; ls -l "$f"; cat "$f") > {seen}.part; mv {seen}.part {seen}'
+    browser.write_text(f'#!/bin/sh\nf="${{1#file://}}"\n{look}\n')
+    browser.chmod(0o755)
+    env = {"BROWSER": f"{browser} %s", "DISPLAY": ":99"}
+    with running_lab(tmp_path, notebook=small, env=env, browser=True) as lab:
+        assert wait_until(seen.exists)
+        command, listing, *page = seen.read_text().splitlines()
+        assert lab.token not in command
+        assert command.startswith(f"file://{lab.folder}")
+        assert listing.startswith("-rw-------")
+        assert lab.url in "".join(page)
+        assert "Your browser opens it" in lab.said
+        assert list(lab.folder.glob(".firstlight-open-*"))
+        lab.process.terminate()
+        lab.process.wait(15)
+        assert not list(lab.folder.glob(".firstlight-open-*"))
+
+
+@posix
+@pytest.mark.parametrize("env", [{"DISPLAY": "", "WAYLAND_DISPLAY": ""}, {"DISPLAY": ":99", "BROWSER": "", "PATH": ""}])
+def test_without_a_browser_the_link_is_printed(env: dict[str, str], tmp_path: Path, small: Path) -> None:
+    with running_lab(tmp_path, notebook=small, env=env, browser=True) as lab:
+        assert wait_until(lambda: "Ctrl-C" in lab.said)
+        assert "Open this link in your browser" in lab.said
+
+
+@posix
 def test_ctrl_c_asks_once_and_stops_cleanly(tmp_path: Path, small: Path) -> None:
     env = {**os.environ, "FIRSTLIGHT_HOME": str(tmp_path / "home")}
     env.pop("DISPLAY", None)

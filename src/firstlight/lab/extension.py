@@ -19,6 +19,7 @@ from traitlets import Bool, Unicode
 from traitlets.config import LoggingConfigurable
 
 from firstlight import __version__
+from firstlight.locale import _
 
 KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
 WARM = "__import__('firstlight.lab.warm', fromlist=['start']).start()"  # an expression: it binds no name
@@ -47,7 +48,7 @@ class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitle
                 path=self.notebook, name=self.notebook, type="notebook", kernel_name="python3"
             )
         except Exception as error:  # noqa: BLE001  of many packages, and none may end the lab
-            self._failed(error)
+            self._failed(f"{type(error).__name__}: {error}")
 
     async def on_kernel_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002  called by name
         """A kernel was started, or restarted: by the page, or by the server after it had died."""
@@ -62,20 +63,35 @@ class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitle
             await asyncio.sleep(0.02)
         else:
             return  # stopped again at once
-        client = kernels.get_kernel(kernel_id).client()
+        kernel = kernels.get_kernel(kernel_id)
+        client = kernel.client()
         client.start_channels()
         try:
-            await client.wait_for_ready(timeout=READY_S)
-            client.execute(WARM, silent=True, store_history=False, allow_stdin=False)
-            self.kernel = "warming"
+            if await self._ready(kernel, client):
+                client.execute(WARM, silent=True, store_history=False, allow_stdin=False)
+                self.kernel, self.reason = "warming", ""
+            elif kernel_id in kernels:  # not stopped by the person in the meantime
+                self._failed(_("its process ended, or said nothing for {seconds} seconds.", seconds=READY_S))
         except Exception as error:  # noqa: BLE001  of many packages, and none may end the lab
-            self._failed(error)
+            self._failed(f"{type(error).__name__}: {error}")
         finally:
             client.stop_channels()
 
-    def _failed(self, error: Exception) -> None:
-        self.kernel, self.reason = "failed", f"{type(error).__name__}: {error}"
-        self.log.warning("the notebook's Python did not start: %s", self.reason)
+    async def _ready(self, kernel: Any, client: Any) -> bool:
+        """Wait for the kernel's first answer, as long as its process is there."""
+        for _second in range(READY_S):
+            try:
+                await client.wait_for_ready(timeout=1)
+            except RuntimeError:  # not yet, or never
+                if not await kernel.is_alive():
+                    return False
+            else:
+                return True
+        return False
+
+    def _failed(self, reason: str) -> None:
+        self.kernel, self.reason = "failed", reason
+        self.log.warning("the notebook's Python did not start: %s", reason)
 
 
 class HealthHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is read without its types

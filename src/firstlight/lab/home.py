@@ -192,6 +192,7 @@ def _set_environment(room: Room) -> None:
         JUPYTER_RUNTIME_DIR=str(room.runtime),
         JUPYTERLAB_SETTINGS_DIR=str(settings_folder()),
         JUPYTERLAB_WORKSPACES_DIR=str(room.folder / "workspaces"),
+        JUPYTER_PREFER_ENV_PATH="0",  # else a kernel of the environment goes before ours
         IPYTHONDIR=str(home() / "ipython"),
     )
 

@@ -72,10 +72,10 @@ class Lab:
         """
         status, body = self.ask("GET", HEALTH)
         try:
-            told: dict[str, Any] = json.loads(body) if status == http.client.OK else {}
+            told = json.loads(body) if status == http.client.OK else None
         except ValueError:
-            told = {}
-        if told.get("lab") != self.key:
+            told = None
+        if not isinstance(told, dict) or told.get("lab") != self.key:
             raise ConnectionRefusedError  # another server has this port now
         return told
 

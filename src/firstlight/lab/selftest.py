@@ -287,6 +287,9 @@ class _Kernel:
 
     async def __aexit__(self, *_error: object) -> None:
         self.socket.close()
+        with contextlib.suppress(asyncio.TimeoutError):
+            while await asyncio.wait_for(self.socket.read_message(), 5) is not None:  # None: it is closed
+                pass
 
     async def run(self, cell: dict[str, Any]) -> str | None:
         """Run one cell to its end; the error as text, if it ended with one."""

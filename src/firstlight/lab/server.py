@@ -1,5 +1,6 @@
 """The lab itself: a Jupyter Server in this process, with our settings, our messages and our Ctrl-C."""
 
+import asyncio
 import importlib.util
 import os
 import secrets
@@ -28,6 +29,7 @@ PORT = 8888
 PORTS = 100  # tried in a row before we give up
 PAGES = {"lab": "doc/tree", "notebook": "notebooks"}  # one document, not yesterday's workspace with yesterday's kernels
 NEEDS = {"lab": ("torch", "ipykernel", "anywidget", "jupyter_server", "jupyterlab"), "notebook": ("notebook",)}
+ENDING_ATTEMPTS = 12  # a restart takes about a second
 OPEN_FILE_S = 30.0  # a browser that takes longer finds the link in the terminal
 
 
@@ -198,10 +200,21 @@ class _Lab:
             def config_file_paths(self) -> list[str]:
                 return [config_folder]
 
+            async def cleanup_kernels(self) -> None:
+                """A kernel that is being restarted at this moment cannot be ended: upstream raises, and never stops."""
+                for _attempt in range(ENDING_ATTEMPTS):
+                    try:
+                        await super().cleanup_kernels()
+                        return
+                    except Exception:
+                        self.log.warning("a kernel did not end at once", exc_info=True)
+                        await asyncio.sleep(0.25)
+                # Kernels end themselves when their lab is gone.
+
         try:
             self.app = App.instance(config=self._config())
             self.app.no_browser_open_file = True  # no setting: a file with the token that nobody needs
-            self.app.initialize(argv=[], find_extensions=False)  # the extensions of `_config` and no others
+            self._initialize()
             close_doors(self.app.web_app)
             if self.wishes.remote:
                 admit_only(self.app.web_app, self.names)
@@ -217,6 +230,13 @@ class _Lab:
                 self.open_file.unlink(missing_ok=True)
         _say(_("The lab has stopped. Your work is in {folder}", folder=self.folder))
 
+    def _initialize(self) -> None:
+        try:
+            self.app.initialize(argv=[], find_extensions=False)  # the extensions of `_config` and no others
+        except Exception as error:  # of many packages; JupyterLab that cannot be loaded, for one
+            self.app.log.exception("jupyter_server did not start")
+            raise LabFailed(path=log_file()) from error
+
     def _config(self) -> Any:
         from traitlets.config import Config
 
@@ -230,6 +250,7 @@ class _Lab:
         server.open_browser = False
         server.allow_root = True  # `serve` has decided
         server.terminals_enabled = False
+        server.reraise_server_extension_failures = True  # a lab without JupyterLab is none
         server.cookie_secret = secrets.token_bytes(32)  # nothing on disk, and no cookie outlives its lab
         server.allow_unauthenticated_access = False  # a handler that forgot to say who may in lets nobody in
         server.tornado_settings = {"compress_response": True}  # first visit 3.6 MB instead of 12.5

@@ -54,7 +54,7 @@ def test_the_16_5_5_question() -> None:
     with pytest.raises(FirstlightError) as caught:
         check(lenet(flat=16 * 5 * 5), feed())
     text = str(caught.value)
-    assert "The layer 9 (Linear) expects 400 in_features; what reaches it has the shape (4, 256), that is 256" in text
+    assert "The layer 9 (Linear) expects 400 in_features, but gets 256: its input has the shape (4, 256)" in text
     assert "One sample is (1, 28, 28)" in text
     assert "Write nn.Linear(256, 10)." in text
 
@@ -64,7 +64,7 @@ def test_the_16_5_5_question() -> None:
     [
         (nn.Linear(784, 10), ["expects 784 in_features", "(4, 1, 28, 28)", "nn.Flatten(), nn.Linear(784, 10)"]),
         (nn.Linear(100, 10), ["expects 100 in_features", "nn.Flatten(), nn.Linear(784, 10)"]),
-        (lenet(channels=3), ["The layer 0 (Conv2d) expects 3 in_channels", "that is 1", "nn.Conv2d(1, 6, ...)"]),
+        (lenet(channels=3), ["The layer 0 (Conv2d) expects 3 in_channels", "but gets 1", "nn.Conv2d(1, 6, ...)"]),
         (nn.Sequential(nn.BatchNorm2d(3), lenet()), ["0 (BatchNorm2d) expects 3 num_features", "nn.BatchNorm2d(1)"]),
         (lenet(outputs=7), ["gives 7 scores", "10 classes", "nn.Linear(..., 10)"]),
         (lenet(outputs=1), ["(4, 1)", "one row of 10 scores"]),

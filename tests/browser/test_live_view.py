@@ -1,6 +1,7 @@
 """The live view on a real page: a plain loop keeps the kernel busy while the page draws it and stops it."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -106,11 +107,17 @@ def test_curves_move_and_stop_stops_and_the_notebook_goes_on(page: Page, start_l
     assert "stopped between two steps" in text_of(trained)
     assert text_of(after).startswith("went on stopped")
 
-    # The saved notebook, opened where no kernel knows of the widget.
+    # The saved notebook on a fresh page, read again from its file when it has no kernel at all.
     save(page)
     page.goto(lab.url)
     wait_notebook(page, 3)
+    wait_kernel(page)
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    command(page, "docmanager:reload")
+    wait_notebook(page, 3)
     page.wait_for_selector('section img[alt*="Loss (train)"]')
+    assert page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session") is None
+    assert page.evaluate("() => document.querySelector('section img').naturalWidth") > 300
     assert "model not found" not in page.locator(".jp-Notebook").inner_text()
 
 
@@ -143,16 +150,9 @@ def test_a_page_loaded_again_shows_the_curve_and_the_toolbar_stops_cleanly(
 def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     page: Page, start_lab: Start, tmp_path: Path, subshells: str
 ) -> None:
-    from firstlight.lab.home import settings_folder  # under this test's own FIRSTLIGHT_HOME
-
     loops = [LOOP.format(steps=60), LOOP.format(steps=4000)]
     path = notebook(tmp_path, f"{WATCH}\n", *loops, AFTER)
-    settings = tmp_path / "home" / settings_folder().relative_to(home_of(settings_folder()))
-    folder = settings / "@jupyterlab" / "apputils-extension"
-    folder.mkdir(parents=True)
-    (folder / "kernels-settings.jupyterlab-settings").write_text(
-        json.dumps({"commsOverSubshells": subshells}), encoding="utf-8"
-    )
+    set_preference(tmp_path, "apputils-extension/kernels-settings", commsOverSubshells=subshells)
     lab = start_lab(notebook=path)
     open_notebook(page, lab, 5)
     run_all(page)
@@ -171,9 +171,35 @@ def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     assert not errors(page)
 
 
-def home_of(settings: Path) -> Path:
-    import os
+def test_fit_is_live_in_notebook_7_and_stops_between_two_steps(page: Page, start_lab: Start, tmp_path: Path) -> None:
+    cell = """\
+import firstlight as fl
+train, test = fl.load("fashion_mnist_small")
+net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+run = fl.fit(net, train, test, epochs=200)"""
+    lab = start_lab(notebook=notebook(tmp_path, cell, AFTER), lang="ko", extra=["--ui", "notebook"])
+    open_notebook(page, lab, 3)
+    run_all(page)
+    assert live(page, 200)["way"] == "message"
+    first =page.locator(LIVE).screenshot(path=str(tmp_path / "fit.png"))
+    live(page, 400)
+    assert page.locator(LIVE).screenshot() != first
+    began = time.monotonic()
+    page.locator(f"{LIVE} button").click()
+    wait_run_all(page)
+    assert time.monotonic() - began < 2
+    assert not errors(page)
+    _, trained, after = outputs(page)
+    assert PICTURE in kinds(trained)
+    assert text_of(after).startswith("went on stopped")
 
+
+def set_preference(tmp_path: Path, plugin: str, **values: object) -> None:
+    """What a person chooses in JupyterLab's settings, in the home of the lab that `start_lab` starts."""
+    from firstlight.lab.home import settings_folder  # below this test's own FIRSTLIGHT_HOME
+
+    settings = settings_folder()
     home = Path(os.environ["FIRSTLIGHT_HOME"])
-    assert settings.is_relative_to(home)
-    return home
+    path = tmp_path / "home" / settings.relative_to(home) / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values), encoding="utf-8")

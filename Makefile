@@ -28,7 +28,7 @@ bench: .venv/ready  ## the benchmarks that print the numbers in our documents
 venv: .venv/ready  ## set-up alone; costs nothing when nothing changed
 
 .venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) tools/venv.py
+	$(PYTHON) tools/environment.py
 
 .venv/browser: .venv/ready tools/browser.py
 	$(BIN)/python tools/browser.py

@@ -29,7 +29,8 @@ from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, tap
 _BURST_S = 0.05  # numbers are read and handed to the run this often
 _INFO_S = 1.0
 _SHARE = 0.015  # of the step: above it, look less often
-_RAREST = 64  # what is noted of each step is noted at least of each 64th
+_RAREST = 64  # the loss is noted at least of each 64th step
+_RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
 
 
@@ -423,8 +424,8 @@ class Recorder:
         self._costly = self._costly + 1 if share > _SHARE else 0
         if self._costly >= 2:
             self._costly = 0
-            if self._accuracy_every < _RAREST:
-                self._accuracy_every *= 4 if share > 2 * _SHARE and self._accuracy_every <= _RAREST // 4 else 2
+            if self._accuracy_every < _RAREST_ACCURACY:
+                self._accuracy_every = min(_RAREST_ACCURACY, self._accuracy_every * (4 if share > 2 * _SHARE else 2))
                 self._norm_slowdown *= 2
             elif share > 2 * _SHARE and self._loss_every < _RAREST:  # very short steps
                 self._loss_every *= 2

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,7 @@ def test_everything_that_goes_in_comes_out(run: Run) -> None:
         assert same(saved.info["odd"]["nan"], math.nan)
         assert saved.plan == run.plan
         assert saved.duration == run.duration
-        assert saved.environment["versions"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+        assert saved.environment["versions"]["torch"] == metadata.version("torch")
         assert saved.summary()["train/loss"]["count"] == 50
         assert [path.name for path in run.folder.iterdir()] == ["run.sqlite"], "no log is left beside a finished record"
 
@@ -240,6 +241,25 @@ def test_values_json() -> None:
 
 
 # States.
+
+
+def test_half_a_character_is_kept_and_one_that_sqlite_refuses_is_said(tmp_path: Path) -> None:
+    """A folder whose name is in another encoding reaches Python with a lone surrogate in it."""
+    assert from_json(to_json({"folder": "caf\udce9"})) == {"folder": "caf\udce9"}
+    run = Run.start("caf\udce9", folder=tmp_path)
+    assert run.folder is not None
+    run.set_info(folder="caf\udce9")
+
+    def refused() -> None:
+        run.log({"\udce9": 1.0, "ok": 2.0}, step=0)
+        run.rest()
+
+    with pytest.warns(RecordNotSaved, match="surrogates"):
+        refused()
+    assert run.last("ok") == 2.0
+    assert run.problem is not None
+    run.finish()
+    assert Run.open(run.folder).name == "caf\udce9"
 
 
 def test_states_come_back_bit_for_bit(run: Run) -> None:

@@ -934,6 +934,21 @@ def test_a_loop_over_several_cells_rests_and_resumes() -> None:
         InteractiveShell.clear_instance()
 
 
+def test_a_recorder_that_failed_lets_go_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = Run()
+    recorder = Recorder(run, model, optimizer).start()
+    assert run._sources
+    monkeypatch.setattr(recorder, "after_step", lambda *_: 1 / 0)
+    F.cross_entropy(model(torch.ones(4, 2)), torch.ones(4).long()).backward()
+    with pytest.warns(RuntimeWarning, match="training goes on without it"):
+        optimizer.step()
+    assert run._sources == run._callbacks == []
+    optimizer.step()
+    run.finish()
+
+
 def test_batch_sizes() -> None:
     size = taps_module.batch_size
     assert (

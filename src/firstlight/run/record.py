@@ -580,17 +580,13 @@ class SavedRun(Run):
         if "summary" in meta:
             return dict(meta["summary"])
         rows = self._reader.query(
-            "SELECT name, count(*), low, high, step, value FROM points JOIN "
-            "(SELECT metric AS m, max(id) AS newest, min(value) AS low, max(value) AS high, count(*) AS n "
-            "FROM points GROUP BY metric) ON m = metric AND newest = points.id "
-            "JOIN metrics ON metrics.id = metric GROUP BY metric ORDER BY metric"
-        )
-        counts = dict(
-            self._reader.query("SELECT name, count(*) FROM points JOIN metrics ON metrics.id = metric GROUP BY metric")
+            "SELECT name, count, step, value, low, high FROM "
+            "(SELECT metric AS m, count(*) AS count, max(id) AS newest, min(value) AS low, max(value) AS high "
+            "FROM points GROUP BY metric) JOIN points ON points.id = newest JOIN metrics ON metrics.id = m ORDER BY m"
         )
         return {
-            name: {"count": counts[name], "step": step, "last": _number(value), "low": low, "high": high}
-            for name, _n, low, high, step, value in rows
+            name: {"count": count, "step": step, "last": _number(value), "low": low, "high": high}
+            for name, count, step, value, low, high in rows
         }
 
     def finish(self, status: str = "finished", reason: str | None = None) -> None:

@@ -274,6 +274,8 @@ class Recorder:
         """The recorder itself failed: it goes, the training stays."""
         self._active = False
         taps.remove(self)
+        self.run.remove_source(self.collect)
+        self._unsubscribe()
         warnings.warn(
             _("The recorder stopped, and the training goes on without it: {error}", error=repr(error)),
             RuntimeWarning,

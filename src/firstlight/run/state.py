@@ -7,7 +7,7 @@ beside it for people to read.
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ def load(folder: Path, name: str, run: str) -> tuple[dict[str, Tensor], Any]:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             extra = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
+            # Cloned: else they would be views of the file, and Windows replaces no file that is in use.
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - not a dictionary
     except (SafetensorError, OSError) as error:
         raise RecordDamaged(file=str(path), reason=str(error)) from error
     for alias, key in json.loads(extra.get("aliases", "{}")).items():
@@ -89,13 +90,14 @@ def _prepare(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str
 
 
 def _replace(target: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    # A name of our own, since tempfile would make a file that nobody but its owner may ever read.
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(target)
+        part.replace(target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

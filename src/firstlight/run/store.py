@@ -187,7 +187,11 @@ class Store:
         try:
             while self._write_some():
                 pass
-        except sqlite3.Error as error:
+        except (
+            sqlite3.Error,
+            UnicodeError,
+            OverflowError,
+        ) as error:  # the disk, or what SQLite refuses
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             self._retry_at = now + _RETRY_S

@@ -71,7 +71,6 @@ class Source:
     def __init__(self, batches: Iterator[Any], loader: Any, place: threading.local) -> None:
         self._batches = batches
         self._place = place
-        self.loader = weakref.ref(loader) if hasattr(loader, "__weakref__") else lambda: None
         self.length = _length(loader)
         self.count = 0
         self.samples = 0

@@ -21,7 +21,13 @@ def to_json(value: Any) -> str:
         >>> to_json({"loss": float("nan"), "shape": (2, 3)})
         '{"loss": {"$float": "nan"}, "shape": [2, 3]}'
     """
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+    plainly = plain(value)
+    text = json.dumps(plainly, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character, as Python gives for a file name in another encoding: as an escape
+        return json.dumps(plainly, allow_nan=False)
+    return text
 
 
 def from_json(text: str) -> Any:

@@ -1,6 +1,8 @@
 """What is kept decoded."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,9 +36,20 @@ def test_it_is_made_once_and_mapped(made):
         parts["x"][0] = 77  # stays in this tensor
     assert len(made.calls) == 1
     assert [path.name for path in place().parent.iterdir() if path.name.startswith(".")] == []
-    cache.forget("some")
+    shutil.rmtree(place())
     cache.remember("some", "1", made)
     assert len(made.calls) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such rights")
+def test_a_class_that_shares_the_folder_can_read_it(made):
+    before = os.umask(0o022)
+    try:
+        cache.remember("some", "1", made)
+    finally:
+        os.umask(before)
+    assert place().stat().st_mode & 0o777 == 0o755
+    assert all(path.stat().st_mode & 0o777 == 0o644 for path in place().iterdir())
 
 
 def test_another_signature_makes_it_anew(made):

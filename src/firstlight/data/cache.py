@@ -1,8 +1,8 @@
 """What was decoded once, kept in files that are mapped into memory: loading it again takes milliseconds."""
 
 import json
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,6 @@ def remember(name: str, signature: str, make: Callable[[], tuple[Parts, Any]]) -
         lock.release()
 
 
-def forget(name: str) -> None:
-    """Remove what is kept under this name."""
-    shutil.rmtree(data_folder() / "decoded" / name, ignore_errors=True)
-
-
 def _read(folder: Path, signature: str) -> tuple[Parts, Any]:
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     if meta["format"] != FORMAT or meta["signature"] != signature:
@@ -72,7 +67,9 @@ def _read(folder: Path, signature: str) -> tuple[Parts, Any]:
 
 def _write(folder: Path, signature: str, parts: Parts, facts: Any) -> None:
     """Write beside the place, then move the whole folder into it."""
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    # A name of our own, since tempfile would make a folder that nobody else in a class may ever read.
+    new = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}")
+    new.mkdir()
     try:
         for part, tensor in parts.items():
             np.save(new / f"{part}.npy", tensor.numpy(), allow_pickle=False)

@@ -261,7 +261,8 @@ class Batches:
         """Raw pixels travel to the device, a quarter of the bytes; the rest happens there."""
         count = len(inputs)
         if isinstance(inputs, Tensor) and self.device is not None:
-            inputs = inputs.to(self.device, non_blocking=True)
+            # MPS would go on reading from these rows after Python has given their memory away (pytorch#189690).
+            inputs = inputs.to(self.device, non_blocking=self.device.type == "cuda")
         if self.augment is not None and isinstance(inputs, Tensor):
             inputs = self.augment(inputs)
             if not isinstance(inputs, Tensor) or len(inputs) != count:

@@ -118,8 +118,9 @@ def read_files(
     Raises:
         MixedSizes: They differ and no size was given.
     """
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
-        # Pillow's warning about large pictures: `_open` has the say. Its other warnings concern metadata.
+    # Pillow's warning about large pictures: `_open` has the say. Its other warnings concern metadata. The filters are
+    # put back after the last thread has ended, since each thread in `_open` changes and restores them too.
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")
         looks = list(pool.map(_look, paths))
         channels = channels or (1 if all(grey for _, grey in looks) else 3)

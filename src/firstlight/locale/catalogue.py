@@ -18,8 +18,8 @@ from firstlight.locale import LANGUAGES
 
 PACKAGE = Path(__file__).parents[1]
 TRANSLATED = tuple(lang for lang in LANGUAGES if lang != "en")
-SPEAKING = ("_", "Text", "add_argument", "add_parser", "ArgumentParser", "print", "write")
-SPOKEN = ("help", "description", "epilog", "what", "why", "do")
+SPEAKING = ("_", "Text", "add_argument", "add_parser", "print", "write")
+SPOKEN = ("help", "description", "epilog", "metavar", "what", "why", "do")
 HEADER = {"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "8bit", "MIME-Version": "1.0"}
 
 
@@ -142,16 +142,8 @@ def _untranslatable(path: Path, package: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             parts = node.exc.args if _callee(node.exc) not in ("AttributeError", "SystemExit") else []
-        elif isinstance(node, ast.Call) and _callee(node) in (
-            "print",
-            "_",
-            "Text",
-            "add_argument",
-            "add_parser",
-            "write",
-        ):
-            spoken = ("help", "description", "epilog", "metavar", "what", "why", "do")
-            parts = [k.value for k in node.keywords if k.arg in spoken]
+        elif isinstance(node, ast.Call) and _callee(node) in SPEAKING:
+            parts = [k.value for k in node.keywords if k.arg in SPOKEN]
             if _callee(node) in ("_", "Text"):
                 literal = node.args[:1] if _callee(node) == "_" else parts
                 if not all(isinstance(part, ast.Constant) for part in literal):

@@ -223,7 +223,8 @@ class Feed:
 def to(value: Any, device: torch.device) -> Any:
     """Move tensors to a device, inside lists, tuples and dictionaries too; leave everything else alone."""
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        # Only where it is safe: MPS reads from memory that Python has given away by then (pytorch#189690).
+        return value.to(device, non_blocking=device.type == "cuda")
     if isinstance(value, dict):
         return {key: to(item, device) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):

@@ -216,8 +216,9 @@ def fit(
             lr = float(update.param_groups[0]["lr"])
             steps = feed.steps()
             plan = make_schedule(schedule, update, None if steps is None else epochs * steps)
-            quick = precision == "auto" and quicker_precision(model, feed, criterion) == torch.bfloat16
-            dtype = torch.bfloat16 if quick or precision == "bfloat16" else torch.float32
+            wanted = quicker_precision(model, feed, criterion) if precision == "auto" else getattr(torch, precision)
+            # Each process has timed for itself: bfloat16 only where all found it quicker.
+            dtype = torch.float32 if world.agree(int(wanted == torch.float32), place) else torch.bfloat16
 
             run = Run.start(name=name or type(model).__name__) if world.first else Run()
             run.model = model

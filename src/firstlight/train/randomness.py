@@ -25,7 +25,8 @@ def borrowed_randomness(seed: int | None = None) -> Iterator[None]:
     """
     python, arrays, tensors = random.getstate(), np.random.get_state(), torch.get_rng_state()
     accelerator = _accelerator()
-    on_device = accelerator.get_rng_state() if accelerator is not None else None
+    every = "_all" if hasattr(accelerator, "get_rng_state_all") else ""  # CUDA and XPU have a generator per device
+    on_device = getattr(accelerator, f"get_rng_state{every}")() if accelerator is not None else None
     try:
         if seed is not None:
             random.seed(seed)
@@ -37,7 +38,7 @@ def borrowed_randomness(seed: int | None = None) -> Iterator[None]:
         np.random.set_state(arrays)
         torch.set_rng_state(tensors)
         if accelerator is not None:
-            accelerator.set_rng_state(on_device)
+            getattr(accelerator, f"set_rng_state{every}")(on_device)
 
 
 def _accelerator() -> Any:

@@ -113,6 +113,8 @@ def test_cells_too_early_out_of_order_and_twice(kernel: Kernel) -> None:
 
     # Another dataset, and only its own cell run again: the model belongs to the old one.
     kernel.code("DATASET = 'another'")
+    assert "ERROR" in kernel.run("train, test = fl.load(DATASET)")
+    assert "was made while DATASET" in kernel.run("fl.show(train)"), "what failed to load is not what is there"
     stale = kernel.run("first = fl.evaluate")
     assert "was made while DATASET was 'fashion_mnist_small'; now DATASET is 'another'" in stale
     assert "ERROR" in stale

@@ -130,8 +130,9 @@ class Guide:
         """Called by IPython with the parsed cell; returns it unchanged or refuses it with a sentence."""
         if self.running is None or self.outline is None:
             return tree
-        self.running.tree = tree
         uses, makes = names_used(tree), names_made(tree)
+        space = self.shell.user_ns
+        self.running.tree, self.running.held = tree, {name: id(space[name]) for name in makes if name in space}
         here = self.outline.knows(self.running.cell_id) or self.running.cell_id is None
         self._refuse_if_missing(uses - makes)
         if here:
@@ -140,13 +141,12 @@ class Guide:
             self._say_if_trained(uses - makes)
         return tree
 
-    def after(self, _result: Any) -> None:
+    def after(self, result: Any) -> None:
         """A cell has run: remember with which settings its names were made, and which weights it moved."""
-        tree = self.running.tree if self.running is not None else None
-        self.running = None
-        if tree is None:
+        running, self.running = self.running, None
+        if running is None or running.tree is None or result.error_before_exec is not None:
             return
-        space = self.shell.user_ns
+        tree, space = running.tree, self.shell.user_ns
         uses, makes = names_used(tree), names_made(tree)
         settings: dict[str, object] = {}
         for name in uses:
@@ -155,7 +155,9 @@ class Guide:
             if _is_setting(name, space.get(name)):
                 settings[name] = space[name]
         for name in makes:
-            if name in space and not _is_setting(name, space[name]):
+            # In a cell that failed, such as one that loads data while offline, a name may still hold what it held.
+            untouched = result.error_in_exec is not None and running.held.get(name) == id(space.get(name))
+            if name in space and not untouched and not _is_setting(name, space[name]):
                 self.made_with[name] = {key: value for key, value in settings.items() if key != name}
         for name in _trained_by(tree):
             for weight in _weights_of(space.get(name)):
@@ -230,6 +232,7 @@ class Guide:
 class _Running:
     cell_id: str | None
     tree: ast.Module | None = None
+    held: dict[str, int] = field(default_factory=dict)  # name -> id of what it held before
 
 
 def names_used(tree: ast.AST) -> set[str]:

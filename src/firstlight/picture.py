@@ -6,6 +6,8 @@ Shapes: H height, W width, C channels (1 or 3).
 import base64
 import io
 import sys
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -58,6 +60,29 @@ def in_notebook() -> bool:
     return shell is not None and hasattr(shell, "kernel")
 
 
+def in_columns(rows: Sequence[Sequence[str]], *, left: int | None = None) -> str:
+    """Rows as lines of text whose cells stand below one another, Chinese, Japanese and Korean ones too.
+
+    Args:
+        rows: All with the same number of cells.
+        left: So many cells of each row begin at the left of their column, the others end at its right; None for all.
+
+    Example:
+        >>> print(in_columns([("class", "found"), ("cat", "7"), ("犬", "12")], left=1))
+        class  found
+        cat        7
+        犬        12
+    """
+    wide = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - _width(cell)) if left is None or at < left else " " * (width - _width(cell)) + cell
+            for at, (cell, width) in enumerate(zip(row, wide, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
 def png(pixels: NDArray[np.uint8], *, scale: int = 1) -> bytes:
     r"""Encode pixels as a PNG file.
 
@@ -91,3 +116,8 @@ def img(data: bytes, *, alt: str, style: str = "") -> str:
     encoded = base64.b64encode(data).decode()
     css = f' style="{escape(style)}"' if style else ""
     return f'<img src="data:image/png;base64,{encoded}" alt="{escape(alt)}"{css}>'
+
+
+def _width(text: str) -> int:
+    """Places in a terminal: Chinese, Japanese and Korean characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -83,6 +83,14 @@ def test_tables():
     assert picture(train.inputs[:3]).html.count("<tr>") == 4
 
 
+def test_tables_keep_their_columns_with_wide_characters():
+    train, _ = load((torch.arange(40.0).view(20, 2), torch.arange(20) % 2), classes=["no", "yes"])
+    train.columns = ("高さ", "w")
+    lines = picture(train, 2).text.splitlines()[1:]
+    assert lines[0].startswith("高さ  w")
+    assert all(line[4:6] == "  " for line in lines[1:])
+
+
 def test_expressions():
     train, _ = load("arithmetic")
     shown = picture(train, 5)

@@ -12,7 +12,7 @@ from torch import Tensor
 from firstlight.data.dataset import Batches, Dataset
 from firstlight.data.errors import CannotShow
 from firstlight.locale import _
-from firstlight.picture import Picture, img, png
+from firstlight.picture import Picture, img, in_columns, png
 
 MOST = 200  # pictures in one grid: a page with thousands would stall the browser
 SHOWN_COLUMNS = 10
@@ -164,9 +164,4 @@ def _lines(names: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> P
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in rows)
     html = f"<table><caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    widths = [max(len(cell) for cell in column) for column in zip(names, *rows, strict=True)]
-    text = "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in [names, *rows]
-    )
-    return Picture(html=html, text=f"{title}:\n{text}")
+    return Picture(html=html, text=f"{title}:\n{in_columns([names, *rows])}")

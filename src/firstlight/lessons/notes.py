@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from firstlight.picture import Picture
+from firstlight.picture import Picture, in_columns
 
 # Kind -> sign and colour of the bar. The sign carries the meaning too, so colour is never the only difference. The text
 # keeps the page's own colour, light or dark.
@@ -40,12 +40,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, before: str = 
         Linear   850
         That is all.
     """
-    widths = [max(_width(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    lines = [
-        "  ".join(_pad(cell, width, left=i == 0) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
-        for row in (heads, *rows)
-    ]
-    text = "\n".join(part for part in (before, *(line.rstrip() for line in lines), after) if part)
+    text = "\n".join(part for part in (before, in_columns([heads, *rows], left=1), after) if part)
     align = ["left", *["right"] * (len(heads) - 1)]
     head = "".join(
         f'<th scope="col" style="text-align:{a};padding:.2em .8em">{escape(c)}</th>'
@@ -66,15 +61,3 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, before: str = 
         + (f"<p>{escape(after)}</p>" if after else "")
     )
     return Picture(html=html, text=text)
-
-
-def _width(text: str) -> int:
-    """Columns in a terminal: Japanese and Korean characters take two."""
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def _pad(text: str, width: int, *, left: bool) -> str:
-    space = " " * (width - _width(text))
-    return text + space if left else space + text

@@ -2,7 +2,6 @@
 
 import os
 import time
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +12,7 @@ import platformdirs
 
 from firstlight.errors import FirstlightError
 from firstlight.locale import _
+from firstlight.picture import in_columns
 from firstlight.run.errors import UnknownMetric
 from firstlight.run.record import Run, SavedRun
 from firstlight.run.store import FILE
@@ -97,12 +97,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def __repr__(self) -> str:
-        lines = [self.header, *self.rows]
-        widths = [max(_width(line[at]) for line in lines) for at in range(len(self.header))]
-        return "\n".join(
-            "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return in_columns([self.header, *self.rows])
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.header)
@@ -287,7 +282,3 @@ def _summarise(folder: Path) -> Summary:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

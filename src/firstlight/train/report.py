@@ -7,13 +7,12 @@ Shapes: K classes.
 """
 
 import math
-import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from firstlight.locale import _
-from firstlight.picture import Picture, img, png
+from firstlight.picture import Picture, img, in_columns, png
 
 if TYPE_CHECKING:
     from firstlight.train.evaluate import ClassScore, Evaluation, Mistake
@@ -176,18 +175,4 @@ def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, le
 
 
 def _lines(title: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    table = [head, *rows]
-    widths = [max(_width(row[place]) for row in table) for place in range(len(head))]
-    lines = [
-        "  ".join(
-            value + " " * (width - _width(value)) if place < left else " " * (width - _width(value)) + value
-            for place, (value, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
-    return "\n".join([title, *lines])
-
-
-def _width(text: str) -> int:
-    """Columns in a terminal: Chinese, Japanese and Korean characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+    return f"{title}\n{in_columns([head, *rows], left=left)}"

@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -196,3 +197,52 @@ def test_words(small):
     colour = Dataset(torch.zeros(2, 3, 4, 5, dtype=torch.uint8), torch.tensor([0, 1]), ["a", "b"], name="photos")
     assert repr(colour) == "photos (train): 2 pictures of 4 × 5 pixels in colour, 2 classes: a, b"
     assert "expression trees" in repr(load("arithmetic")[0])
+
+
+def test_several_positions_at_once_give_a_batch(small):
+    _, test = small
+    for index in (slice(2, 5), [2, 3, 4], torch.arange(2, 5), np.arange(4, 1, -1)[::-1], range(2, 5)):
+        images, labels = test[index]
+        assert torch.equal(images, test.preprocess(test.inputs[2:5]))
+        assert torch.equal(labels, test.labels[2:5])
+
+
+@pytest.mark.parametrize("index", ["a", 1.0, 10, -11, [10], None])
+def test_positions_that_are_none(index):
+    with pytest.raises(BadPositions):
+        features(10)[index]
+
+
+@pytest.mark.parametrize("indices", [["a"], [1.5], None, 3.5])
+def test_subsets_that_are_none(indices):
+    with pytest.raises(BadPositions):
+        features(10).subset(indices)
+
+
+def test_a_subset_of_what_a_loop_gives():
+    assert features(10).subset(i for i in range(3)).labels.tolist() == [0, 1, 0]
+
+
+def test_a_batch_size_of_numpy():
+    assert len(features(10).batches(np.int64(4))) == 3
+
+
+def test_an_augmentation_must_give_what_preprocess_can_take(small):
+    train, _ = small
+    for change in (lambda x: x.float() / 255, lambda x: x[:, 0], 5):
+        with pytest.raises(BadAugment, match="0 to 255"):
+            next(iter(train.batches(4, augment=change)))
+    with pytest.raises(BadAugment):
+        next(iter(features().batches(4, augment=lambda x: x[:, :1])))
+    for change in (lambda x: x.float() * 0.5, lambda x: x[..., :20]):
+        assert next(iter(train.batches(4, augment=change)))[0].shape == (4, 1, 28, 28)
+
+
+def test_parts_that_torch_took_are_loaded_as_they_are(small):
+    train, _ = small
+    parts = torch.utils.data.random_split(train, [9000, 1000])
+    first, second = load(tuple(parts))
+    assert (len(first), len(second)) == (9000, 1000)
+    assert torch.equal(first.inputs[0], train.inputs[parts[0].indices[0]])
+    rest, part = load(train)
+    assert (rest.split, part.split, train.split) == ("train", "test", "train")

@@ -13,6 +13,11 @@ from firstlight.data import errors, load
 from tests.data import makers
 
 
+def photo(path, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (6, 5), "blue").save(path, **options)
+
+
 def test_a_folder_per_class(tmp_path):
     makers.photos(tmp_path / "pets", {"cat": 6, "dog": 4})
     train, test = load(tmp_path / "pets", test=0.5)
@@ -205,6 +210,49 @@ def test_npz(tmp_path):
     assert [len(part) for part in load(tmp_path / "keras.npz")] == [10, 4]
     assert [len(part) for part in load(tmp_path / "own.npz")] == [8, 2]
     (tmp_path / "broken.npz").write_bytes((tmp_path / "own.npz").read_bytes()[:100])
-    for name in ("other", "objects", "broken"):
+    for name in ("objects", "broken"):
         with pytest.raises(errors.DamagedFile, match=name):
             load(tmp_path / f"{name}.npz")
+    with pytest.raises(errors.UnknownArrays, match="holds the arrays z"):
+        load(tmp_path / "other.npz")
+
+
+def test_an_archive_unpacked_into_a_folder_of_its_own_is_found(tmp_path):
+    for name in ("cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"):
+        photo(tmp_path / "pets" / "pets" / name)
+    assert load(tmp_path)[0].classes == ("cat", "dog")
+    for name in ("cat/1.png", "dog/1.png", "dog/2.png"):
+        for split in ("Training", "testing"):
+            photo(tmp_path / "zip" / "more" / split / name)
+    train, test = load(tmp_path / "zip")
+    assert (train.classes, len(train), len(test)) == (("cat", "dog"), 3, 3)
+
+
+def test_folders_below_one_class_are_no_classes(tmp_path):
+    for name in ("cat/1.png", "cat/young/1.png", "cat/old/1.png"):
+        photo(tmp_path / name)
+    with pytest.raises(errors.OneClass, match="cat"):
+        load(tmp_path)
+
+
+def test_what_a_phone_or_browser_calls_a_jpeg_is_read(tmp_path):
+    for name in ("a/1.jfif", "a/2.JPE", "b/1.JPG", "b/2.jpeg"):
+        photo(tmp_path / name, format="JPEG")
+    assert [len(part) for part in load(tmp_path, test=0.5)] == [2, 2]
+
+
+def test_an_option_without_use_is_an_error(tmp_path):
+    photo(tmp_path / "a" / "1.png")
+    with pytest.raises(errors.OptionNotUsed, match="classes= cannot be used with a folder of pictures"):
+        load(tmp_path, classes=["x", "y"])
+    x, y = np.zeros((4, 2)), [0, 1, 0, 1]
+    for what in ((x, y), ((x, y), (x, y))):
+        with pytest.raises(errors.OptionNotUsed, match="target= cannot be used with arrays"):
+            load(what, target="y")
+    with pytest.raises(errors.OptionNotUsed, match="target= cannot be used with a dataset of the catalogue"):
+        load("fashion_mnist_small", target="y")
+
+
+def test_nothing_is_no_path():
+    with pytest.raises(errors.UnknownDataset):
+        load("")

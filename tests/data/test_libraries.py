@@ -92,6 +92,33 @@ def test_mixed_sizes():
     assert load(photos, size=5)[0].inputs.shape[2:] == (5, 5)
 
 
+@pytest.mark.parametrize("transform", [to_tensor, np.array])
+def test_arrays_of_mixed_sizes_are_brought_to_one(transform):
+    photos = Photos(sizes=((8, 6), (12, 9)), transform=transform)
+    train, _ = load((photos, photos), size=(3, 4))
+    assert train.inputs.shape[1:] == (3, 3, 4)
+    mean = photos.pixels[0].mean()
+    assert abs(train.inputs[0].float().mean() - mean) < 5
+
+
+def test_a_pair_of_hugging_face_datasets():
+    train, test = load((hub(), hub(6)))
+    assert (len(train), len(test)) == (12, 6)
+    assert len(load(DatasetDict(data=hub()))[0]) == 10
+
+
+def test_pictures_that_hugging_face_left_encoded():
+    plain = hub()
+    encoded = plain.cast_column("image", HubImage(decode=False))
+    assert torch.equal(load((encoded, encoded))[0].inputs, load((plain, plain))[0].inputs)
+
+
+def test_lists_in_columns_are_features():
+    rows = HubDataset.from_dict({"x": [[float(i), 1.0] for i in range(30)], "label": [True, False] * 15})
+    train, _ = load(rows)
+    assert (train.columns, train.classes) == (("x[0]", "x[1]"), ("False", "True"))
+
+
 class Pairs(torch.utils.data.Dataset):
     def __init__(self, *pairs):
         self.pairs = pairs
@@ -171,9 +198,13 @@ def test_what_is_wrong_with_a_hugging_face_dataset_is_said():
         load(HubDataset.from_dict({"x": [1, 2]}))
     with pytest.raises(errors.NoSuchColumn, match="y"):
         load(HubDataset.from_dict({"x": [1, 2]}), target="y")
-    with pytest.raises(errors.NoSuchColumn, match="train"):
-        load(DatasetDict(other=hub()))
+    with pytest.raises(errors.NoTrainSplit, match="one, two"):
+        load(DatasetDict(one=hub(), two=hub()))
     with pytest.raises(errors.MissingValue, match="row 1"):
         load(HubDataset.from_dict({"x": [1.0, None, 2.0, 3.0], "label": [0, 1, 0, 1]}), test=0.5)
+    features = Features(image=HubImage(), label=Value("int64"))
+    holed = HubDataset.from_dict({"image": [Image.new("RGB", (4, 4)), None], "label": [0, 1]}, features)
+    with pytest.raises(errors.UnreadablePicture, match="sample 1 cannot be read: there is none"):
+        load(holed)
     with pytest.raises(errors.CannotLoad, match="IterableDataset"):
         load(IterableDataset.from_generator(lambda: iter([{"x": 1, "label": 0}])))

@@ -68,3 +68,20 @@ def test_what_is_wrong_is_said(like, tmp_path):
         read_picture(b"x", like)
     with pytest.raises(errors.NotPictures, match="arithmetic"):
         read_picture(tmp_path / "x.png", load("arithmetic")[0])
+
+
+def test_pixels_in_an_array(like):
+    grey = np.full((40, 30), 200, np.uint8)
+    for pixels in (grey, grey[:, :, None], np.stack([grey] * 3, axis=2)):
+        assert read_picture(pixels, like=like).float().mean() == 200
+
+
+@pytest.mark.parametrize("what", [None, 5, [1, 2], np.zeros((4, 4)), np.zeros((2, 4, 4, 3), np.uint8)])
+def test_what_is_no_picture(like, what):
+    with pytest.raises(errors.UnreadablePicture, match="neither a file nor a picture"):
+        read_picture(what, like=like)
+
+
+def test_a_pair_of_datasets_is_no_dataset(like):
+    with pytest.raises(errors.NotPictures, match="tuple"):
+        read_picture(np.zeros((4, 4), np.uint8), like=(like, like))

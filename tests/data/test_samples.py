@@ -174,3 +174,51 @@ def test_any_array_is_loaded_whole_or_refused_in_words(data):
         kept = torch.cat([train.inputs, test.inputs])
         wanted = torch.from_numpy(inputs.astype(np.float32))
         assert sorted(kept.tolist()) == sorted(wanted.tolist())
+
+
+def test_nullable_numbers_keep_their_order():
+    y = (np.arange(48) % 12).astype(object)
+    train, _ = load((np.arange(48.0)[:, None], y))
+    assert train.classes == tuple(str(number) for number in range(12))
+    assert torch.equal(train.labels, train.inputs[:, 0].long() % 12)
+
+
+def test_true_and_false_take_the_names_that_are_given():
+    train, test = load(((np.zeros((4, 2)), labels(4) == 1), (np.zeros((2, 2)), labels(2) == 1)), classes=["no", "yes"])
+    assert train.classes == ("no", "yes")
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 0, 1], [0, 1])
+
+
+def test_a_label_that_is_not_among_the_given_classes_is_named():
+    with pytest.raises(errors.UnknownClass, match=r"label “b” in row 1 .*\n.*: a, c"):
+        load((np.zeros((4, 2)), list("abab")), classes=["a", "c"])
+
+
+def test_bytes_are_words():
+    assert load((np.zeros((10, 2)), np.array([b"a", b"b"] * 5)))[0].classes == ("a", "b")
+
+
+def test_labels_of_minus_one_and_one_are_counted_as_two_classes():
+    with pytest.raises(errors.LabelOutOfRange, match="row 0 is -1, but the classes are numbered from 0 to 1"):
+        load((np.zeros((4, 2)), [-1, 1, -1, 1]))
+
+
+def test_a_list_of_tensors_with_gradients():
+    train, _ = load(([torch.rand(3, 4, 4, requires_grad=True) for _ in range(8)], labels(8)))
+    assert train.inputs.shape[1:] == (3, 4, 4)
+
+
+@pytest.mark.parametrize("share", ["0.2", None, 0, 1.5])
+def test_a_share_that_is_none(share):
+    with pytest.raises(errors.BadShare):
+        load((np.zeros((4, 2)), labels(4)), test=share)
+
+
+@pytest.mark.parametrize("seed", ["a", None, 1.5, 2**70])
+def test_a_seed_that_is_none(seed):
+    with pytest.raises(errors.BadSeed):
+        load((np.zeros((4, 2)), labels(4)), test=0.5, seed=seed)
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    assert pair(np.int64(8)) == (8, 8)

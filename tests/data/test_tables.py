@@ -96,7 +96,15 @@ MANY = "name,y\n" + "".join(f"Person {i},{i % 2}\n" for i in range(60))
         ),
         (IRIS + "1,2\n", {"target": "kind"}, errors.UnreadableTable, "line 8: 2 values instead of 3"),
         (IRIS.replace("colour", "petal"), {"target": "kind"}, errors.UnreadableTable, "two columns are called “petal”"),
-        ("1,2\n3,4\n", {"target": "1"}, errors.UnreadableTable, "line 1: it holds numbers"),
+        ("1,2\n3,4\n", {"target": "1"}, errors.UnreadableTable, "line 1: it holds values"),
+        (
+            "5.1,red,setosa\n4,red,setosa\n3,blue,other\n2,red,other\n",
+            {"target": "setosa"},
+            errors.UnreadableTable,
+            "values",
+        ),
+        ("x,,y\n1,2,a\n3,4,b\n", {"target": "y"}, errors.UnreadableTable, "column 2 has no name"),
+        (",x,y\n7,2,a\n7,4,b\n", {"target": "y"}, errors.UnreadableTable, "column 1 has no name"),
         ('a,b\n"1,2\n', {"target": "a"}, errors.UnreadableTable, "line 2"),
         ("a,b\n", {"target": "a"}, errors.NoSamples, "iris.csv"),
         ("", {"target": "a"}, errors.NoSamples, "iris.csv"),
@@ -104,7 +112,9 @@ MANY = "name,y\n" + "".join(f"Person {i},{i % 2}\n" for i in range(60))
         (MANY, {"target": "y"}, errors.TooManyWords, "“name” holds 4[0-9] different"),
         ("x,y\n" + "".join(f"{i},{i / 7}\n" for i in range(50)), {"target": "y"}, errors.LabelsNotClasses, "“y”"),
         ("x,y\n1,a\n2,a\n3,a\n", {"target": "y"}, errors.OneClass, "same label: a"),
-        ("y\na\nb\na\nb\n", {"target": "y"}, errors.ShapesDiffer, "0"),
+        ("y\na\nb\na\nb\n", {"target": "y"}, errors.NoInputs, "besides “y”"),
+        ("x,y\n1,a\n2,b\n", {"target": "y", "size": 8}, errors.OptionNotUsed, "size= cannot be used with a table"),
+        (IRIS, {"target": "kind", "classes": ["setosa"]}, errors.UnknownClass, "not among the classes"),
     ],
 )
 def test_what_is_wrong_is_said(csv, text, options, error, says):
@@ -150,8 +160,55 @@ def test_frames_that_do_not_fit():
         load((frame, frame.iloc[:0]), target="y")
     with pytest.raises(errors.NoSamples):
         load(frame.iloc[:0], target="y")
-    with pytest.raises(errors.UnreadableTable, match="two columns"):
+    with pytest.raises(errors.SameName, match="Two columns of the DataFrame are called “x”"):
         load(pd.concat([frame, frame], axis=1), target="y")
+    with pytest.raises(errors.NotNumbers, match="lists in column “x”"):
+        load(frame.assign(x=[[1], [1, 2], [3], [4]]), target="y")
+
+
+def test_the_numbers_of_rows_that_pandas_writes_are_no_input(csv):
+    frame = pd.DataFrame({"x": range(10), "y": ["a", "b"] * 5}).sample(frac=1, random_state=0)
+    train, _ = load(csv(frame.to_csv()), target="y")
+    assert train.columns == ("x",)
+    train, _ = load(csv(frame.to_csv(index=False).replace("\n", ",\n")), target="y")
+    assert train.columns == ("x",)
+
+
+def test_cells_may_hold_any_character(csv):
+    rows = "".join(f'{i};"1\u2028\n2";{"ab"[i % 2]}\n' for i in range(8))
+    train, _ = load(csv('"x, in\ncm";word;kind\n' + rows), target="kind")
+    assert train.columns == ("x, in\ncm", "word=1\u2028\n2")
+    train, _ = load(csv("sep=;\nx;y\n" + "".join(f"{i},5;{'ab'[i % 2]}\n" for i in range(8))), target="y")
+    assert all(value % 1 == 0.5 for value in train.inputs[:, 0].tolist())
+    with pytest.raises(errors.MissingValue, match="line 4"):
+        load(csv("sep=;\nx;y\n1;a\n;b\n2;a\n3;b\n"), target="y", test=0.5)
+
+
+def test_words_that_python_reads_as_numbers_stay_words(csv):
+    train, _ = load(csv("x,y\n" + "".join(f"1_{i % 2},{'ab'[i % 2]}\n" for i in range(8))), target="y")
+    assert train.columns == ("x=1_0", "x=1_1")
+
+
+def test_classes_name_the_numbers_of_a_target(csv):
+    rows = "x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(10))
+    train, _ = load(csv(rows), target="y", classes=["no", "yes"])
+    assert train.classes == ("no", "yes")
+    assert torch.equal(train.labels, train.inputs[:, 0].long() % 2)
+
+
+def test_true_and_false_are_classes_of_these_names():
+    frame = pd.DataFrame({"x": range(10), "y": [True, False] * 5})
+    train, _ = load(frame, target="y")
+    assert train.classes == ("False", "True")
+    assert torch.equal(train.labels, (train.inputs[:, 0].long() + 1) % 2)
+
+
+def test_columns_of_a_frame_may_be_numbers_objects_and_lists():
+    frame = pd.DataFrame({0: pd.Series(range(60), dtype=object), 1: [[1.0, 2.0]] * 60, 2: ["a", "b"] * 30})
+    train, _ = load(frame, target=2, ignore=[])
+    assert train.columns == ("0", "1[0]", "1[1]")
+    train, _ = load(frame, target=2, ignore="0")
+    assert train.columns == ("1[0]", "1[1]")
 
 
 cells = st.one_of(st.floats(), st.integers(-(10**20), 10**20), st.text(max_size=3), st.none(), st.booleans())

@@ -50,10 +50,12 @@ def augmentation(wanted: str | Augment, generator: torch.Generator | None) -> Au
     """The function behind `augment=`: a name, several joined by "+", or the learner's own function.
 
     Raises:
-        BadAugment: The name is unknown.
+        BadAugment: The name is unknown, or it is neither name nor function.
     """
-    if not isinstance(wanted, str):
+    if callable(wanted):
         return wanted
+    if not isinstance(wanted, str):
+        raise BadAugment(name=repr(wanted), names=", ".join(NAMED))
     steps = []
     for name in wanted.split("+"):
         if name.strip() not in NAMED:

@@ -4,16 +4,19 @@ Shapes: N samples, B batch, C channels, H height, W width, F features.
 """
 
 import copy
+import numbers
+import operator
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.utils.data
 from torch import Tensor, nn
 
 from firstlight.data.augment import NAMED, Augment, augmentation
 from firstlight.data.card import Card
-from firstlight.data.errors import BadAugment, BadBatch, BadPositions, BadShare
+from firstlight.data.errors import BadAugment, BadBatch, BadPositions, BadSeed, BadShare
 from firstlight.locale import _
 
 if TYPE_CHECKING:
@@ -80,10 +83,16 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:
-        """One sample as a model reads it, and its label."""
-        index = range(len(self))[index]  # counts from the end where negative; raises IndexError beyond it
-        return self.__getitems__([index])[0]
+    def __getitem__(self, index: Any) -> tuple[Any, Any]:
+        """One sample as a model reads it, and its label; for a slice or a list of positions, a batch of both."""
+        if isinstance(index, (slice, list, range, np.ndarray)) or (isinstance(index, Tensor) and index.ndim):
+            part = self.subset(index)
+            return self.preprocess(part.inputs), part.labels
+        try:
+            position = range(len(self))[operator.index(index)]  # counts from the end where negative
+        except (TypeError, IndexError) as error:
+            raise BadPositions(count=len(self), found=repr(index), last=len(self) - 1) from error
+        return self.__getitems__([position])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, int]]:
         """Several samples at once; `DataLoader` calls this, which is faster than one by one."""
@@ -156,11 +165,13 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
             1000
         """
         if not isinstance(indices, slice):
-            indices = torch.as_tensor(list(indices) if isinstance(indices, range) else indices)
+            indices = self._as_positions(indices)
             if indices.dtype == torch.bool:
                 if indices.shape != self.labels.shape:
                     raise BadPositions(count=len(self), found=f"{len(indices)} × True/False", last=len(self) - 1)
                 indices = indices.nonzero().flatten()
+            if indices.is_floating_point() and indices.numel():
+                raise BadPositions(count=len(self), found=float(indices.flatten()[0]), last=len(self) - 1)
             indices = indices.to(torch.int64).flatten()
             beyond = indices[(indices < -len(self)) | (indices >= len(self))]
             if len(beyond):
@@ -169,6 +180,14 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
         part = copy.copy(self)
         part.inputs, part.labels = inputs, labels
         return part
+
+    def _as_positions(self, indices: Any) -> Tensor:
+        try:
+            if isinstance(indices, np.ndarray):
+                return torch.as_tensor(indices.copy())  # a view that counts backwards is nothing to torch
+            return torch.as_tensor(indices if isinstance(indices, (Tensor, int)) else list(indices))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise BadPositions(count=len(self), found=repr(indices), last=len(self) - 1) from error
 
     def split_off(self, share: float, seed: int = 0) -> tuple["Dataset", "Dataset"]:
         """Split into two, each class in the same proportion: `(rest, part)`.
@@ -229,17 +248,20 @@ class Batches:
         drop_last: bool = False,
         seed: int | None = None,
     ) -> None:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1 or (drop_last and size > len(dataset)):
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise BadBatch(size=repr(size), count=len(dataset))
+        if drop_last and size > len(dataset):
             raise BadBatch(size=size, count=len(dataset))
         if isinstance(augment, str) and dataset.kind != "picture":
             raise BadAugment(name=augment, names=", ".join(NAMED))
         self.dataset = dataset
-        self.size = size
+        self.size = int(size)
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.device = torch.device(device) if device is not None else None
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
         self.augment = None if augment is None else augmentation(augment, self.generator)
+        self._augment_fits = False
         # Trees and the CPU need no copy; elsewhere the statistics must stand beside the pixels.
         self._preprocess = dataset.preprocess
         if self.device is not None and self.device.type != "cpu":
@@ -264,10 +286,26 @@ class Batches:
             # MPS would go on reading from these rows after Python has given their memory away (pytorch#189690).
             inputs = inputs.to(self.device, non_blocking=self.device.type == "cuda")
         if self.augment is not None and isinstance(inputs, Tensor):
-            inputs = self.augment(inputs)
-            if not isinstance(inputs, Tensor) or len(inputs) != count:
+            changed = self.augment(inputs)
+            if not isinstance(changed, Tensor) or len(changed) != count or not self._fits(inputs, changed):
                 raise BadAugment(name=getattr(self.augment, "__name__", repr(self.augment)), names=", ".join(NAMED))
+            inputs = changed
         return self._preprocess(inputs)
+
+    def _fits(self, inputs: Tensor, changed: Tensor) -> bool:
+        """Whether `preprocess` can take what an augmentation made. Pixels are looked at once: that waits for a GPU."""
+        if inputs.ndim == 2:
+            return changed.shape == inputs.shape
+        if not self._augment_fits and changed.is_floating_point() and not inputs.is_floating_point():
+            self._augment_fits = not bool(changed.max() <= 1 < inputs.max())  # scaled to 0..1, which preprocess does
+            return self._augment_fits and changed.ndim == 4
+        return changed.ndim == 4
+
+
+def check_share(share: Any, count: object) -> None:
+    """Raise `BadShare` for what is no share between 0.0 and 1.0."""
+    if not isinstance(share, numbers.Real) or not 0.0 < float(share) < 1.0:
+        raise BadShare(share=share if isinstance(share, numbers.Real) else repr(share), count=count)
 
 
 def stratified_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -279,9 +317,11 @@ def stratified_split(labels: Tensor, share: float, seed: int) -> tuple[Tensor, T
         BadShare: One of the two would be empty.
     """
     count = len(labels)
-    if not 0.0 < share < 1.0:
-        raise BadShare(share=share, count=count)
-    random = torch.Generator().manual_seed(seed)
+    check_share(share, count)
+    try:
+        random = torch.Generator().manual_seed(operator.index(seed))
+    except (TypeError, ValueError, RuntimeError) as error:  # no whole number, or one of more than 64 bits
+        raise BadSeed(seed=repr(seed)) from error
     chosen = torch.zeros(count, dtype=torch.bool)
     for label in range(int(labels.max()) + 1 if count else 0):
         places = (labels == label).nonzero().flatten()

@@ -121,6 +121,16 @@ class EmptyClass(DataError, ValueError):
     )
 
 
+class UnknownClass(DataError, ValueError):
+    """A label that the list of classes does not hold."""
+
+    text = Text(
+        what="The label “{name}” in {place} is not among the classes that were given.",
+        why="classes= names them all: {classes}.",
+        do="Add it to classes=, or correct the label.",
+    )
+
+
 class ClassesDiffer(DataError, ValueError):
     """A test split with a class that the training split does not have."""
 
@@ -150,7 +160,10 @@ class LabelGap(DataError, ValueError):
             "Class numbers run from 0 without a gap: with K classes they are 0 to K - 1. Often the labels start at "
             "1 by mistake."
         ),
-        do='Number the classes anew, 0, 1, 2 and so on, or name all of them yourself: load(..., classes=["cat", "dog"]).',
+        do=(
+            "Number the classes anew, 0, 1, 2 and so on, or name all of them yourself: "
+            'load(..., classes=["cat", "dog"]).'
+        ),
     )
 
 
@@ -267,6 +280,26 @@ class NoSuchColumn(DataError, KeyError):
     )
 
 
+class NoInputs(DataError, ValueError):
+    """A table with nothing but the target."""
+
+    text = Text(
+        what="The table has no column besides “{column}”.",
+        why="The other columns are what the class is told from.",
+        do="Add columns, or take one out of ignore=.",
+    )
+
+
+class SameName(DataError, ValueError):
+    """A DataFrame with two columns of one name."""
+
+    text = Text(
+        what="Two columns of the DataFrame are called “{name}”.",
+        why="An input is known by the name of its column.",
+        do="Rename one of them, or leave it out: frame.loc[:, ~frame.columns.duplicated()].",
+    )
+
+
 class TargetNeeded(DataError, ValueError):
     """A table without a word on what is to be predicted."""
 
@@ -326,6 +359,26 @@ class DamagedFile(DataError, ValueError):
     )
 
 
+class UnknownArrays(DataError, ValueError):
+    """An `.npz` file whose arrays have other names."""
+
+    text = Text(
+        what="The file {path} holds the arrays {names}.",
+        why="load() looks for x_train, y_train, x_test and y_test, or for X and y.",
+        do="Read it yourself: data = numpy.load(...), then load((data[...], data[...])): inputs, labels.",
+    )
+
+
+class NoTrainSplit(DataError, KeyError):
+    """A Hugging Face `DatasetDict` with other splits."""
+
+    text = Text(
+        what="The DatasetDict has no split called “train”.",
+        why="Its splits are: {splits}.",
+        do='Give one or two of them: load(data["{first}"]), or load((data[...], data[...])) to train and to test with.',
+    )
+
+
 class HostilePickle(DataError, ValueError):
     """A pickle that asks for more than arrays."""
 
@@ -336,6 +389,26 @@ class HostilePickle(DataError, ValueError):
             "your machine. Nothing of it was run."
         ),
         do="Delete the file and fetch the dataset from its official source.",
+    )
+
+
+class OptionNotUsed(DataError, ValueError):
+    """An option that this kind of data has no use for."""
+
+    text = Text(
+        what="{option}= cannot be used with {source}.",
+        why="Nothing would come of it, and the result would not be what you asked for.",
+        do="Leave it out.",
+    )
+
+
+class BadSeed(DataError, ValueError):
+    """A seed that is no whole number."""
+
+    text = Text(
+        what="{seed} is not a seed.",
+        why="A seed is a whole number; the same number gives the same choice each time.",
+        do="Write for instance seed=0.",
     )
 
 
@@ -399,7 +472,7 @@ class BadAugment(DataError, ValueError):
         what="The augmentation “{name}” cannot be used here.",
         why=(
             "For pictures these names are known: {names}. A function must return a batch with as many samples as it "
-            "got."
+            "got: pixels from 0 to 255, or as many features."
         ),
         do="Use one of the names, or a function that takes a batch of inputs and returns one.",
     )

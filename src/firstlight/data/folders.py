@@ -14,7 +14,8 @@ from firstlight.data.pictures import SUFFIXES, UNSUPPORTED, read_files
 from firstlight.data.samples import finish, pair
 from firstlight.data.sets import entry
 
-TEST_NAMES = ("test", "val", "valid", "validation")
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "testing", "val", "valid", "validation")
 KEPT_FROM = 200  # pictures: fewer are decoded again each time
 Labelled = tuple[list[Path], list[int]]
 
@@ -33,19 +34,21 @@ def load_folder(
     """
     if (known := cifar.which(folder)) or (known := cifar.which(folder / "cifar-10-batches-py")):
         return _cifar(folder if cifar.which(folder) else folder / "cifar-10-batches-py", known)
-    folders = {path.name.lower(): path for path in _folders(folder)}
+    inner = _unpacked(folder)
+    folders = {path.name.lower(): path for path in _folders(inner)}
     card = Card(name=folder.name, place=str(folder.absolute()))
     wanted = None if size is None else pair(size)
+    train_folder = next((folders[name] for name in TRAIN_NAMES if name in folders), None)
     test_folder = next((folders[name] for name in TEST_NAMES if name in folders), None)
-    if "train" in folders and test_folder is not None:
-        classes, train = _collect(folders["train"])
+    if train_folder is not None and test_folder is not None:
+        classes, train = _collect(train_folder)
         test_classes, test = _collect(test_folder)
         for name in test_classes:
             if name not in classes:
                 raise ClassesDiffer(name=name)
         test = (test[0], [classes.index(test_classes[label]) for label in test[1]])
     else:
-        classes, train = _collect(folders["train"] if list(folders) == ["train"] else folder)
+        classes, train = _collect(inner)
         test = ([], [])
     inputs, labels = _read(folder, train[0] + test[0], train[1] + test[1], wanted, progress)
     count = len(train[0])
@@ -58,6 +61,16 @@ def load_folder(
         share=share,
         seed=seed,
     )
+
+
+def _unpacked(folder: Path) -> Path:
+    """The folder, or the only one in it: an unpacked archive often holds photos/photos/cat, photos/photos/dog."""
+    inner = folder
+    while len(below := _folders(inner)) == 1:
+        if any(path.is_file() and path.suffix.lower() in SUFFIXES | UNSUPPORTED for path in below[0].iterdir()):
+            return inner  # pictures: this is a class, whatever folders there are beside them
+        inner = below[0]
+    return inner if below else folder
 
 
 def _folders(folder: Path) -> list[Path]:

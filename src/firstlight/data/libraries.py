@@ -3,21 +3,33 @@
 Neither library is imported here. Shapes: N samples, C channels, H height, W width, F features.
 """
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
 from firstlight.data.card import Card
 from firstlight.data.dataset import Dataset
-from firstlight.data.errors import CannotLoad, LabelsNotClasses, NoSamples, NoSuchColumn, ShapesDiffer, TargetNeeded
+from firstlight.data.errors import (
+    CannotLoad,
+    LabelsNotClasses,
+    NoSamples,
+    NoSuchColumn,
+    NoTrainSplit,
+    ShapesDiffer,
+    TargetNeeded,
+    UnreadablePicture,
+)
 from firstlight.data.pictures import decode
 from firstlight.data.progress import Progress
 from firstlight.data.samples import pair, splits
-from firstlight.data.tables import Table, load_tables
+from firstlight.data.tables import Table, columns_of, load_tables
 from firstlight.locale import _
 
 Size = int | tuple[int, int] | None
@@ -74,10 +86,10 @@ def load_hugging_face(
     """A Hugging Face dataset of pictures or of columns; a `DatasetDict` brings its own test split."""
     train, test = what, None
     if isinstance(what, dict):
-        if "train" not in what:
-            raise NoSuchColumn(column="train", columns=", ".join(what), nearest=next(iter(what), ""))
-        train = what["train"]
-        test = next((what[name] for name in ("test", "validation", "valid") if name in what), None)
+        if "train" not in what and len(what) != 1:
+            raise NoTrainSplit(splits=", ".join(what), first=next(iter(what), ""))
+        train = what["train"] if "train" in what else next(iter(what.values()))
+        test = next((what[name] for name in ("test", "validation", "valid") if name in what and len(what) > 1), None)
     features = getattr(train, "features", None)
     if features is None or not hasattr(train, "__len__"):
         raise CannotLoad(kind=type(train).__name__)
@@ -102,7 +114,15 @@ def load_hugging_face(
         tables = [None if one is None else _table(one, features[target], target) for one in (train, test)]
         assert tables[0] is not None
         return load_tables(
-            tables[0], tables[1], target=target, ignore=ignore, name=name, card=card, share=share, seed=seed
+            tables[0],
+            tables[1],
+            target=target,
+            ignore=ignore,
+            classes=classes,
+            name=name,
+            card=card,
+            share=share,
+            seed=seed,
         )
     pairs = [None if one is None else _take(_Rows(one, image, target), size, progress) for one in (train, test)]
     assert pairs[0] is not None
@@ -129,15 +149,15 @@ class _Rows:
 def _table(rows: Any, feature: Any, target: str) -> Table:
     """Columns of a Hugging Face dataset, class numbers as the names that they stand for."""
     columns: dict[str, Any] = {}
+    truths = set()
     for name in rows.column_names:
         values = list(rows[name])
         if name == target and hasattr(feature, "names"):
             values = [feature.names[value] if value is not None and value >= 0 else None for value in values]
-        if all(value is None or isinstance(value, (bool, int, float)) for value in values):
-            columns[name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-        else:
-            columns[name] = [None if value is None else str(value) for value in values]
-    return Table(columns, len(rows), lambda number: _("row {index}", index=number))
+        columns.update(columns_of(name, values))
+        if any(values) and all(value is None or isinstance(value, bool) for value in values):
+            truths.add(name)
+    return Table(columns, len(rows), lambda number: _("row {index}", index=number), frozenset(truths))
 
 
 def _classes(dataset: Any) -> Sequence[str] | None:
@@ -170,12 +190,26 @@ def _take(dataset: Any, size: Size, progress: bool) -> tuple[list[Any], NDArray[
 
 
 def _one(value: Any, size: tuple[int, int] | None, index: int) -> Any:
+    name = _("of sample {index}", index=index)
+    if value is None:
+        raise UnreadablePicture(path=name, reason=_("there is none"))
+    if isinstance(value, dict) and {"bytes", "path"} <= value.keys():  # what Image(decode=False) gives
+        value = Image.open(io.BytesIO(value["bytes"]) if value["bytes"] else value["path"])
     if hasattr(value, "getbands"):  # a Pillow image
         grey = value.getbands() in (("L",), ("1",), ("I",), ("F",), ("L", "A"))
-        return decode(value, channels=1 if grey else 3, size=size, name=_("of sample {index}", index=index)).numpy()
-    if isinstance(value, Tensor):
-        return value.detach().cpu().numpy()
-    return np.asarray(value)
+        return decode(value, channels=1 if grey else 3, size=size, name=name).numpy()
+    array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    return array if size is None or array.ndim != 3 or array.dtype.kind not in "uif" else _resized(array, size)
+
+
+def _resized(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """One picture in an array, channels first or last, at another size; numbers stay of their kind."""
+    first = array if array.shape[0] in (1, 3) else array.transpose(2, 0, 1)
+    pixels = torch.from_numpy(np.array(first, dtype=np.float32))
+    if pixels.shape[1:] != size:
+        resized = F.interpolate(pixels[None], size=size, mode="bilinear", antialias=True, align_corners=False)[0]
+        pixels = resized.clamp(min=float(pixels.min()), max=float(pixels.max()))
+    return pixels.numpy() if array.dtype.kind == "f" else np.rint(pixels.numpy()).astype(array.dtype)
 
 
 def _label(value: Any, index: int) -> Any:

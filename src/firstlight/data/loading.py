@@ -9,16 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from firstlight.data import sets
 from firstlight.data.card import Card
-from firstlight.data.dataset import Dataset
-from firstlight.data.errors import BadShare, CannotLoad, DamagedFile, NothingThere, UnknownDataset, UnknownFile
+from firstlight.data.dataset import Dataset, check_share
+from firstlight.data.errors import (
+    CannotLoad,
+    DamagedFile,
+    NothingThere,
+    OptionNotUsed,
+    UnknownArrays,
+    UnknownDataset,
+    UnknownFile,
+)
 from firstlight.data.folders import load_folder
 from firstlight.data.libraries import is_hugging_face, is_torch, load_hugging_face, load_torch
 from firstlight.data.preprocess import PreparePictures
 from firstlight.data.samples import finish, pair, resize, splits
 from firstlight.data.tables import Table, load_tables, read_csv, read_frame
+from firstlight.locale import _
 
 
 def load(
@@ -64,35 +74,66 @@ def load(
         >>> train
         arrays (train): 41 rows of 4 features, 3 classes: 0, 1, 2
     """
-    if not 0.0 < test < 1.0:
-        raise BadShare(share=test, count="N")
+    check_share(test, "N")
+    target = None if target is None else str(target)  # as the names of columns, which may be numbers in a DataFrame
+    ignore = [ignore] if isinstance(ignore, str) else [str(column) for column in ignore]
     options: dict[str, Any] = {"share": test, "seed": seed}
     if isinstance(what, (str, os.PathLike)):
         if isinstance(what, str) and what in sets.names():
+            _refuse(_("a dataset of the catalogue"), target=target, classes=classes, ignore=ignore)
             return _from_catalogue(what, size, seed, progress)
         path = _existing(what)
         if path.is_dir() and not (path / "train.csv").is_file():
+            _refuse(_("a folder of pictures"), target=target, classes=classes, ignore=ignore)
             return load_folder(path, size=size, progress=progress, **options)
         if path.suffix.lower() == ".npz":
+            _refuse(_("arrays"), target=target, ignore=ignore)
             return _from_npz(path, size=size, classes=classes, **options)
     table = _tables(what)
     if table is not None:
+        _refuse(_("a table"), size=size)
         first, second, name = table
-        return load_tables(first, second, target=target, ignore=ignore, name=name, card=Card(name=name), **options)
-    if is_hugging_face(what):
+        return load_tables(
+            first, second, target=target, ignore=ignore, classes=classes, name=name, card=Card(name=name), **options
+        )
+    if _is_pair(what) and all(is_hugging_face(part) for part in what):
+        what = {"train": what[0], "test": what[1]}
+    if is_hugging_face(what) or (isinstance(what, dict) and is_hugging_face(what.get("train"))):
         return load_hugging_face(
             what, target=target, ignore=ignore, size=size, classes=classes, progress=progress, **options
         )
     first, second = what if _is_pair(what) and is_torch(what[0]) else (what, None)
-    if isinstance(first, Dataset):
-        return (first, second) if isinstance(second, Dataset) else first.split_off(test, seed)
+    whole, other = _ours(first), _ours(second)
+    if isinstance(whole, Dataset):
+        _refuse(_("a dataset of firstlight"), target=target, size=size, classes=classes, ignore=ignore)
+        if not isinstance(other, Dataset):
+            whole, other = whole.split_off(test, seed)
+            whole.split, other.split = "train", "test"
+        return whole, other
     if is_torch(first):
+        _refuse(_("a torch dataset"), target=target, ignore=ignore)
         return load_torch(first, second, size=size, classes=classes, progress=progress, **options)
+    if _is_pair(what):
+        _refuse(_("arrays"), target=target, ignore=ignore)
     if _is_pair(what) and all(isinstance(part, tuple) and len(part) == 2 for part in what):
         return splits(what[0], what[1], name="arrays", classes=classes, size=size, **options)
     if _is_pair(what) and all(hasattr(part, "__len__") and not isinstance(part, (str, dict)) for part in what):
         return splits((what[0], what[1]), None, name="arrays", classes=classes, size=size, **options)
     raise CannotLoad(kind=type(what).__name__)
+
+
+def _refuse(source: str, **given: Any) -> None:
+    """An option that would be passed over in silence is an error."""
+    for option, value in given.items():
+        if value is not None and value != []:
+            raise OptionNotUsed(option=option, source=source)
+
+
+def _ours(what: Any) -> Any:
+    """A part that torch took of one of our datasets (`random_split`, `Subset`) as a dataset of ours."""
+    if isinstance(what, torch.utils.data.Subset) and isinstance(whole := _ours(what.dataset), Dataset):
+        return whole.subset(list(what.indices))
+    return what
 
 
 def _from_catalogue(name: str, size: Any, seed: int, progress: bool) -> tuple[Dataset, Dataset]:
@@ -120,7 +161,7 @@ def _from_catalogue(name: str, size: Any, seed: int, progress: bool) -> tuple[Da
 def _existing(what: str | os.PathLike[str]) -> Path:
     """The path, if something is there; else the error that fits what the person seems to have meant."""
     path = Path(what).expanduser()
-    if path.exists():
+    if path.exists() and str(what).strip():
         return path
     text = str(what)
     if isinstance(what, os.PathLike) or path.suffix or "/" in text or "\\" in text:
@@ -171,4 +212,4 @@ def _from_npz(path: Path, **options: Any) -> tuple[Dataset, Dataset]:
             parts = [arrays[name] for name in names]
             test = (parts[2], parts[3]) if len(parts) == 4 else None
             return splits((parts[0], parts[1]), test, name=path.stem, card=card, **options)
-    raise DamagedFile(path=path, reason=", ".join(arrays) + " ≠ x_train, y_train, x_test, y_test")
+    raise UnknownArrays(path=path, names=", ".join(arrays) or "–")

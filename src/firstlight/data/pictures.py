@@ -29,8 +29,11 @@ from firstlight.locale import _
 if TYPE_CHECKING:
     from firstlight.data.dataset import Dataset
 
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"))
+SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+)
 UNSUPPORTED = frozenset((".heic", ".heif", ".avif", ".raw", ".dng", ".svg"))
+PIXELS = ((1,), (3,), (4,))  # what may follow (H, W)
 MAX_PIXELS = 100_000_000
 GREY = frozenset(("1", "L", "LA", "I", "I;16", "I;16B", "F"))
 # What Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks.
@@ -45,7 +48,7 @@ def read_picture(path: Any, like: "Dataset", *, invert: bool = False) -> Tensor:
     grey where the dataset is. `like.preprocess(picture)` is then what the model reads.
 
     Args:
-        path: The file; or its bytes, or a Pillow image.
+        path: The file; or its bytes, a Pillow image, or an array of pixels (H, W) or (H, W, C), `uint8`.
         like: The dataset whose form it gets.
         invert: Swap dark and light. MNIST and Fashion-MNIST are light on black; a photo on paper is the other way
             round.
@@ -64,8 +67,8 @@ def read_picture(path: Any, like: "Dataset", *, invert: bool = False) -> Tensor:
         >>> read_picture(Image.new("RGB", (640, 480), "white"), like=train).shape
         torch.Size([1, 1, 28, 28])
     """
-    if not isinstance(like.inputs, Tensor) or like.kind != "picture":
-        raise NotPictures(name=like.name)
+    if getattr(like, "kind", None) != "picture" or not isinstance(like.inputs, Tensor):
+        raise NotPictures(name=getattr(like, "name", type(like).__name__))
     channels, height, width = like.inputs.shape[1:]
     picture = decode(path, channels=channels, size=(height, width))
     return (255 - picture if invert else picture).unsqueeze(0)
@@ -159,6 +162,11 @@ def _look(path: Path) -> tuple[Size, bool]:
 def _open(source: Any, name: object) -> Image.Image:
     if isinstance(source, Image.Image):
         return source.copy()
+    if isinstance(source, np.ndarray) and source.dtype == np.uint8 and (source.ndim == 2 or source.shape[2:] in PIXELS):
+        return Image.fromarray(source[:, :, 0] if source.shape[2:] == (1,) else source)
+    if not isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)) and not hasattr(source, "read"):
+        reason = _("a {kind} is neither a file nor a picture", kind=type(source).__name__)
+        raise UnreadablePicture(path=name, reason=reason)
     suffix = Path(str(source)).suffix.lower() if isinstance(source, (str, os.PathLike)) else ""
     if suffix in UNSUPPORTED and Path(source).exists():
         raise UnsupportedPicture(path=name, suffix=suffix)

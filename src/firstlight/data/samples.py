@@ -27,6 +27,7 @@ from firstlight.data.errors import (
     OneClass,
     PixelsOutOfRange,
     ShapesDiffer,
+    UnknownClass,
     WrongShape,
 )
 from firstlight.data.preprocess import prepare_features, prepare_pictures
@@ -124,6 +125,8 @@ def to_array(values: Any) -> NDArray[Any]:
     Raises:
         WrongShape: A list whose rows have different lengths.
     """
+    if isinstance(values, (list, tuple)) and any(isinstance(value, Tensor) for value in values):
+        values = [value.detach().cpu().numpy() if isinstance(value, Tensor) else value for value in values]
     if isinstance(values, Tensor):
         values = values.detach().cpu()
         if values.is_sparse:
@@ -163,13 +166,13 @@ def pair(size: int | Sequence[int]) -> tuple[int, int]:
         >>> pair(64), pair((48, 64))
         ((64, 64), (48, 64))
     """
-    both = (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+    both = (size, size) if isinstance(size, (int, np.integer)) and not isinstance(size, bool) else size
     if (
         isinstance(both, Sequence)
         and len(both) == 2
-        and all(isinstance(side, int) and 1 <= side <= 65_535 for side in both)
+        and all(isinstance(side, (int, np.integer)) and 1 <= side <= 65_535 for side in both)
     ):
-        return both[0], both[1]
+        return int(both[0]), int(both[1])
     raise BadSize(size=repr(size))
 
 
@@ -239,17 +242,27 @@ def check_lengths(inputs: Inputs, labels: NDArray[Any]) -> None:
 
 
 def to_labels(
-    train: NDArray[Any], test: NDArray[Any] | None, classes: Sequence[str] | None, place: Place = row
+    train: NDArray[Any],
+    test: NDArray[Any] | None,
+    classes: Sequence[str] | None,
+    place: Place = row,
+    *,
+    order: Sequence[str] | None = None,
 ) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
     """Class indices for both splits, and the names of the classes.
 
-    Words become their position in the sorted list of different words. Numbers stay as they are.
+    Words become their position in `order`, or in the sorted list of different words. Numbers stay as they are.
     """
     train = _flat(train)
     test = None if test is None else _flat(test)
+    if classes is not None and train.dtype == bool:  # False is the first of them
+        train, test = train.astype(np.int64), test.astype(np.int64) if test is not None and test.dtype == bool else test
     if train.dtype.kind in "USOb":
-        names = tuple(str(name) for name in classes) if classes is not None else _words(train)
-        return _positions(train, names, place), None if test is None else _positions(test, names, place), names
+        wanted = classes if classes is not None else order
+        names = tuple(str(name) for name in wanted) if wanted is not None else _words(train)
+        given = classes is not None
+        found = _positions(train, names, place, given)
+        return found, None if test is None else _positions(test, names, place, given), names
     numbers = _whole(train, place)
     test_numbers = None if test is None else _whole(test, place)
     if classes is None:
@@ -274,22 +287,34 @@ def _flat(labels: NDArray[Any]) -> NDArray[Any]:
         return labels[:, 0]
     if labels.ndim != 1:
         raise LabelsNotClasses(found=_("an array of the shape {shape}", shape=tuple(labels.shape)))
+    if labels.dtype == object and all(type(label) is int or isinstance(label, np.integer) for label in labels.tolist()):
+        return labels.astype(np.int64)  # pandas' nullable numbers come as objects
     return labels
 
 
 def _words(labels: NDArray[Any]) -> tuple[str, ...]:
-    return tuple(sorted({str(label) for label in labels.tolist()}))
+    return tuple(sorted({_word(label) for label in labels.tolist()}))
 
 
-def _positions(labels: NDArray[Any], names: tuple[str, ...], place: Place) -> Tensor:
+def _word(label: object) -> str:
+    return label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
+
+
+def _positions(labels: NDArray[Any], names: tuple[str, ...], place: Place, given: bool) -> Tensor:
+    """The position of each label in `names`, which were given by the learner or found in the training split."""
     known = {name: index for index, name in enumerate(names)}
     numbers = torch.empty(len(labels), dtype=torch.int64)
     for index, label in enumerate(labels.tolist()):
         if label is None or label != label:  # NaN is the one value that differs from itself
             raise LabelsNotClasses(found=_("no label in {place}", place=place(index)))
-        if str(label) not in known:
-            raise ClassesDiffer(name=label)
-        numbers[index] = known[str(label)]
+        word = _word(label)
+        if word not in known:
+            raise (
+                UnknownClass(name=word, place=place(index), classes=", ".join(names))
+                if given
+                else ClassesDiffer(name=word)
+            )
+        numbers[index] = known[word]
     return numbers
 
 
@@ -306,5 +331,5 @@ def _whole(labels: NDArray[Any], place: Place) -> NDArray[np.int64]:
 def _check_range(labels: NDArray[np.int64], count: int | None, place: Place) -> None:
     bad = np.flatnonzero((labels < 0) | (labels >= (count or np.iinfo(np.int64).max)))
     if len(bad):
-        last = (count if count is not None else len(np.unique(labels[labels >= 0]))) - 1
+        last = (count if count is not None else len(np.unique(labels))) - 1
         raise LabelOutOfRange(place=place(int(bad[0])), label=int(labels[bad[0]]), last=max(last, 0))

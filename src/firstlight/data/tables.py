@@ -5,6 +5,9 @@ Shapes: N rows, F features.
 
 import csv
 import difflib
+import io
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +23,13 @@ from firstlight.data.dataset import Dataset, stratified_split
 from firstlight.data.errors import (
     LabelsNotClasses,
     MissingValue,
+    NoInputs,
     NoSamples,
     NoSuchColumn,
     NotFinite,
     NotNumbers,
     NotUtf8,
-    ShapesDiffer,
+    SameName,
     TargetNeeded,
     TooManyWords,
     UnreadableTable,
@@ -41,11 +45,12 @@ Column = NDArray[np.float64] | list[str | None]  # numbers, or words with None w
 
 @dataclass
 class Table:
-    """Columns by name, all of one length, and how to name a row in an error."""
+    """Columns by name, all of one length, how to name a row in an error, and which columns hold True and False."""
 
     columns: dict[str, Column]
     count: int
     place: Callable[[int], str]
+    truths: frozenset[str] = frozenset()
 
 
 def load_tables(
@@ -54,6 +59,7 @@ def load_tables(
     *,
     target: str | None,
     ignore: Sequence[str],
+    classes: Sequence[str] | None = None,
     name: str,
     card: Card | None,
     share: float,
@@ -66,21 +72,22 @@ def load_tables(
         test: The table to test with; None to split one off.
         target: The column that holds the class.
         ignore: Columns to leave out.
+        classes: Names of the classes, where the target holds their numbers.
         name: What the dataset is called.
         card: What is known about it.
         share: Share for a test split, where there is none.
         seed: Which rows are split off.
     """
-    names = list(train.columns)
+    found = list(train.columns)
     if train.count == 0:
         raise NoSamples(place=name)
     if target is None:
-        raise TargetNeeded(columns=", ".join(names), nearest=names[-1])
+        raise TargetNeeded(columns=", ".join(found), nearest=found[-1])
     for wanted in [target, *ignore]:
         if wanted not in train.columns:
-            near = difflib.get_close_matches(str(wanted), names, n=1, cutoff=0.0)
-            raise NoSuchColumn(column=wanted, columns=", ".join(names), nearest=near[0] if near else names[-1])
-    inputs = [column for column in names if column != target and column not in ignore]
+            near = difflib.get_close_matches(str(wanted), found, n=1, cutoff=0.0)
+            raise NoSuchColumn(column=wanted, columns=", ".join(found), nearest=near[0] if near else found[-1])
+    inputs = [column for column in found if column != target and column not in ignore]
     if test is not None:
         for column in [*inputs, target]:
             if column not in test.columns:
@@ -88,10 +95,10 @@ def load_tables(
         if test.count == 0:
             raise NoSamples(place=name)
     if not inputs:
-        raise ShapesDiffer(first=name, first_shape=(train.count, 0), other=_("a dataset"), other_shape=("N", "F"))
-    targets, known = _targets(train, target)
-    test_targets = None if test is None else _targets(test, target)[0]
-    labels, test_labels, classes = to_labels(targets, test_targets, known, train.place)
+        raise NoInputs(column=target)
+    targets, known = _targets(train, target, classes)
+    test_targets = None if test is None else _targets(test, target, classes)[0]
+    labels, test_labels, names = to_labels(targets, test_targets, classes, train.place, order=known)
     train_rows = torch.arange(train.count)
     if test is None:
         train_rows, test_rows = stratified_split(labels, share, seed)
@@ -103,7 +110,7 @@ def load_tables(
     first, second = finish(
         (_encode(columns, train, train_rows), labels),
         (_encode(columns, test, test_rows), test_labels if test_labels is not None else labels),
-        classes,
+        names,
         name=name,
         card=card,
     )
@@ -163,14 +170,21 @@ def _encode(columns: list[_Encoder], table: Table, rows: Tensor) -> Tensor:
     return torch.from_numpy(np.concatenate([column.encode(table, rows) for column in columns], axis=1))
 
 
-def _targets(table: Table, target: str) -> tuple[NDArray[Any], list[str] | None]:
-    """The target column as words, and the names of the classes in the order of their values where it holds numbers."""
+def _targets(table: Table, target: str, classes: Sequence[str] | None) -> tuple[NDArray[Any], list[str] | None]:
+    """The target column as words, and the names of the classes in the order of their values where it holds numbers.
+
+    Where classes are given, numbers stay numbers: positions in them.
+    """
     values = table.columns[target]
     missing = [value is None for value in values] if isinstance(values, list) else np.isnan(values)
     if np.any(missing):
         raise MissingValue(place=table.place(int(np.argmax(missing))), column=target)
     if isinstance(values, list):
         return np.array(values, dtype=object), None
+    if classes is not None:
+        return values, None
+    if target in table.truths:
+        return np.array([str(bool(value)) for value in values], dtype=object), ["False", "True"]
     different = np.unique(values)
     whole = bool(np.all(different == np.rint(different)))
     if len(different) > MOST_WORDS or (not whole and len(different) > 20):
@@ -183,23 +197,49 @@ def _targets(table: Table, target: str) -> tuple[NDArray[Any], list[str] | None]
 def read_frame(frame: Any) -> Table:
     """A pandas DataFrame; errors name a row by its index."""
     columns: dict[str, Column] = {}
+    truths = set()
     for position, name in enumerate(frame.columns):
         series = frame.iloc[:, position]
         if str(name) in columns:
-            raise UnreadableTable(path="DataFrame", line=0, reason=_("two columns are called “{name}”", name=name))
+            raise SameName(name=name)
         kind = getattr(series.dtype, "kind", "O")
         if kind in "biuf" and str(series.dtype) != "category":
             columns[str(name)] = series.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             missing = series.isna().to_numpy()
-            words = [str(value) for value in series.tolist()]
-            columns[str(name)] = [None if gone else word for word, gone in zip(words, missing, strict=True)]
+            values = [None if gone else value for value, gone in zip(series.tolist(), missing, strict=True)]
+            plain = [None if value is None else str(value) for value in values]
+            columns.update({str(name): plain} if str(series.dtype) != "object" else columns_of(str(name), values))
+        if kind == "b":
+            truths.add(str(name))
     index = frame.index.tolist()
-    return Table(columns, len(frame), lambda number: row(index[number]))
+    return Table(columns, len(frame), lambda number: row(index[number]), frozenset(truths))
+
+
+def columns_of(name: str, values: list[Any]) -> dict[str, Column]:
+    """A column of Python values, None where one is missing: numbers, words, or one column per place of equal lists.
+
+    Raises:
+        NotNumbers: Lists of something else than numbers, or of different lengths.
+    """
+    known = [value for value in values if value is not None]
+    if known and all(isinstance(value, (bool, int, float, np.number)) for value in known):
+        return {name: np.array([np.nan if value is None else value for value in values], dtype=np.float64)}
+    if known and all(isinstance(value, (list, tuple, np.ndarray)) for value in known):
+        try:
+            array = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            array = np.empty(0)
+        if array.ndim != 2:
+            raise NotNumbers(kind=_("lists in column “{column}”", column=name))
+        return {f"{name}[{place}]": array[:, place] for place in range(array.shape[1])}
+    return {name: [None if value is None else str(value) for value in values]}
 
 
 def read_csv(path: Path) -> Table:
-    """A CSV file: names in the first line; comma, semicolon or tab between; UTF-8. Errors name the line.
+    """A CSV file: names in the first line; comma, semicolon, tab or | between; UTF-8. Errors name the line.
+
+    Columns without a name are left out where they are empty, or number the rows as pandas and R do.
 
     Raises:
         UnreadableTable: It is not one table.
@@ -209,32 +249,55 @@ def read_csv(path: Path) -> Table:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise NotUtf8(path=path, byte=error.start) from error
-    first = text.split("\n", 1)[0]
-    separator = max(",;\t|", key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator, strict=True)
+    told = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)  # Excel's own word on what stands between
+    above = 0 if told is None else 1
+    separator = _separator(text) if told is None else told[1]
+    # Not splitlines(): cells may hold characters that it takes for the end of a line.
+    reader = csv.reader(io.StringIO(text[told.end() :] if told else text, newline=""), delimiter=separator, strict=True)
     rows, lines = [], []
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 rows.append([cell.strip() for cell in cells])
-                lines.append(reader.line_num)
+                lines.append(reader.line_num + above)
     except csv.Error as error:
-        raise UnreadableTable(path=path, line=reader.line_num, reason=error) from error
+        raise UnreadableTable(path=path, line=reader.line_num + above, reason=error) from error
     if len(rows) < 2:
         raise NoSamples(place=path)
     names = rows[0]
-    if all(_number(name, ".") is not None for name in names):
-        raise UnreadableTable(path=path, line=lines[0], reason=_("it holds numbers instead of names of columns"))
     for position, name in enumerate(names):
-        if name in names[:position]:
+        if name and name in names[:position]:
             raise UnreadableTable(path=path, line=lines[0], reason=_("two columns are called “{name}”", name=name))
     for cells, line in zip(rows, lines, strict=True):
         if len(cells) != len(names):
             reason = _("{found} values instead of {expected}", found=len(cells), expected=len(names))
             raise UnreadableTable(path=path, line=line, reason=reason)
+    cells_of = [list(cells) for cells in zip(*rows[1:], strict=True)]
     decimal = "," if separator == ";" else "."
-    columns = {name: _column([cells[i] for cells in rows[1:]], decimal) for i, name in enumerate(names)}
+    # Names that are numbers or stand again below them, as the classes of a table do, are the first row of values.
+    if all(_number(name, decimal) is not None or name in cells for name, cells in zip(names, cells_of, strict=True)):
+        raise UnreadableTable(path=path, line=lines[0], reason=_("it holds values instead of names of columns"))
+    columns = {}
+    for position, (name, cells) in enumerate(zip(names, cells_of, strict=True)):
+        if name:
+            columns[name] = _column(cells, decimal)
+        elif any(cells) and (position or len(set(cells)) < len(cells) or not all(cell.isdigit() for cell in cells)):
+            raise UnreadableTable(
+                path=path, line=lines[0], reason=_("column {number} has no name", number=position + 1)
+            )
     return Table(columns, len(rows) - 1, lambda number: _("line {line}", line=lines[number + 1]))
+
+
+def _separator(text: str) -> str:
+    """What stands between the names of the columns: of the usual ones the most frequent, outside of quotes."""
+    counts: Counter[str] = Counter()
+    quoted = False
+    for character in text.lstrip("\r\n"):
+        quoted ^= character == '"'
+        if not quoted and character in "\r\n":
+            break
+        counts[character] += not quoted
+    return max(",;\t|", key=lambda one: counts[one])
 
 
 def _column(cells: list[str], decimal: str) -> Column:
@@ -247,6 +310,8 @@ def _column(cells: list[str], decimal: str) -> Column:
 
 
 def _number(cell: str, decimal: str) -> float | None:
+    if "_" in cell:  # Python reads 1_000 as a number; in a table it is a word
+        return None
     try:
         return float(cell if decimal == "." else cell.replace(",", "."))
     except ValueError:

@@ -1,6 +1,7 @@
 """The public surface: exactly the names that are listed, loaded on first use, at no cost before."""
 
 import inspect
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -11,7 +12,9 @@ import firstlight
 
 
 def run_python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # coverage imports, too
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from firstlight.locale import say
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -50,7 +52,7 @@ class Picture:
 
             publish_display_data(data=self.bundle())
         else:
-            sys.stdout.write(self.text + "\n")
+            say(self.text)
 
 
 def in_notebook() -> bool:

@@ -263,9 +263,14 @@ def test_list_and_stop(tmp_path: Path, small: Path) -> None:
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_stops_it_cleanly(number: signal.Signals, tmp_path: Path, small: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_stops_it_cleanly(name: str, tmp_path: Path, small: Path) -> None:
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    if before is signal.SIG_IGN:  # these tests run under nohup, and the lab would inherit that
+        signal.signal(number, signal.SIG_DFL)
     with running_lab(tmp_path, notebook=small) as lab:
+        signal.signal(number, before)
         assert wait_until(lambda: warm(lab))
         kernels = psutil.Process(lab.process.pid).children(recursive=True)
         lab.process.send_signal(number)

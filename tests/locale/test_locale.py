@@ -1,9 +1,11 @@
 """Which language is spoken, and sentences with their values."""
 
+import io
+
 import pytest
 
 from firstlight import locale
-from firstlight.locale import Text, _, language
+from firstlight.locale import Text, _, language, say
 
 VARIABLES = ("FIRSTLIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -47,3 +49,10 @@ def test_a_known_sentence_is_translated_and_filled(monkeypatch):
 @pytest.mark.parametrize("lang", ["ja", "ko"])
 def test_the_shipped_catalogues_are_read(lang):
     assert len(locale._catalogue(lang)) > 100
+
+
+def test_saying_something_never_fails_for_want_of_a_letter():
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    say("✓ 20 % café", narrow)
+    narrow.flush()
+    assert narrow.buffer.getvalue().decode("cp1252").rstrip() == "? 20 % café"

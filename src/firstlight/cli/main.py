@@ -1,6 +1,7 @@
 """Reads the command line, in the learner's language, and hands over to one function per command. Imports no torch."""
 
 import argparse
+import io
 import json
 import os
 import re
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 success, 1 something is wrong, 2 the command line does not work.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that a Windows console lacks becomes "?", not an error
+            stream.reconfigure(errors="replace")
     _speak(words)
     try:
         arguments = _parser().parse_args(words)
@@ -77,7 +81,7 @@ def _selftest(arguments: argparse.Namespace) -> int:
     from firstlight.lab.selftest import selftest
 
     report = selftest(say=lambda sentence: print(sentence, file=sys.stderr, flush=True))
-    print(json.dumps(report.as_json(), indent=2, ensure_ascii=False) if arguments.json else report.as_text())
+    print(json.dumps(report.as_json(), indent=2) if arguments.json else report.as_text())
     return 0 if report.ok else 1
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from firstlight.lab import running
 from firstlight.lab.folder import default_folder
 from firstlight.locale import _
+from firstlight.run.values import plain
 
 if TYPE_CHECKING:
     from firstlight.run.listing import RunList
@@ -29,13 +30,12 @@ def show_runs(folder: Path | None, *, as_json: bool) -> int:
                         "duration_s": run.duration,
                         "steps": run.steps,
                         "folder": str(run.folder),
-                        "metrics": run.metrics,
+                        "metrics": plain(run.metrics),  # JSON has no NaN
                         "problem": run.problem,
                     }
                     for run in found
                 ],
                 indent=2,
-                ensure_ascii=False,
             )
         )
     elif found:

@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-from firstlight.locale import _
+from firstlight.locale import _, say
 from firstlight.picture import in_notebook
 
 
@@ -87,7 +87,7 @@ class Progress:
             sys.stderr.write(f"\r{line}\x1b[K")
             sys.stderr.flush()
         else:
-            sys.stderr.write(line + "\n")
+            say(line, sys.stderr)
 
 
 def amount(size_bytes: float) -> str:
@@ -106,7 +106,7 @@ def amount(size_bytes: float) -> str:
 def note(line: str, *, quiet: bool = False) -> None:
     """One line beside the work, on standard error."""
     if not quiet:
-        sys.stderr.write(line + "\n")
+        say(line, sys.stderr)
 
 
 def _stream() -> str:

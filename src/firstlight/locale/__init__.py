@@ -8,9 +8,11 @@ The language is `FIRSTLIGHT_LANG` where it is set (the lab sets it for its kerne
 
 import locale as _system
 import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 LANGUAGES = ("en", "ja", "ko")
 
@@ -45,6 +47,22 @@ def _(message: str, **values: object) -> str:
     lang = language()
     found = message if lang == "en" else _catalogue(lang).get(message, message)
     return found.format(**values) if values else found
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    """Write one line where the person reads it.
+
+    A sign that the terminal's encoding lacks (Windows, redirected to a file) becomes `?`: saying something never fails.
+
+    Args:
+        line: What to say, already in the learner's language.
+        stream: Where; else standard output.
+    """
+    stream = stream or sys.stdout
+    try:
+        stream.write(line + "\n")
+    except UnicodeEncodeError as error:
+        stream.write((line + "\n").encode(error.encoding, errors="replace").decode(error.encoding))
 
 
 @dataclass(frozen=True)

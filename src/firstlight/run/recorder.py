@@ -30,6 +30,7 @@ _BURST_S = 0.05  # numbers are read and handed to the run this often
 _INFO_S = 1.0
 _SHARE = 0.015  # of the step: above it, look less often
 _RAREST = 64  # the loss is noted at least of each 64th step
+_COSTLY_FOR_LONG = 10  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
 
@@ -424,15 +425,15 @@ class Recorder:
         if steps < _COMPLETE:
             return
         self._costly = self._costly + 1 if share > _SHARE else 0
-        if self._costly >= 2:
-            self._costly = 0
-            if self._accuracy_every < _RAREST_ACCURACY:
-                self._accuracy_every = min(_RAREST_ACCURACY, self._accuracy_every * (4 if share > 2 * _SHARE else 2))
-                self._norm_slowdown *= 2
-            elif share > 2 * _SHARE and self._loss_every < _RAREST:  # very short steps
-                self._loss_every *= 2
-        elif share < _SHARE / 4 and self._accuracy_every > 1 and self._loss_every == 1:
+        if share < _SHARE / 4 and self._accuracy_every > 1 and self._loss_every == 1:
             self._accuracy_every //= 2
+        elif self._costly >= 2 and self._accuracy_every < _RAREST_ACCURACY:
+            self._costly = 0
+            self._accuracy_every = min(_RAREST_ACCURACY, self._accuracy_every * (4 if share > 2 * _SHARE else 2))
+            self._norm_slowdown *= 2
+        elif self._costly >= _COSTLY_FOR_LONG and share > 2 * _SHARE and self._loss_every < _RAREST:
+            self._costly = 0
+            self._loss_every *= 2  # very short steps; a busy neighbour alone does not last that long
         if share < _SHARE and self._loss_every > 1:
             self._loss_every //= 2
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from firstlight.locale import _
+from firstlight.locale import _, say
 from firstlight.run.errors import RecordDamaged, RecordNotFound, RecordNotSaved, RecordTooNew
 from firstlight.run.points import Points
 from firstlight.run.values import from_json, to_json
@@ -325,7 +325,7 @@ def warn_not_saved(folder: Path, reason: str) -> None:
     try:
         warnings.warn(message, RecordNotSaved, stacklevel=2)
     except RecordNotSaved:  # where warnings are errors
-        sys.stderr.write(message + "\n")
+        say(message, sys.stderr)
 
 
 def _create(path: Path, meta: dict[str, str]) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.errors import FirstlightError
-from firstlight.locale import Text, _
+from firstlight.locale import Text, _, say
 
 _VARIABLE = "FIRSTLIGHT_DEVICE"
 
@@ -58,7 +58,7 @@ def choose_device(announce: bool = True, *, candidates: Sequence[str | torch.dev
         device, reason = _first_that_works(_visible() if candidates is None else candidates)
     if announce:
         line = describe(device)
-        sys.stdout.write((f"{line} ({reason})" if reason else line) + "\n")
+        say(f"{line} ({reason})" if reason else line)
     return device
 
 

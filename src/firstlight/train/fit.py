@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 
 from firstlight.data.dataset import Batches, Dataset
 from firstlight.errors import FirstlightError
-from firstlight.locale import Text, _
+from firstlight.locale import Text, _, say
 from firstlight.run import Recorder, Run, TrainingStopped
 from firstlight.run.store import warn_not_saved
 from firstlight.train.check import Loss, check
@@ -384,7 +384,7 @@ def _announce(t: _Training, expected_s: float | None, *, always: bool = False) -
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    say(line)
     sys.stdout.flush()
 
 

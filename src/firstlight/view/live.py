@@ -8,7 +8,7 @@ import traceback
 from typing import Any, Protocol
 
 from firstlight import picture
-from firstlight.locale import _
+from firstlight.locale import _, say
 from firstlight.run import Run
 from firstlight.view.state import Board
 from firstlight.view.stopping import Interrupts, cells, interactive_shell, quiet_traceback
@@ -103,7 +103,7 @@ class Live:
                 self._wake.clear()
                 self._leave.wait(TICK_S / 4)  # whoever wakes us often does not make us busy
         except Exception:  # noqa: BLE001 - a view that breaks must not take the training with it; it says so once
-            sys.stderr.write(_("The live view ended by an error; the training goes on.") + "\n")
+            say(_("The live view ended by an error; the training goes on."), sys.stderr)
             traceback.print_exc()
 
     def _come_to_rest(self) -> None:

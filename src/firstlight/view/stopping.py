@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from firstlight.locale import _
+from firstlight.locale import _, say
 from firstlight.run import Run, TrainingStopped
 from firstlight.view.state import Board
 
@@ -125,7 +125,7 @@ class Cells:
             callback(result)
         if isinstance(error, TrainingStopped):
             result.error_in_exec = None  # the cell did what was asked: "Run All" goes on
-            sys.stdout.write(stopped_sentence() + "\n")
+            say(stopped_sentence())
 
 
 cells = Cells()
@@ -153,7 +153,7 @@ def quiet_traceback() -> None:
 
     def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
         if issubclass(kind, TrainingStopped):
-            sys.stderr.write(stopped_sentence() + "\n")
+            say(stopped_sentence(), sys.stderr)
         else:
             before(kind, error, trace)
 

@@ -4,6 +4,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from firstlight.locale import say
 from firstlight.view.state import Board, still_curves
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Lines:
         line = board.state()["said"]
         if line != self._last:
             self._last = line
-            sys.stderr.write(line + "\n")
+            say(line, sys.stderr)
             sys.stderr.flush()
 
 

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import torch
 
 from firstlight.run import (
     NameOfState,
+    NotAMetric,
     NotJson,
     Plan,
     RecordDamaged,
@@ -679,3 +681,42 @@ def test_the_code_of_the_cells_is_kept_as_they_ran(tmp_path: Path) -> None:
         child.wait()
     (folder,) = (tmp_path / "runs").iterdir()
     assert Run.open(folder).environment["cells"][1:3] == ["x = 1", "run.log({'x': x}, 0)"]
+
+
+@pytest.mark.parametrize("value", ["0.5", None, [1.0], torch.ones(3), {}])
+def test_a_metric_that_is_no_number_is_named(value: object) -> None:
+    run = Run()
+    with pytest.raises(NotAMetric, match="the metric test/accuracy"):
+        run.log({"test/accuracy": value}, step=0)  # type: ignore[dict-item]
+    assert run.metrics() == []
+    with pytest.raises(NotAMetric, match="the metric step"):
+        run.log({"loss": 1.0}, step="x")  # type: ignore[arg-type]
+    with pytest.raises(NotAMetric, match="3.0 is not"):
+        run.log(3.0, step=0)  # type: ignore[arg-type]
+
+
+def test_a_loss_with_its_graph_is_a_metric() -> None:
+    run = Run()
+    run.log({"loss": torch.tensor(2.0, requires_grad=True) * 2, "right": torch.tensor(True)}, step=0)
+    assert (run.last("loss"), run.last("right")) == (4.0, 1.0)
+
+
+def test_a_generator_that_is_read_no_further_ends_its_run_well() -> None:
+    runs = []
+
+    def steps() -> Iterator[int]:
+        with Run() as run:
+            runs.append(run)
+            yield from range(5)
+
+    for step in steps():
+        if step == 2:
+            break
+    assert [run.status for run in runs] == ["finished"]
+
+
+def test_a_name_may_be_a_number(tmp_path: Path) -> None:
+    with Run.start(5, folder=tmp_path) as run:  # type: ignore[arg-type]
+        assert run.name == "5"
+    assert run.folder is not None
+    assert run.folder.name.endswith("-5")

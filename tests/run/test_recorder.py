@@ -1004,3 +1004,24 @@ def test_what_a_graph_does_not_give_is_left_alone() -> None:
         deep = deep + 1
     assert read.read(F.mse_loss(deep, torch.zeros(4, 3)).grad_fn).kind == "mse"
     assert read.read(deep.sum().grad_fn).kind == "custom"
+
+
+def test_a_loop_without_a_loader_has_no_epochs_of_an_older_loader() -> None:
+    model, (x, y) = net(), data(40)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = DataLoader(TensorDataset(x, y), batch_size=10)
+    older = Run()
+    with Recorder(older, model, optimizer):
+        for images, labels in loader:
+            F.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+        next(iter(loader))  # a look at one batch
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()  # a step after the loop belongs to it
+    assert (older.plan.steps_per_epoch, len(older.facts("epoch"))) == (4, 1)
+    run = Run()
+    with Recorder(run, model, optimizer):
+        for start in range(0, 40, 8):
+            F.cross_entropy(model(x[start : start + 8]), y[start : start + 8]).backward()
+            optimizer.step()
+    assert (run.plan.steps_per_epoch, run.facts("epoch")) == (None, [])

@@ -183,6 +183,12 @@ def test_losses_of_ones_own() -> None:
         check(model, feed(data), lambda outputs, labels: outputs)
     with pytest.raises(FirstlightError, match=r"The loss is \(\)"):
         check(model, feed(data), lambda outputs, labels: outputs.detach().sum())
+    with pytest.raises(FirstlightError, match=r"The loss is \(4,\)"):
+        check(model, feed(data), nn.CrossEntropyLoss(reduction="none"))
+    with pytest.raises(
+        FirstlightError, match=r"outputs of the shape \(4, 1\) and labels of the shape \(4,\) \(int64\)"
+    ):
+        check(nn.Linear(5, 1), feed(data), nn.BCEWithLogitsLoss())
 
 
 @pytest.mark.parametrize(

@@ -506,3 +506,106 @@ def test_tied_weights_stay_tied() -> None:
     model = Tied()
     fit(model, points(), points(30), epochs=2)
     assert model.two.weight is model.one.weight
+
+
+SGD = torch.optim.SGD
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": None}, "epochs=None"),
+        ({"epochs": "3"}, "epochs='3'"),
+        ({"batch_size": None}, "batch_size=None"),
+        ({"lr": -0.1}, "lr=-0.1 .*\n.*a finite number from 0"),
+        ({"lr": NAN}, "lr=nan"),
+        ({"lr": "fast"}, "lr='fast'"),
+        ({"weight_decay": -1}, "weight_decay=-1"),
+        ({"clip": "a"}, "clip='a'"),
+        ({"validation": points(6)}, "a share from 0.0"),
+        ({"label_smoothing": "a"}, "label_smoothing='a'"),
+        ({"seed": 1.5}, "seed=1.5 .*\n.*a whole number"),
+        ({"seed": "a"}, "seed='a'"),
+        ({"class_weights": {0: 1.0}}, "class_weights={0: 1.0}"),
+        ({"loss": nn.CrossEntropyLoss}, "loss=CrossEntropyLoss is not known"),
+        ({"loss": "mse"}, "loss='mse' is not known"),
+        ({"optimizer": "adam"}, "optimizer='adam' is not known"),
+        ({"optimizer": nn.Linear(2, 2)}, "is not known"),
+        ({"optimizer": lambda weights: None}, "is not known"),
+        ({"optimizer": torch.optim.LBFGS}, "step\\(\\) needs no closure"),
+        ({"schedule": lambda optimizer: None}, "is not known"),
+        ({"schedule": torch.optim.lr_scheduler.ReduceLROnPlateau}, "schedule=ReduceLROnPlateau is not known"),
+        ({"schedule": torch.optim.lr_scheduler.StepLR(SGD(net().parameters(), lr=0.1), 1)}, "is not known"),
+    ],
+)
+def test_mistakes_in_options_are_told_before_anything_is_trained(options: dict[str, Any], message: str) -> None:
+    model = net()
+    before = weights(model)
+    with pytest.raises(FirstlightError, match=message):
+        fit(model, points(), points(), **options)
+    assert same(weights(model), before)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    one, other = net(), net()
+    fit(one, points(), points(60), epochs=np.int64(1), batch_size=np.int64(32), seed=np.int64(4), lr=np.float32(0.5))
+    fit(other, points(), points(60), epochs=1, batch_size=32, seed=4, lr=0.5)
+    assert same(weights(one), weights(other))
+
+
+@pytest.mark.parametrize("model", [nn.Linear, points(), lambda x: x, None])
+def test_something_else_where_the_model_belongs(model: Any) -> None:
+    for call in (fit, evaluate):
+        with pytest.raises(FirstlightError, match="is not a model"):
+            call(model, points())
+
+
+def test_both_datasets_where_one_belongs() -> None:
+    for both in ((points(), points()), [points(), points()]):
+        with pytest.raises(FirstlightError, match="train, test = firstlight.load"):
+            fit(net(), both)
+
+
+def test_gradients_that_were_turned_off_around_the_call_are_on_for_it() -> None:
+    with torch.no_grad():
+        run = fit(net(), points(), points(60), epochs=1)
+        assert not torch.is_grad_enabled()
+    assert run.status == "finished"
+
+
+class Cut(nn.Module):
+    """Forgets where its result came from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).detach()
+
+
+def test_a_model_that_cuts_its_gradients_off() -> None:
+    with pytest.raises(FirstlightError, match="cut off from its weights"):
+        fit(Cut(), points())
+
+
+@pytest.mark.parametrize("rest", [33, 1])
+def test_a_batch_of_one_for_batchnorm_is_told_in_words(rest: int) -> None:
+    with pytest.raises(FirstlightError, match="drop_last=True"):
+        fit(net(), DataLoader(points(rest), batch_size=8), points(60), epochs=1)
+    with pytest.raises(FirstlightError, match="one sample only"):
+        fit(net(), points(), points(60), epochs=1, batch_size=1)
+
+
+def test_weights_that_the_last_step_broke_are_not_kept() -> None:
+    def explode(weights: Any) -> torch.optim.Optimizer:
+        return SGD(weights, lr=3e38, momentum=0.0)
+
+    model = nn.Linear(4, 3)
+    before = weights(model)
+    train = points()
+    train.inputs *= 1e10
+    with pytest.raises(LossNotFinite, match="the start"):
+        fit(model, train, points(60), epochs=1, batch_size=len(train), optimizer=explode, schedule=None)
+    assert same(weights(model), before)

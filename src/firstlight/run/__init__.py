@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from firstlight.run.errors import (
     NameOfState,
+    NotAMetric,
     NotJson,
     RecordDamaged,
     RecordNotFound,
@@ -37,6 +38,7 @@ __all__ = [
     "Fact",
     "Finding",
     "NameOfState",
+    "NotAMetric",
     "NotJson",
     "Plan",
     "Point",

@@ -54,6 +54,16 @@ class RunEnded(FirstlightError, RuntimeError):
     )
 
 
+class NotAMetric(FirstlightError, TypeError):
+    """A metric whose value is no number."""
+
+    text = Text(
+        what="{value} is not a number that can be noted as the metric {name}.",
+        why="A metric has a name and one number for each step, and a step is a whole number.",
+        do="Turn it into a number first, such as loss.item() or values.mean().item().",
+    )
+
+
 class NotJson(FirstlightError, TypeError):
     """A value that JSON has no form for."""
 

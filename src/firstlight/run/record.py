@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from firstlight.run import environment, process
-from firstlight.run.errors import RecordReadOnly, RunEnded
+from firstlight.run.errors import NotAMetric, RecordReadOnly, RunEnded
 from firstlight.run.points import Point, Points, Row
 from firstlight.run.store import Reader, Store, silent_for_too_long, warn_not_saved
 from firstlight.run.values import from_json, to_json
@@ -134,6 +134,7 @@ class Run:
         """
         from firstlight.run.listing import runs_folder
 
+        name = str(name)
         run = cls(name)
         run._environment = environment.describe()
         if plan is not None:
@@ -169,10 +170,17 @@ class Run:
 
         Raises:
             RunEnded: After `finish`.
+            NotAMetric: For a value that is no number.
         """
         self._check_open()
-        now, step = time.time(), int(step)
-        self._points.extend([(name, step, float(value), now) for name, value in metrics.items()])
+        now = time.time()
+        if not isinstance(metrics, Mapping):
+            raise NotAMetric(name="?", value=_shown(metrics))
+        try:
+            step = int(step)
+        except (TypeError, ValueError) as error:
+            raise NotAMetric(name="step", value=_shown(step)) from error
+        self._points.extend([(str(name), step, _metric(name, value), now) for name, value in metrics.items()])
 
     def extend(self, rows: Iterable[Row]) -> None:
         """Note many numbers at once, each with its own step and time: `(name, step, value, time)`."""
@@ -345,6 +353,8 @@ class Run:
             self.finish()
         elif isinstance(error, KeyboardInterrupt):
             self.finish("stopped")
+        elif isinstance(error, GeneratorExit):  # who reads the generator that this block stands in has read enough
+            self.finish()
         else:
             self.finish("failed", "".join(traceback.format_exception_only(kind, error)).strip())
         return isinstance(error, TrainingStopped)
@@ -630,6 +640,22 @@ def new_folder(parent: Path, name: str, started: float) -> Path:
             folder.mkdir()
             return folder
     raise FileExistsError(str(folder))
+
+
+def _metric(name: object, value: Any) -> float:
+    if hasattr(value, "detach"):
+        value = value.detach()  # torch warns where a loss is made a number with its graph
+    if isinstance(value, (str, bytes)):  # float("nan") would take some of them
+        raise NotAMetric(name=name, value=_shown(value))
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise NotAMetric(name=name, value=_shown(value)) from error
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else type(value).__name__
 
 
 def _number(value: float | None) -> float:

@@ -75,17 +75,18 @@ class Source:
         self.count = 0
         self.samples = 0
         self.switched = 0.0  # when the loop last came here from another source
+        self._reference = weakref.ref(self)  # a source that nobody loops over any more says nothing about later steps
 
     def __iter__(self) -> "Source":
         return self
 
     def __next__(self) -> Any:
-        if getattr(self._place, "source", None) is not self:
+        if getattr(self._place, "source", None) is not self._reference:
             self.switched = perf_counter()
         batch = next(self._batches)
         self.count += 1
         self.samples += batch_size(batch)
-        self._place.source = self
+        self._place.source = self._reference
         return batch
 
     def __getattr__(self, name: str) -> Any:
@@ -245,7 +246,8 @@ class Taps:
     def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
         try:
             for recorder in self.recorders:
-                recorder.after_step(optimizer, getattr(self.place, "source", None))
+                source = getattr(self.place, "source", None)
+                recorder.after_step(optimizer, None if source is None else source())
         except Exception as error:  # noqa: BLE001 - as above; TrainingStopped is no Exception
             self._failed(error)
 

@@ -21,6 +21,16 @@ from firstlight.train.randomness import borrowed_randomness
 Loss = Callable[[Any, Tensor], Tensor]
 
 
+class NotAModel(FirstlightError, TypeError):
+    """Something else stands where the model belongs."""
+
+    text = Text(
+        what="{kind} is not a model.",
+        why="A model is a torch.nn.Module: an object with weights, not its class, a function or data.",
+        do="Give the model first, as in model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)) and fit(model, train).",
+    )
+
+
 class NothingToTrain(FirstlightError, ValueError):
     """The model has no weight that training could change."""
 
@@ -91,6 +101,27 @@ class LabelsAreNoClasses(FirstlightError, TypeError):
     )
 
 
+class NoWayBack(FirstlightError, ValueError):
+    """The outputs have lost their connection with the weights."""
+
+    text = Text(
+        what="What the model returns is cut off from its weights.",
+        why="Something in forward() cuts the way that gradients take: detach(), .data, numpy() or torch.no_grad().",
+        do="Take it out of forward(). evaluate() does without gradients by itself.",
+    )
+
+
+class LossFailed(FirstlightError, ValueError):
+    """The learner's loss function does not take these outputs and labels."""
+
+    text = Text(
+        what="The loss function failed with outputs of the shape {outputs} and labels of the shape {labels} ({dtype}).",
+        why="PyTorch says: {error}",
+        do="Bring both into the form that it expects, as in loss=lambda outputs, labels: "
+        "nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], labels.float()).",
+    )
+
+
 class LossUnusable(FirstlightError, ValueError):
     """The loss function gives nothing that can be minimised."""
 
@@ -134,24 +165,30 @@ def check(model: nn.Module, feed: Feed, loss: Loss | None = None, *, training: b
         ClassesMismatch: The model has more or fewer outputs than there are classes.
         LabelOutOfRange: A label is no class index of the model.
         LabelsAreNoClasses: The labels are fractions or rows.
+        LossFailed: The learner's loss function does not take the outputs and labels.
         LossUnusable: The learner's loss function gives no single number.
         NothingToTrain: No parameter wants a gradient.
+        NoWayBack: The outputs do not lead back to the parameters.
     """
     inputs, labels = feed.first()
     if any(is_lazy(tensor) for tensor in [*model.parameters(), *model.buffers()]):
         with torch.no_grad():
             _forward(model, inputs)  # draws the first weights: the only trace that this function leaves
+    scores = None
     with unchanged(model), torch.set_grad_enabled(training):
         model.train(training and len(labels) > 1)  # BatchNorm cannot train on one sample
         outputs = _forward(model, inputs)
         # What stands for cross-entropy is checked like cross-entropy.
         if loss is None or isinstance(loss, (nn.CrossEntropyLoss, nn.NLLLoss)) or loss in _CLASSIFYING:
             scores = _scores(outputs, labels, feed.classes)
-        else:
-            scores = _single_number(loss(outputs, labels), outputs, labels, training)
-    parameters = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    if training and not parameters:
-        raise NothingToTrain
+        parameters = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        if training and not parameters:
+            raise NothingToTrain
+        if training and isinstance(outputs, Tensor) and not outputs.requires_grad:
+            raise NoWayBack
+        if loss is not None:
+            found = _single_number(_apply(loss, outputs, labels), outputs, labels, training)
+            scores = found if scores is None else scores
     feed.outputs = scores
     return Facts(scores, parameters)
 
@@ -195,6 +232,24 @@ def _scores(outputs: Any, labels: Tensor, names: Sequence[str] | None) -> int | 
         raise ClassesMismatch(outputs=outputs.shape[1], classes=len(names))
     _in_range(labels, outputs.shape[1])
     return int(outputs.shape[1])
+
+
+def require_model(model: Any) -> None:
+    """Raise `NotAModel` for anything else than a module."""
+    if not isinstance(model, nn.Module):
+        raise NotAModel(kind=f"class {model.__name__}" if isinstance(model, type) else type(model).__name__)
+
+
+def _apply(loss: Loss, outputs: Any, labels: Tensor) -> Any:
+    try:
+        return loss(outputs, labels)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise LossFailed(
+            outputs=_shape(outputs),
+            labels=_shape(labels),
+            dtype=str(labels.dtype).removeprefix("torch."),
+            error=str(error).strip().splitlines()[0],
+        ) from error
 
 
 def _single_number(value: Any, outputs: Any, labels: Tensor, training: bool) -> int | None:

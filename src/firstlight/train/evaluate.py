@@ -17,7 +17,7 @@ from firstlight.data.dataset import Dataset
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text
 from firstlight.picture import Picture
-from firstlight.train.check import ClassesMismatch, check
+from firstlight.train.check import ClassesMismatch, check, require_model
 from firstlight.train.device import choose_device, home_of, require
 from firstlight.train.feed import Feed
 from firstlight.train.measure import looking
@@ -148,6 +148,7 @@ def evaluate(
         >>> [(mistake.index, mistake.true, mistake.predicted) for mistake in result.mistakes]
         [(2, '0', '1')]
     """
+    require_model(model)
     home = home_of(model)
     place = home if device is None else choose_device(announce=False) if device == "auto" else require(device)
     feed = Feed(test, batch_size, place, split="test")
@@ -158,7 +159,7 @@ def evaluate(
             raise NothingToClassify
         if classes is not None and len(classes) != feed.outputs:
             raise ClassesMismatch(outputs=feed.outputs, classes=len(classes))
-        return _evaluate(model, feed, classes or feed.classes, mistakes)
+        return _evaluate(model, feed, classes or feed.classes, max(mistakes, 0))
     finally:
         if place != home:
             model.to(home)

@@ -36,6 +36,16 @@ class NotBatches(FirstlightError, TypeError):
     )
 
 
+class TwoSplits(FirstlightError, TypeError):
+    """Both datasets that `load` gives, where one is needed."""
+
+    text = Text(
+        what="This is a pair of two datasets, not one.",
+        why="load() gives two: one to train with and one to test with.",
+        do="Take it apart: train, test = firstlight.load(...), then fit(model, train, test).",
+    )
+
+
 class NotPairs(FirstlightError, TypeError):
     """A batch is something else than inputs with their labels."""
 
@@ -211,6 +221,8 @@ class Feed:
             rest_of_one = shuffle and len(source) > size and len(source) % size == 1
             augment = self._augment if shuffle else None
             return source.batches(size, shuffle=shuffle, augment=augment, device=self.device, drop_last=rest_of_one)
+        if isinstance(source, (tuple, list)) and source and all(isinstance(one, Dataset) for one in source):
+            raise TwoSplits
         if isinstance(source, (str, bytes, dict, Tensor, tuple, nn.Module)):
             raise NotBatches(kind=type(source).__name__)
         if isinstance(source, torch.utils.data.Dataset):

@@ -5,6 +5,8 @@ The loop itself is `_loop`, below: read it first. It is the loop of the first le
 """
 
 import copy
+import math
+import numbers
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,7 +25,7 @@ from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
 from firstlight.run import Recorder, Run, TrainingStopped
 from firstlight.run.store import warn_not_saved
-from firstlight.train.check import Loss, check
+from firstlight.train.check import Loss, check, require_model
 from firstlight.train.clock import Clock, spell
 from firstlight.train.device import choose_device, home_of, require, short
 from firstlight.train.feed import Augment, Feed, NoSamples
@@ -39,6 +41,7 @@ from firstlight.train.recipe import (
     make_optimizer,
     make_schedule,
     quicker_precision,
+    shown,
     weigh,
 )
 from firstlight.train.world import BROKEN, FINE, STOPPED, World
@@ -61,6 +64,16 @@ class LossNotFinite(FirstlightError, ArithmeticError):
         do="Try a tenth of the learning rate ({lr}) or clip=1.0, and look for nan in the inputs.",
     )
     run: Run
+
+
+class BatchOfOne(FirstlightError, ValueError):
+    """BatchNorm was given a batch that holds a single sample."""
+
+    text = Text(
+        what="A batch held one sample only, and BatchNorm cannot train on that.",
+        why="It normalises each sample with the mean and deviation of its batch, and one sample has no deviation.",
+        do="Give the DataLoader drop_last=True or another batch_size; with batches of one, use nn.GroupNorm.",
+    )
 
 
 class NothingToWatch(FirstlightError, ValueError):
@@ -176,6 +189,7 @@ def fit(
     Raises:
         FirstlightError: Model, data and options do not fit together; nothing has been trained then.
         LossNotFinite: The loss became nan or infinite. The model has its best weights.
+        BatchOfOne: The model has BatchNorm, and a batch held one sample.
 
     Example:
         >>> import torch
@@ -188,12 +202,20 @@ def fit(
         >>> run.status, run.last("test/accuracy") > 0.9
         ('finished', True)
     """
-    _check_options(epochs, batch_size, schedule, precision, validation, clip, patience, label_smoothing)
+    require_model(model)
+    _check_options(
+        {"epochs": epochs, "batch_size": batch_size, "patience": patience},
+        {"validation": validation, "label_smoothing": label_smoothing},
+        {"lr": lr, "weight_decay": weight_decay, "clip": clip},
+        schedule, precision, loss, seed,
+    )  # fmt: skip
+    epochs, batch_size, seed = int(epochs), int(batch_size), None if seed is None else int(seed)
     world = World.here()
     home, modes = home_of(model), [(module, module.training) for module in model.modules()]
     place = world.device(_place(home, device))
     world.join(place)
-    with _repeatable(seed, world, place), handed_back(optimizer):
+    # Somebody may have turned gradients off around the call, or for the whole notebook.
+    with torch.inference_mode(False), torch.enable_grad(), _repeatable(seed, world, place), handed_back(optimizer):
         try:
             _move(model, optimizer, place)
             rest, watched, split = _keep_aside(train, test, validation, seed, world)
@@ -269,6 +291,8 @@ def _loop(t: _Training, network: nn.Module) -> str | None:
         if t.step == 0:
             raise NoSamples(split="train")
         _go_on(t, loss, look=True)
+        if not all(bool(weight.isfinite().all()) for weight in t.model.parameters() if weight.requires_grad):
+            raise _not_finite(t, math.nan)  # the last step of the epoch broke them, after its loss
         t.world.share_buffers(t.model)
         _judge(t, epoch)
         if t.patience is not None and epoch + 1 - t.best_epoch >= t.patience:
@@ -304,9 +328,13 @@ def _go_on(t: _Training, loss: Tensor, *, look: bool = False) -> None:
     if word == STOPPED:
         raise TrainingStopped
     if word == BROKEN:
-        kept = _("epoch {epoch}", epoch=t.best_epoch) if t.best_epoch else _("the start")
-        rate = float(t.optimizer.param_groups[0]["lr"])
-        raise LossNotFinite(value=float(loss.detach()), step=t.step - 1, kept=kept, lr=f"{rate:.2g}")
+        raise _not_finite(t, float(loss.detach()))
+
+
+def _not_finite(t: _Training, value: float) -> LossNotFinite:
+    kept = _("epoch {epoch}", epoch=t.best_epoch) if t.best_epoch else _("the start")
+    rate = float(t.optimizer.param_groups[0]["lr"])
+    return LossNotFinite(value=value, step=t.step - 1, kept=kept, lr=f"{rate:.2g}")
 
 
 def _train_and_record(t: _Training, last: Feed | None) -> None:
@@ -321,6 +349,10 @@ def _train_and_record(t: _Training, last: Feed | None) -> None:
         try:
             with listening:
                 reason = _loop(t, network)
+        except ValueError as error:
+            if "more than 1 value per channel" in str(error):  # PyTorch has no class for it
+                raise BatchOfOne from error
+            raise
         except KeyboardInterrupt as error:
             if isinstance(error, TrainingStopped) and t.world.first:
                 t.world.agree(STOPPED, t.device)  # the others ask before their next forward pass
@@ -451,24 +483,34 @@ def _move(model: nn.Module, optimizer: Any, place: torch.device) -> None:
 
 
 def _check_options(
-    epochs: int,
-    batch_size: int,
-    schedule: str | MakeSchedule | None,
-    precision: str,
-    validation: float | None,
-    clip: float | None,
-    patience: int | None,
-    label_smoothing: float,
+    counts: dict[str, Any],
+    shares: dict[str, Any],
+    sizes: dict[str, Any],
+    schedule: Any,
+    precision: Any,
+    loss: Any,
+    seed: Any,
 ) -> None:
-    at_least_one = {"epochs": epochs, "batch_size": batch_size, "patience": patience}
-    for option, value in at_least_one.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise NotInRange(option=option, value=value, range=_("a whole number from 1"))
-    for option, share in {"validation": validation, "label_smoothing": label_smoothing}.items():
-        if share is not None and not 0 <= share < 1:
-            raise NotInRange(option=option, value=share, range=_("a share from 0.0 to below 1.0"))
-    if clip is not None and not clip > 0:
-        raise NotInRange(option="clip", value=clip, range=_("a number above 0"))
+    for option, value in counts.items():
+        left_out = value is None and option == "patience"
+        if not left_out and (isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < 1):
+            raise NotInRange(option=option, value=shown(value), range=_("a whole number from 1"))
+    for option, value in shares.items():
+        if value is not None and (not isinstance(value, numbers.Real) or not 0 <= float(value) < 1):
+            raise NotInRange(option=option, value=shown(value), range=_("a share from 0.0 to below 1.0"))
+    for option, value in sizes.items():
+        if value is None:
+            continue
+        single = isinstance(value, numbers.Real) or (isinstance(value, Tensor) and value.numel() == 1)
+        if not single or not math.isfinite(float(value)) or float(value) < 0:
+            raise NotInRange(option=option, value=shown(value), range=_("a finite number from 0"))
+        if option == "clip" and float(value) == 0:
+            raise NotInRange(option=option, value=shown(value), range=_("a number above 0"))
+    if seed is not None and (not isinstance(seed, numbers.Integral) or not -(2**63) <= int(seed) < 2**64):
+        raise NotInRange(option="seed", value=shown(seed), range=_("a whole number"))
+    if loss is not None and (isinstance(loss, type) or not callable(loss)):
+        choices = "None, nn.CrossEntropyLoss(), lambda outputs, labels: ..."
+        raise UnknownChoice(option="loss", value=shown(loss), choices=choices)
     if isinstance(schedule, str) and schedule not in ("one-cycle", "cosine"):
         raise UnknownChoice(option="schedule", value=schedule, choices='"one-cycle", "cosine", None')
     if precision not in ("float32", "bfloat16", "auto"):

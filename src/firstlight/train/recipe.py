@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from firstlight.errors import FirstlightError
-from firstlight.locale import Text
+from firstlight.locale import Text, _
 from firstlight.train.check import Loss
 from firstlight.train.feed import Feed
 from firstlight.train.randomness import borrowed_randomness
@@ -82,6 +82,8 @@ def make_optimizer(
 
     Raises:
         ForeignOptimizer: The optimizer given holds other parameters than the model's.
+        UnknownChoice: It is neither an optimizer nor what makes one.
+        NotInRange: It is one that needs another loop.
     """
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if isinstance(wanted, Optimizer):
@@ -89,7 +91,15 @@ def make_optimizer(
         foreign = [weight for group in wanted.param_groups for weight in group["params"] if id(weight) not in ours]
         if foreign:
             raise ForeignOptimizer(found=len(foreign))
-    optimizer = wanted if isinstance(wanted, Optimizer) else (wanted or torch.optim.AdamW)(weights)
+    factory = torch.optim.AdamW if wanted is None else wanted
+    known = isinstance(wanted, Optimizer) or (callable(factory) and not isinstance(factory, nn.Module))
+    optimizer: Any = wanted if isinstance(wanted, Optimizer) or not known else factory(weights)  # type: ignore[operator]
+    if not isinstance(optimizer, Optimizer):
+        choices = "None, torch.optim.SGD, torch.optim.SGD(model.parameters(), lr=0.1)"
+        raise UnknownChoice(option="optimizer", value=shown(wanted), choices=choices)
+    if isinstance(optimizer, torch.optim.LBFGS):
+        needed = _("an optimizer whose step() needs no closure")
+        raise NotInRange(option="optimizer", value="LBFGS", range=needed)
     for group in optimizer.param_groups:
         if lr is not None:
             group["lr"] = lr
@@ -103,11 +113,16 @@ def make_schedule(wanted: str | MakeSchedule | None, optimizer: Optimizer, steps
 
     Raises:
         LengthUnknown: The schedule needs the number of steps.
+        UnknownChoice: It is no schedule, or none that moves once per step.
     """
     if wanted is None:
         return LambdaLR(optimizer, lambda _step: 1.0)
-    if callable(wanted):
-        return wanted(optimizer)
+    if not isinstance(wanted, str):
+        made: Any = wanted(optimizer) if callable(wanted) else wanted
+        if made is wanted or not isinstance(made, LRScheduler) or isinstance(made, ReduceLROnPlateau):
+            choices = '"one-cycle", "cosine", None, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 100)'
+            raise UnknownChoice(option="schedule", value=shown(wanted), choices=choices)
+        return made
     if steps is None:
         raise LengthUnknown(schedule=wanted)
     if wanted == "one-cycle":
@@ -164,10 +179,21 @@ def weigh(wanted: Any, feed: Feed, outputs: int | None) -> Tensor | None:
         if wanted != "balanced":
             raise UnknownChoice(option="class_weights", value=wanted, choices='"balanced", None')
         return balanced(feed.labels(), outputs).to(feed.device)
-    weights = torch.as_tensor(wanted, dtype=torch.float32).to(feed.device)
+    try:
+        weights = torch.as_tensor(wanted, dtype=torch.float32).to(feed.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise NotInRange(option="class_weights", value=shown(wanted), range=f"{outputs} × (>= 0)") from error
     if weights.shape != (outputs,) or not bool((weights >= 0).all()) or not bool((weights > 0).any()):
         raise NotInRange(option="class_weights", value=weights.tolist(), range=f"{outputs} × (>= 0)")
     return weights
+
+
+def shown(value: Any) -> str:
+    """How a value that an option does not take is written in a message."""
+    if isinstance(value, type):
+        return value.__name__
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else type(value).__name__
 
 
 def balanced(labels: Tensor, classes: int) -> Tensor:

@@ -563,7 +563,7 @@ def test_something_else_where_the_model_belongs(model: Any) -> None:
 
 def test_both_datasets_where_one_belongs() -> None:
     for both in ((points(), points()), [points(), points()]):
-        with pytest.raises(FirstlightError, match="train, test = firstlight.load"):
+        with pytest.raises(FirstlightError, match="Take it apart"):
             fit(net(), both)
 
 

@@ -217,3 +217,16 @@ def test_there_is_no_other_name() -> None:
 
     with pytest.raises(AttributeError):
         _ = firstlight.lessons.cooking
+
+
+@pytest.mark.parametrize("answer", [10**400, "--5", "-", "5" * 5000, float("inf"), 1j, True, [1], torch.ones(2), len])
+@pytest.mark.parametrize("name", CONTEXT)
+def test_no_answer_is_an_error(name: str, answer: object, said) -> None:
+    Checks()(name, answer, CONTEXT[name])
+    assert said().startswith("✗ Not yet")
+
+
+@pytest.mark.parametrize("other", [None, "a", ..., [[1], [1, 2]]])
+def test_what_is_no_number_is_not_equal(other: object, said) -> None:
+    Checks().equal(torch.ones(2), other)
+    assert said().startswith("✗ Only numbers can be compared; here are Tensor and ")

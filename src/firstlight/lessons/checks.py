@@ -172,7 +172,13 @@ class Checks:
             >>> Checks().equal(0.5, 0.50000025)
             ✓ Equal: the largest difference is 2.5e-07, and 1e-06 would be allowed.
         """
-        a, b = (_doubles(value) for value in (first, second))
+        try:
+            a, b = (_doubles(value) for value in (first, second))
+        except (TypeError, ValueError, RuntimeError):  # often None: a gradient before the first backward()
+            kinds = {"first": type(first).__name__, "second": type(second).__name__}
+            text = _("Only numbers can be compared; here are {first} and {second}.", **kinds)
+            note("no", text, _run_in_order()).display()
+            return
         if a.shape != b.shape:
             note(
                 "no",
@@ -224,7 +230,7 @@ def _plain(answer: object) -> int | str | None:
     """An answer as an int or a word, whatever kind of number it came as; None where it is neither."""
     if isinstance(answer, str):
         word = answer.strip().lower()
-        return int(word) if word.lstrip("-").isdecimal() else word
+        return int(word) if word.removeprefix("-").isdecimal() and len(word) < 100 else word
     if hasattr(answer, "item"):  # a NumPy number, or a tensor with one element
         try:
             answer = answer.item()
@@ -232,9 +238,9 @@ def _plain(answer: object) -> int | str | None:
             return None
     if isinstance(answer, bool):
         return None
-    if isinstance(answer, int | float) and math.isfinite(answer) and float(answer).is_integer():
-        return int(answer)
-    return None
+    if isinstance(answer, float) and not (math.isfinite(answer) and answer.is_integer()):
+        return None
+    return int(answer) if isinstance(answer, int | float) else None
 
 
 def _diagnosis(given: int | str | None, exercise: Exercise) -> str:

@@ -2,6 +2,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -93,6 +94,11 @@ def test_what_cannot_be_watched_is_said(wrong: object) -> None:
 def test_lengths_are_whole_numbers(wrong: dict[str, int]) -> None:
     with pytest.raises(NotALength, match="whole number"):
         watch(**wrong)
+
+
+def test_a_length_may_come_from_numpy() -> None:
+    with watch(*parts(), steps=np.int64(3)) as run:  # type: ignore[arg-type]  # what arithmetic on arrays gives
+        assert run.plan.total_steps == 3
 
 
 def test_listening_shows_runs_that_start_once_each() -> None:

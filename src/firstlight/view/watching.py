@@ -1,5 +1,6 @@
 """`watch`: a plain PyTorch loop, seen while it runs."""
 
+from numbers import Integral
 from typing import Any
 
 from torch import nn
@@ -83,8 +84,7 @@ def watch(
     for one in given:
         if not isinstance(one, nn.Module | Optimizer):
             raise NotWatchable(kind=type(one).__name__)
-    _check_length("epochs", epochs)
-    _check_length("steps", steps)
+    epochs, steps = _length("epochs", epochs), _length("steps", steps)
     run = Run.start(name=name or (type(models[0]).__name__ if models else "run"))
     run.set_plan(total_steps=steps, total_epochs=epochs)
     cells.attach()
@@ -103,6 +103,10 @@ def _show(run: Run) -> None:
     show_live(run, waits=False)
 
 
-def _check_length(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+def _length(name: str, value: Any) -> int | None:
+    """A whole number above zero, Python's or NumPy's, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise NotALength(name=name, value=repr(value))
+    return int(value)

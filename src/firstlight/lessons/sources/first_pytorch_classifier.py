@@ -352,7 +352,7 @@ torch.manual_seed(0)
 epochs = max(1, round(50_000 / len(train)))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
-run = fl.watch(model, optimizer, epochs=epochs)
+run = fl.watch(model, optimizer, epochs=epochs, name="lenet")
 for epoch in range(epochs):
     for x, y in train.batches(128, shuffle=True):
         optimizer.zero_grad()
@@ -441,7 +441,7 @@ steps = epochs * len(train.batches(128))
 optimizer = torch.optim.AdamW(cnn.parameters(), weight_decay=0.01)
 schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
 
-run_cnn = fl.watch(cnn, optimizer, epochs=epochs)
+run_cnn = fl.watch(cnn, optimizer, epochs=epochs, name="cnn")
 cnn.train()
 for epoch in range(epochs):
     for x, y in train.batches(128, shuffle=True):

@@ -778,14 +778,14 @@ def test_epochs_and_their_length_are_seen() -> None:
                 optimizer.step()
                 if at == 4:
                     for _batch in test:
-                        time.sleep(0.02)
+                        time.sleep(0.2)
         assert isinstance(next(iter(train)), tuple)
         assert len(list(Endless(2))) == 2
     assert Batches.__iter__ is original
     assert [fact.step for fact in run.facts("epoch")] == [0, 8, 16]
     assert [fact.data["epoch"] for fact in run.facts("epoch")] == [0, 1, 2]
     assert (run.plan.steps_per_epoch, run.plan.total_steps) == (8, 24)
-    assert all(value < 0.02 for value in values(run, "step_s")), "what came between is no step"
+    assert all(value < 0.1 for value in values(run, "step_s")), "what came between is no step"
 
 
 def test_epochs_that_are_left_early_and_accumulated_batches() -> None:

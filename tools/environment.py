@@ -26,6 +26,7 @@ def main() -> None:
                 "This Python cannot make a virtual environment: its ensurepip module is missing.\n"
                 "On Debian and Ubuntu: sudo apt install python3-venv, then run make again."
             )
+    print("Installing PyTorch, JupyterLab and what they need into .venv. This takes one to a few minutes.", flush=True)
     install = [python, "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     subprocess.run([*install, "--constraint", "constraints.txt", "--editable", ".[dev]"], cwd=ROOT, check=True)
     (FOLDER / "ready").touch()

@@ -186,7 +186,7 @@ run = fl.fit(net, train, test, epochs=200)"""
     run_all(page)
     assert live(page, 200)["way"] == "message"
     first = page.locator(LIVE).screenshot(path=str(tmp_path / "fit.png"))
-    live(page, 400)
+    live(page, int(live(page)["step"]) + 500)
     assert page.locator(LIVE).screenshot() != first
     began = time.monotonic()
     page.locator(f"{LIVE} button").click()

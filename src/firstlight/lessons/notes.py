@@ -1,5 +1,6 @@
 """How the lessons speak: a short note below the cell, the same in a notebook, a terminal and a screen reader."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -22,13 +23,18 @@ def note(kind: str, *lines: str) -> Picture:
         ✓ Right.
     """
     sign, colour = _KINDS[kind]
-    body = "".join(f'<p style="margin:.15em 0">{escape(line)}</p>' for line in lines)
+    body = "".join(f'<p style="margin:.15em 0">{_code(escape(line))}</p>' for line in lines)
     html = (
         f'<div role="status" style="border-left:4px solid {colour};padding:.3em .8em;margin:.3em '
         f'0;display:flex;gap:.6em">'
         f'<span aria-hidden="true" style="color:{colour};font-weight:bold">{sign}</span><div>{body}</div></div>'
     )
     return Picture(html=html, text=f"{sign} " + "\n  ".join(lines))
+
+
+def _code(line: str) -> str:
+    """What stands between backticks in a sentence, as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", line)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, before: str = "", after: str = "") -> Picture:

@@ -497,12 +497,13 @@ Image.fromarray(pixels).resize((8 * width, 8 * height)).save("sample.png")
 
 # %% [markdown]
 # Then we read the file and ask the net. For a picture of your own, open the file list with the folder sign on the left,
-# drag your picture into it, write its name in place of `"sample.png"` and run the next two cells.
+# drag your picture into it, write its name in place of `"sample.png"` and run the next two cells. If it shows
+# something dark on a light ground, write `invert=True`: the pictures in training were bright on black.
 
 # %%
 PICTURE = "sample.png"
 
-picture = fl.read_picture(PICTURE, like=test)
+picture = fl.read_picture(PICTURE, like=test, invert=False)
 fl.show(picture)
 
 # %%

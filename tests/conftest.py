@@ -11,5 +11,6 @@ def own_world(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     monkeypatch.setenv("FIRSTLIGHT_RUNS", str(world / "runs"))
     monkeypatch.setenv("FIRSTLIGHT_DATA", str(world / "data"))
     monkeypatch.setenv("FIRSTLIGHT_HOME", str(world / "home"))
+    monkeypatch.setenv("FIRSTLIGHT_CACHE", str(world / "cache"))
     monkeypatch.delenv("FIRSTLIGHT_MIRROR", raising=False)
     monkeypatch.delenv("FIRSTLIGHT_DEVICE", raising=False)

@@ -3,7 +3,8 @@
 `import torch` takes about 1.6 s, and the first optimizer as much again (it loads `torch._dynamo`). Meanwhile the kernel
 answers at once. A cell that imports something waits for the thread: two threads that import parts of torch at the same
 time can meet in the middle of each other's half-loaded modules. The guide of the lessons is put beside the shell at
-once: after a restart it has to know a lesson's cells before the lesson's first cell has run.
+once: after a restart it has to know a lesson's cells before the lesson's first cell has run. When torch is there, the
+threads of the learner's own loops are looked after as well (`firstlight.train.threads`).
 """
 
 import importlib
@@ -18,20 +19,22 @@ MODULES = ("torch", "torch._dynamo", "firstlight.data", "firstlight.train", "fir
 
 def start() -> threading.Thread:
     """Start loading. Leaves no name behind in the notebook, prints nothing, and never raises."""
-    thread = threading.Thread(target=_load, name="firstlight-warm", daemon=True)
-    if (shell := _shell()) is not None:
+    shell = _shell()
+    thread = threading.Thread(target=_load, args=(shell,), name="firstlight-warm", daemon=True)
+    if shell is not None:
         _hold_back_imports(shell, thread)
         guide.attend(shell)
     thread.start()
     return thread
 
 
-def _load() -> None:
-    for name in MODULES:
-        try:
+def _load(shell: Any) -> None:
+    try:
+        for name in MODULES:
             importlib.import_module(name)
-        except Exception:  # noqa: BLE001  whatever is wrong with it, the learner's own import will say so, in its place
-            return
+        importlib.import_module("firstlight.train.threads").attend_kernel(shell)
+    except Exception:  # noqa: BLE001  whatever is wrong with it, the learner's own import will say so, in its place
+        return
 
 
 def _shell() -> Any:

@@ -6,23 +6,21 @@ Shapes: N samples, B batch, C channels, H height, W width, F features.
 import copy
 import numbers
 import operator
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
 import torch.utils.data
 from torch import Tensor, nn
 
-from firstlight.data.augment import NAMED, Augment, augmentation
+from firstlight.data.augment import NAMED, Augment, Change, Draws, ForSamples, chosen, new_seed
 from firstlight.data.card import Card
 from firstlight.data.errors import BadAugment, BadBatch, BadPositions, BadSeed, BadShare
+from firstlight.data.store import Inputs, Store
 from firstlight.locale import _
 
-if TYPE_CHECKING:
-    from firstlight.data.trees import Tree
-
-Inputs = Tensor | list["Tree"]
+_KEPT_WHOLE_FROM = 16  # a part of at least a sixteenth shares the whole
 
 
 class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
@@ -32,7 +30,8 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
     `batches` gives the same samples faster, because it slices whole tensors.
 
     Attributes:
-        inputs: Pictures `(N, C, H, W)` as `uint8`, features `(N, F)` as `float32`, or a list of expression trees.
+        inputs: Pictures `(N, C, H, W)` as `uint8`, features `(N, F)` as `float32`, or a list of expression trees. A
+            part of another dataset shares its inputs until this is asked for; then it gets a copy of its own rows.
         labels: Class indices `(N,)`, `int64`.
         classes: The names of the classes; a label is a position in here.
         preprocess: From raw inputs to what a model reads, with statistics of the training split. Train and test share
@@ -64,7 +63,8 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
         card: Card | None = None,
         columns: Sequence[str] = (),
     ) -> None:
-        self.inputs = inputs
+        self._store = Store(inputs)
+        self._rows: Tensor | None = None  # which samples of the store are ours, where not all of them are
         self.labels = labels
         self.classes = tuple(classes)
         self.name = name
@@ -74,11 +74,33 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
         self.columns = tuple(columns)
 
     @property
+    def inputs(self) -> Inputs:
+        """See the class."""
+        if self._rows is not None and isinstance(self._store.inputs, Tensor):
+            self.inputs = self._store.inputs.index_select(0, self._rows)
+        return self._store.inputs
+
+    @inputs.setter
+    def inputs(self, inputs: Inputs) -> None:
+        self._store, self._rows = Store(inputs), None
+
+    @property
     def kind(self) -> str:
         """What one input is: "picture", "features" or "tree"."""
-        if not isinstance(self.inputs, Tensor):
+        if not isinstance(self._store.inputs, Tensor):
             return "tree"
-        return "picture" if self.inputs.ndim == 4 else "features"
+        return "picture" if self._store.inputs.ndim == 4 else "features"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one raw input: (C, H, W) or (F,); () for a tree."""
+        return tuple(self._store.inputs.shape[1:]) if isinstance(self._store.inputs, Tensor) else ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and other processes get: its own samples only, and nothing that lies on a device."""
+        state = self.__dict__ | {"_rows": None}
+        state["_store"] = Store(self.inputs if self._rows is None else self.take(slice(None))[0])
+        return state
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -101,11 +123,16 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
 
     def take(self, indices: Tensor | slice) -> tuple[Inputs, Tensor]:
         """Raw inputs and labels at these positions."""
-        if isinstance(self.inputs, Tensor):
-            return self.inputs[indices], self.labels[indices]
-        if isinstance(indices, slice):
-            return self.inputs[indices], self.labels[indices]
-        return [self.inputs[i] for i in indices.tolist()], self.labels[indices]
+        if isinstance(indices, Tensor) and indices.dtype == torch.bool:
+            indices = indices.nonzero().flatten()
+        inputs, rows = self._store.inputs, indices if self._rows is None else self._rows[indices]
+        if isinstance(rows, slice):
+            return inputs[rows], self.labels[rows]
+        if not isinstance(inputs, Tensor):
+            return [inputs[i] for i in rows.tolist()], self.labels[indices]
+        # Copies whole samples, where inputs[rows] would look up one byte after the other. It knows no negative rows.
+        rows = torch.where(rows < 0, rows + len(inputs), rows)
+        return inputs.index_select(0, rows), self.labels[indices]
 
     def batches(
         self,
@@ -116,6 +143,8 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
         device: torch.device | str | None = None,
         drop_last: bool = False,
         seed: int | None = None,
+        dtype: torch.dtype | None = None,
+        memory_format: torch.memory_format | None = None,
     ) -> "Batches":
         """Batches of prepared inputs and labels, to loop over as often as wanted.
 
@@ -123,15 +152,20 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
             size: Samples per batch; the last batch may be smaller.
             shuffle: A new order in each pass. It comes from torch's global random numbers, so `torch.manual_seed`
                 makes it repeatable.
-            augment: A change to the raw inputs of each batch, before `preprocess`: "flip", "shift", "flip+shift", or a
-                function.
-            device: Where the batches are to be.
+            augment: A change to the raw inputs of each batch, before `preprocess`: "flip", "alternating-flip", "shift",
+                "cutout", "colour", several joined by "+", what the functions in `firstlight.data.augment` make, an
+                object with `for_samples(pictures, positions, turn)`, or a function.
+            device: Where the batches are to be. An accelerator with enough memory gets the raw data once; order,
+                changes and preparation then happen there.
             drop_last: Leave out a last batch that is smaller than the others.
             seed: Random numbers of its own instead of the global ones. The first pass over the batches made with the
                 same seed is always the same.
+            dtype: The type of the prepared inputs, instead of `float32`.
+            memory_format: How prepared pictures lie in memory: `torch.channels_last` is what convolutions in
+                `bfloat16` like best.
 
         Shape:
-            inputs: (B, C, H, W) or (B, F), `float32`
+            inputs: (B, C, H, W) or (B, F), `float32` or `dtype`
             labels: (B,), `int64`
 
         Raises:
@@ -146,7 +180,17 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
             >>> images.shape, labels.shape  # 10,000 = 78 * 128 + 16
             (torch.Size([16, 1, 28, 28]), torch.Size([16]))
         """
-        return Batches(self, size, shuffle=shuffle, augment=augment, device=device, drop_last=drop_last, seed=seed)
+        return Batches(
+            self,
+            size,
+            shuffle=shuffle,
+            augment=augment,
+            device=device,
+            drop_last=drop_last,
+            seed=seed,
+            dtype=dtype,
+            memory_format=memory_format,
+        )
 
     def subset(self, indices: Any) -> "Dataset":
         """A dataset of some of the samples.
@@ -176,10 +220,22 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
             beyond = indices[(indices < -len(self)) | (indices >= len(self))]
             if len(beyond):
                 raise BadPositions(count=len(self), found=int(beyond[0]), last=len(self) - 1)
-        inputs, labels = self.take(indices)
         part = copy.copy(self)
-        part.inputs, part.labels = inputs, labels
+        if self.kind == "tree" or isinstance(indices, slice):
+            part.inputs, part.labels = self.take(indices)
+            return part
+        part.labels = self.labels[indices]
+        part._store = self._store  # shared: a copy would hold most of the data twice
+        rows = indices % max(len(self), 1)
+        part._rows = rows if self._rows is None else self._rows[rows]
+        if _KEPT_WHOLE_FROM * len(rows) < len(self._store.inputs):  # a small part should not keep a large whole alive
+            part.inputs = part.take(slice(None))[0]
         return part
+
+    def __copy__(self) -> "Dataset":
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
 
     def _as_positions(self, indices: Any) -> Tensor:
         try:
@@ -218,13 +274,13 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
             "k": len(self.classes),
             "names": names,
         }
-        if not isinstance(self.inputs, Tensor):
+        if self.kind == "tree":
             return _("{name} ({split}): {count} expression trees, {k} classes: {names}", **values)
-        if self.inputs.ndim == 2:
-            values["features"] = self.inputs.shape[1]
+        if self.kind == "features":
+            values["features"] = self.shape[0]
             return _("{name} ({split}): {count} rows of {features} features, {k} classes: {names}", **values)
-        values["height"], values["width"] = self.inputs.shape[2:]
-        if self.inputs.shape[1] == 1:
+        values["height"], values["width"] = self.shape[1:]
+        if self.shape[0] == 1:
             return _(
                 "{name} ({split}): {count} pictures of {height} × {width} pixels in grey, {k} classes: {names}",
                 **values,
@@ -235,7 +291,12 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
 
 
 class Batches:
-    """What `Dataset.batches` returns: each loop over it is one pass over the samples."""
+    """What `Dataset.batches` returns: each loop over it is one pass over the samples.
+
+    Attributes:
+        turn: How many passes there were, from first to last batch. One that is broken off does not count, so a look at
+            the first batch changes nothing.
+    """
 
     def __init__(
         self,
@@ -247,20 +308,26 @@ class Batches:
         device: torch.device | str | None = None,
         drop_last: bool = False,
         seed: int | None = None,
+        dtype: torch.dtype | None = None,
+        memory_format: torch.memory_format | None = None,
     ) -> None:
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise BadBatch(size=repr(size), count=len(dataset))
         if drop_last and size > len(dataset):
             raise BadBatch(size=size, count=len(dataset))
-        if isinstance(augment, str) and dataset.kind != "picture":
-            raise BadAugment(name=augment, names=", ".join(NAMED))
+        if isinstance(augment, (str, Change)) and dataset.kind != "picture":
+            raise BadAugment(name=augment if isinstance(augment, str) else repr(augment), names=", ".join(NAMED))
         self.dataset = dataset
         self.size = int(size)
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.device = torch.device(device) if device is not None else None
+        self.dtype = dtype
+        self.memory_format = memory_format
         self.generator = None if seed is None else torch.Generator().manual_seed(seed)
-        self.augment = None if augment is None else augmentation(augment, self.generator)
+        self.augment = None if augment is None else chosen(augment)
+        self.turn = 0
+        self._seed = 0  # of the named changes; drawn in the first pass
         self._augment_fits = False
         # Trees and the CPU need no copy; elsewhere the statistics must stand beside the pixels.
         self._preprocess = dataset.preprocess
@@ -272,25 +339,35 @@ class Batches:
         return whole if self.drop_last or rest == 0 else whole + 1
 
     def __iter__(self) -> Iterator[tuple[Any, Tensor]]:
-        count = len(self.dataset)
+        count, turn = len(self.dataset), self.turn
+        # Everything that chance decides is drawn here, on the CPU: the same on every device. A model that draws
+        # numbers too, for dropout, cannot change what the next batch will be.
         order = torch.randperm(count, generator=self.generator) if self.shuffle else None
+        seed, draws = self._seed, None
+        if isinstance(self.augment, Change):
+            seed = new_seed(self.generator) if turn == 0 else seed
+            draws = self.augment.draw(seed, torch.arange(count) if order is None else order, turn)
+        source = _Source(self.dataset, order, draws, self.device)
         for batch in range(len(self)):
-            chosen = slice(batch * self.size, min((batch + 1) * self.size, count))
-            inputs, labels = self.dataset.take(chosen if order is None else order[chosen])
-            yield self._prepare(inputs), labels if self.device is None else labels.to(self.device)
+            inputs, labels, positions, drawn = source.batch(slice(batch * self.size, (batch + 1) * self.size))
+            yield self._prepare(inputs, positions, drawn, turn), labels
+        self.turn, self._seed = turn + 1, seed
 
-    def _prepare(self, inputs: Inputs) -> Any:
-        """Raw pixels travel to the device, a quarter of the bytes; the rest happens there."""
-        count = len(inputs)
-        if isinstance(inputs, Tensor) and self.device is not None:
-            # MPS would go on reading from these rows after Python has given their memory away (pytorch#189690).
-            inputs = inputs.to(self.device, non_blocking=self.device.type == "cuda")
-        if self.augment is not None and isinstance(inputs, Tensor):
-            changed = self.augment(inputs)
-            if not isinstance(changed, Tensor) or len(changed) != count or not self._fits(inputs, changed):
-                raise BadAugment(name=getattr(self.augment, "__name__", repr(self.augment)), names=", ".join(NAMED))
-            inputs = changed
-        return self._preprocess(inputs)
+    def _prepare(self, inputs: Inputs, positions: Tensor, drawn: Draws | None, turn: int) -> Any:
+        if isinstance(inputs, Tensor) and self.augment is not None:
+            inputs = self._changed(inputs, positions, drawn, turn)
+        return _laid_out(self._preprocess(inputs), self.dtype, self.memory_format)
+
+    def _changed(self, inputs: Tensor, positions: Tensor, drawn: Draws | None, turn: int) -> Tensor:
+        if isinstance(self.augment, Change) and drawn is not None:
+            return self.augment.apply(inputs, drawn)
+        if isinstance(self.augment, ForSamples):
+            changed = self.augment.for_samples(inputs, positions, turn)
+        else:
+            changed = cast(Callable[[Tensor], Tensor], self.augment)(inputs)
+        if not isinstance(changed, Tensor) or len(changed) != len(inputs) or not self._fits(inputs, changed):
+            raise BadAugment(name=getattr(self.augment, "__name__", repr(self.augment)), names=", ".join(NAMED))
+        return changed
 
     def _fits(self, inputs: Tensor, changed: Tensor) -> bool:
         """Whether `preprocess` can take what an augmentation made. Pixels are looked at once: that waits for a GPU."""
@@ -300,6 +377,61 @@ class Batches:
             self._augment_fits = not bool(changed.max() <= 1 < inputs.max())  # scaled to 0..1, which preprocess does
             return self._augment_fits and changed.ndim == 4
         return changed.ndim == 4
+
+
+class _Source:
+    """Raw batches of one pass: sliced on the accelerator where the data lies there already, else moved one by one."""
+
+    def __init__(
+        self, dataset: Dataset, order: Tensor | None, draws: Draws | None, device: torch.device | None
+    ) -> None:
+        self.dataset, self.order, self.draws = dataset, order, draws
+        self.device = None if device is None or device.type == "cpu" else device
+        self.resident: Tensor | None = None
+        if self.device is None:
+            return
+        # Moved once for the whole pass: 8 bytes for a sample. A small copy in each step would wait for the device.
+        self.labels = dataset.labels.to(self.device)
+        self.positions = torch.arange(len(dataset)) if order is None else order
+        rows = self.positions if dataset._rows is None else dataset._rows[self.positions]
+        self.resident = dataset._store.on(self.device, len(dataset))
+        self.rows = rows.to(self.device) if self.resident is not None else rows
+        self.there = self.positions.to(self.device)
+        self.draws = None if draws is None else tuple(one.to(self.device) for one in draws)
+
+    def batch(self, places: slice) -> tuple[Inputs, Tensor, Tensor, Draws | None]:
+        """Inputs, labels, positions in the dataset, and what was drawn for the samples at these places of the pass."""
+        drawn = None if self.draws is None else tuple(one[places] for one in self.draws)
+        if self.device is None:
+            if self.order is None:
+                last = min(places.stop, len(self.dataset))
+                return *self.dataset.take(slice(places.start, last)), torch.arange(places.start, last), drawn
+            return *self.dataset.take(self.order[places]), self.order[places], drawn
+        labels, positions = self.labels.index_select(0, self.there[places]), self.there[places]
+        if self.resident is not None:
+            return self.resident.index_select(0, self.rows[places]), labels, positions, drawn
+        inputs, _labels = self.dataset.take(self.positions[places])
+        if isinstance(inputs, Tensor):
+            # Raw pixels travel, a quarter of the bytes. From pinned memory the processor need not wait for it. MPS
+            # would go on reading from these rows after Python has given their memory away (pytorch#189690).
+            cuda = self.device.type == "cuda"
+            inputs = (inputs.pin_memory() if cuda else inputs).to(self.device, non_blocking=cuda)
+        return inputs, labels, positions, drawn
+
+
+def _laid_out(prepared: Any, dtype: torch.dtype | None, memory_format: torch.memory_format | None) -> Any:
+    """Prepared inputs in the wanted type and memory format, where they are tensors."""
+    if not isinstance(prepared, Tensor):
+        return prepared
+    prepared = prepared if dtype is None else prepared.to(dtype)
+    if memory_format is None or prepared.ndim != 4:
+        return prepared
+    if memory_format != torch.channels_last or prepared.device.type != "cpu" or prepared.shape[1] > 4:
+        return prepared.contiguous(memory_format=memory_format)
+    laid_out = torch.empty_like(prepared, memory_format=memory_format)
+    for channel in range(prepared.shape[1]):  # a plane at a time is four times faster than torch's own rearrangement
+        laid_out[:, channel] = prepared[:, channel]
+    return laid_out
 
 
 def check_share(share: Any, count: object) -> None:

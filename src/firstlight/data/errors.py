@@ -478,6 +478,36 @@ class BadAugment(DataError, ValueError):
     )
 
 
+class AugmentTooLarge(DataError, ValueError):
+    """A change that reaches beyond the picture."""
+
+    text = Text(
+        what="{name}(pixels={pixels}) is too large for pictures of {height} × {width} pixels.",
+        why="Nothing of the picture would be left to learn from.",
+        do="Take fewer pixels: a sixteenth of the side for shift, a quarter for cutout are good beginnings.",
+    )
+
+
+class BadAugmentOption(DataError, ValueError):
+    """A value that a change cannot be made with."""
+
+    text = Text(
+        what="{name} was called with {option}={found}.",
+        why="Possible are: {allowed}.",
+        do="Give one of these, or leave {option} out.",
+    )
+
+
+class ColourNeedsPixels(DataError, TypeError):
+    """Colours are to be changed in pictures that are prepared already."""
+
+    text = Text(
+        what="“colour” cannot change a batch of {kind}.",
+        why="It changes brightness and colours of raw pixels (uint8, 0 to 255); prepared numbers have no such meaning.",
+        do="Load the pictures with firstlight.load(...), or change the colours in the dataset's own transform.",
+    )
+
+
 class NotPictures(DataError, TypeError):
     """A picture was given where the dataset has none."""
 

@@ -67,9 +67,9 @@ def read_picture(path: Any, like: "Dataset", *, invert: bool = False) -> Tensor:
         >>> read_picture(Image.new("RGB", (640, 480), "white"), like=train).shape
         torch.Size([1, 1, 28, 28])
     """
-    if getattr(like, "kind", None) != "picture" or not isinstance(like.inputs, Tensor):
+    if getattr(like, "kind", None) != "picture":
         raise NotPictures(name=getattr(like, "name", type(like).__name__))
-    channels, height, width = like.inputs.shape[1:]
+    channels, height, width = like.shape
     picture = decode(path, channels=channels, size=(height, width))
     return (255 - picture if invert else picture).unsqueeze(0)
 

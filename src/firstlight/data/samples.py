@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from firstlight.data.card import Card
-from firstlight.data.dataset import Dataset, Inputs, stratified_split
+from firstlight.data.dataset import Dataset, stratified_split
 from firstlight.data.errors import (
     BadSize,
     ClassesDiffer,
@@ -31,6 +31,7 @@ from firstlight.data.errors import (
     WrongShape,
 )
 from firstlight.data.preprocess import prepare_features, prepare_pictures
+from firstlight.data.store import Inputs
 from firstlight.locale import _
 
 Pair = tuple[Any, Any]  # inputs and labels as the learner has them
@@ -106,6 +107,8 @@ def finish(
     if test is None:
         rest, part = stratified_split(whole.labels, share, seed)
         first, second = whole.subset(rest), whole.subset(part)
+        # Each gets its own samples now: what the learner will look at anyway, and the whole can go.
+        first.inputs, second.inputs = first.take(slice(None))[0], second.take(slice(None))[0]
     else:
         first, second = whole, Dataset(*test, classes, name=name, card=card)
     if int(first.labels.min()) == int(first.labels.max()):

@@ -1,5 +1,6 @@
 """Private names of other packages that we depend on: each guarded, each with a canary test."""
 
+import platform
 import sys
 from typing import Any
 
@@ -45,3 +46,17 @@ def hear_while_busy(comm: Any) -> None:
 
 def _as_the_page_chose(_data: Any, default: Any) -> Any:
     return default
+
+
+# Train: which numbers the CPU computes with. Canary: tests/train/test_plan.py.
+
+
+def cpu_bfloat16() -> bool | None:
+    """Whether this CPU multiplies bfloat16 itself (AVX512-BF16 or AMX); None where only measuring tells."""
+    import torch
+
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return None
+    asked = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
+    answers = [bool(ask()) for ask in asked if ask is not None]
+    return any(answers) if answers else None

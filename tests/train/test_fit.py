@@ -18,6 +18,7 @@ from firstlight.data.dataset import Dataset
 from firstlight.errors import FirstlightError
 from firstlight.run import Run, audience
 from firstlight.train import LossNotFinite, evaluate, fit
+from firstlight.train.plan import can_compile
 
 Points = Dataset
 
@@ -113,6 +114,146 @@ def test_modes_and_device_come_back() -> None:
     with pytest.raises(FirstlightError):
         fit(model, points(), epochs=1)
     assert [module.training for module in model.modules()] == modes
+
+
+class Pictures(nn.Module):
+    """A convolutional network that needs nothing of its inputs' memory format."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.out = nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Linear(8 * 9, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden = nn.functional.max_pool2d(self.norm(self.conv(inputs)).relu(), 2)
+        return self.out(hidden.flatten(1))  # type: ignore[no-any-return]
+
+
+def pictures(count: int = 400) -> Dataset:
+    generator = torch.Generator().manual_seed(3)
+    labels = torch.arange(count) % 3
+    inputs = torch.randn(count, 1, 8, 8, generator=generator) + labels.view(-1, 1, 1, 1)
+    return Dataset(inputs, labels, ("a", "b", "c"), name="noise")
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_plain_settings_give_the_losses_of_the_plain_loop(momentum: float) -> None:
+    train = pictures()
+
+    def sgd(weights: Any) -> torch.optim.Optimizer:
+        return torch.optim.SGD(weights, lr=0.02, momentum=momentum)
+
+    torch.manual_seed(0)
+    model = Pictures()
+    plain = copy.deepcopy(model)
+    torch.manual_seed(7)
+    run = fit(
+        model, train, epochs=4, batch_size=32, validation=0.0, optimizer=sgd, schedule=None, device="cpu",
+        precision="float32", memory_format="contiguous", compile=False,
+    )  # fmt: skip
+
+    optimizer, losses = sgd(plain.parameters()), []
+    torch.manual_seed(7)
+    for _epoch in range(4):
+        for inputs, labels in train.batches(32, shuffle=True):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(plain(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert len(losses) == 52
+    noted = [point.value for point in run.metric("train/loss")][:50]
+    assert noted == pytest.approx(losses[:50], rel=1e-6, abs=1e-6)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters(), strict=True))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.compile uses what torch itself has given up
+@pytest.mark.parametrize(
+    "options", [{"precision": "bfloat16"}, {"memory_format": "channels_last"}, {"compile": True}, {"threads": 1}]
+)
+def test_how_a_step_computes_can_be_said(options: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    if options.get("compile") and not can_compile():
+        pytest.skip("no C++ compiler")
+    torch.manual_seed(0)
+    model, threads = Pictures(), torch.get_num_threads()
+    plain = copy.deepcopy(model)
+    data = pictures(100)
+    run = fit(model, data, data, epochs=2, batch_size=32, seed=1, device="cpu", **options)
+    same_but_plain = fit(plain, data, data, epochs=2, batch_size=32, seed=1, device="cpu", precision="float32")
+    for name, value in options.items():
+        assert run.info[name] == value
+    ours, others = ([point.value for point in one.metric("train/loss")] for one in (run, same_but_plain))
+    assert ours == pytest.approx(others, rel=0.05)
+    line = capsys.readouterr().out.splitlines()[0]
+    words = {"precision": "bfloat16", "memory_format": "channels last", "compile": "compiled", "threads": "threads: 1"}
+    assert words[next(iter(options))] in line
+    assert all(weight.is_contiguous() and weight.dtype == torch.float32 for weight in model.parameters())
+    assert torch.get_num_threads() == threads
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_an_autocast_around_the_call_changes_nothing() -> None:
+    found = []
+    for outer in (False, True):
+        torch.manual_seed(0)
+        model = Pictures()
+        with torch.autocast("cpu", enabled=outer):
+            for precision in ("float32", "bfloat16"):
+                run = fit(model, pictures(100), validation=0.0, epochs=2, seed=1, device="cpu", precision=precision)
+                found.append([point.value for point in run.metric("train/loss")])
+    assert found[0] == found[2]
+    assert found[1] == found[3]  # inside an outer autocast, torch would go on with weights cast in the first step
+
+
+def test_the_best_weights_are_copied_into_memory_that_is_there() -> None:
+    held: list[int] = []
+
+    class Watched(Pictures):
+        def load_state_dict(self, weights: Any, *rest: Any, **more: Any) -> Any:
+            held.extend(value.data_ptr() for value in weights.values())
+            return super().load_state_dict(weights, *rest, **more)
+
+        def state_dict(self, *rest: Any, **more: Any) -> Any:
+            asked.append(1)
+            return super().state_dict(*rest, **more)
+
+    asked: list[int] = []
+    copies: list[int] = []
+    real = copy.deepcopy
+
+    def counted(value: Any, *rest: Any) -> Any:
+        if isinstance(value, dict) and "conv.weight" in value:
+            copies.append(1)
+        return real(value, *rest)
+
+    model, data = Watched(), pictures(100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copy, "deepcopy", counted)
+        run = fit(model, data, data, epochs=6, device="cpu", lr=0.01)
+    assert run.info["best_epoch"] > 1
+    assert len(copies) == 1  # at the start
+    assert len(asked) > 2
+    tensors, _data = run.load_state("best")
+    assert all(torch.equal(tensors[name], value) for name, value in model.state_dict().items())
+    assert not set(held) & {value.data_ptr() for value in model.state_dict().values()}
+
+
+def test_slow_saving_is_done_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    real = Run.save_state
+
+    def slow(run: Run, name: str, tensors: Any, data: Any = None) -> Any:
+        saved.append(data["epoch"])
+        time.sleep(0.2)
+        return real(run, name, tensors, data)
+
+    monkeypatch.setattr(Run, "save_state", slow)
+    model, data = Pictures(), pictures(100)
+    run = fit(model, data, data, epochs=8, device="cpu", lr=0.01)
+    best = run.info["best_epoch"]
+    assert best > 2
+    assert saved == [1, best]
+    tensors, _data = run.load_state("best")
+    assert torch.equal(tensors["conv.weight"], model.conv.weight)
 
 
 class Sabotage(nn.Module):
@@ -328,7 +469,7 @@ def test_a_loss_that_is_no_number_stops_and_the_best_weights_stay() -> None:
 
     def loss(outputs: Tensor, labels: Tensor) -> Tensor:
         value = nn.functional.cross_entropy(outputs, labels)
-        return value * math.nan if outputs.requires_grad and next(calls) > 5 else value
+        return value * math.nan if outputs.requires_grad and len(labels) == 16 and next(calls) >= 5 else value
 
     with pytest.raises(LossNotFinite, match="The loss became nan at step 5") as caught:
         fit(model, train, test, epochs=9, batch_size=16, loss=loss)
@@ -460,6 +601,12 @@ def test_nothing_is_recorded_when_model_and_data_do_not_fit(monkeypatch: pytest.
         ({"validation": 1.0}, "validation=1.0"),
         ({"schedule": "zigzag"}, "schedule=zigzag is not known"),
         ({"precision": "float16"}, "precision=float16 is not known"),
+        ({"precision": True}, "precision=True is not known"),
+        ({"memory_format": "sideways"}, "memory_format=sideways is not known"),
+        ({"compile": "yes"}, "compile='yes' is not known"),
+        ({"compile": 1}, "compile=1 is not known"),
+        ({"threads": 0}, "threads=0 makes no sense"),
+        ({"threads": "all"}, "threads='all' makes no sense"),
         ({"class_weights": "fair"}, "class_weights=fair is not known"),
         ({"class_weights": [1.0, 2.0]}, "class_weights="),
         ({"device": "meta"}, "The device meta cannot be used"),

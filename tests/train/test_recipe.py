@@ -7,7 +7,7 @@ from torch import nn
 from firstlight.train.clock import Clock, spell
 from firstlight.train.feed import Feed
 from firstlight.train.measure import Score
-from firstlight.train.recipe import balanced, make_optimizer, make_schedule, quicker_precision, weigh
+from firstlight.train.recipe import balanced, make_optimizer, make_schedule, weigh
 
 
 def test_balanced_weights_let_each_class_count_alike() -> None:
@@ -32,6 +32,7 @@ def test_the_optimizer_is_adamw_or_what_was_given() -> None:
     made = make_optimizer(None, model, 0.5, 0.25)
     assert type(made) is torch.optim.AdamW
     assert (made.param_groups[0]["lr"], made.param_groups[0]["weight_decay"]) == (0.5, 0.25)
+    assert made.param_groups[0]["fused"]
     model.bias.requires_grad_(False)
     assert len(make_optimizer(None, model, None, None).param_groups[0]["params"]) == 1
     own = torch.optim.RMSprop(model.parameters(), lr=0.125)
@@ -39,11 +40,43 @@ def test_the_optimizer_is_adamw_or_what_was_given() -> None:
     assert own.param_groups[0]["lr"] == 0.125
 
 
+def test_the_fused_update_is_the_one_that_torch_makes_weight_by_weight() -> None:
+    torch.manual_seed(0)
+    ours, plain = (nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 36, 5)) for _ in range(2))
+    plain.load_state_dict(ours.state_dict())
+    fused = make_optimizer(None, ours, 0.01, 0.1)
+    reference = torch.optim.AdamW(plain.parameters(), lr=0.01, weight_decay=0.1, foreach=False)
+    for _step in range(20):
+        inputs, labels = torch.randn(16, 3, 8, 8), torch.randint(5, (16,))
+        for model, optimizer in ((ours, fused), (plain, reference)):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(inputs), labels).backward()
+            optimizer.step()
+    for mine, other in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_weight_with_gaps_in_memory_is_not_given_to_the_fused_kernel() -> None:
+    class View(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.whole = torch.zeros(4, 6)
+            self.weight = nn.Parameter(self.whole[:, :3])
+
+    model = View()
+    optimizer = make_optimizer(None, model, 0.1, None)
+    model.weight.sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    assert bool((model.weight < 0).all())
+    assert not model.whole[:, 3:].any()  # the fused kernel would write here
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3])
 @pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
 def test_schedules_of_very_short_trainings(steps: int, schedule: str) -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.5)
     plan = make_schedule(schedule, optimizer, steps)
+    assert plan is not None
     for _ in range(steps):
         assert 0 < optimizer.param_groups[0]["lr"] <= 0.5
         optimizer.step()
@@ -79,6 +112,16 @@ def test_the_clock_knows_the_whole_from_a_few_steps(
     assert answers[told_at] == pytest.approx(expected)
 
 
+def test_the_clock_of_an_accelerator_looks_when_the_loop_has_waited_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([10.0, 10.5, 11.0, 11.5])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    clock = Clock(epochs=2, steps=100, watched=0, every=20)
+    answers = [clock.tick() for _step in range(60)]
+    told = [step for step, answer in enumerate(answers) if answer is not None]
+    assert told == [40]
+    assert answers[40] == pytest.approx(0.5 / 20 * 2 * 100)
+
+
 def test_the_clock_is_silent_where_the_number_of_steps_is_unknown() -> None:
     clock = Clock(1, None, 0)
     assert [clock.tick() for _ in range(9)] == [None] * 9
@@ -88,15 +131,3 @@ def test_times_as_people_say_them() -> None:
     assert [spell(s) for s in (0.01, 59.4, 60, 3599, 3600, 86400)] == [
         "1 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "24 h 0 min"
     ]  # fmt: skip
-
-
-def test_the_quicker_precision_is_timed_on_a_copy() -> None:
-    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.BatchNorm1d(256), nn.Linear(256, 2))
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    batches = [(torch.randn(64, 64), torch.zeros(64, dtype=torch.int64))]
-    random = torch.get_rng_state()
-    found = quicker_precision(model, Feed(batches, 64, torch.device("cpu")), nn.CrossEntropyLoss())
-    assert found in (torch.float32, torch.bfloat16)
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    assert torch.equal(torch.get_rng_state(), random)
-    assert all(parameter.grad is None for parameter in model.parameters())

@@ -13,10 +13,13 @@ class Clock:
         epochs: How many are planned.
         steps: Steps in one epoch, None where unknown.
         watched: How many forward passes of the size of a step the measurement after each epoch takes.
+        every: Look at the time only once in so many steps. An accelerator computes behind the loop's back; the loop
+            is where the accelerator is only when it has just waited for it, and it waits as seldom.
     """
 
-    def __init__(self, epochs: int, steps: int | None, watched: float) -> None:
-        self._epochs, self._steps, self._watched = epochs, steps, watched
+    def __init__(self, epochs: int, steps: int | None, watched: float, every: int = 1) -> None:
+        self._epochs, self._steps, self._watched, self._every = epochs, steps, watched, every
+        self._ticks = 0
         self._last: float | None = None
         self._times: list[float] = []
         self._told = False
@@ -31,11 +34,17 @@ class Clock:
         Enough is five steps or one second of them. The first step is left out: it loads kernels and makes the
         optimizer's state. A forward pass is a third of a step (backward computes twice as much).
         """
+        if self._told or self._steps is None:
+            return None
+        self._ticks += 1
+        if self._every > 1 and self._ticks % self._every != 1:
+            return None
         now = time.perf_counter()
         if self._last is not None:
-            self._times.append(now - self._last)
+            self._times.append((now - self._last) / self._every)
         self._last = now
-        if self._told or self._steps is None or (len(self._times) < 5 and sum(self._times) < 1):
+        enough = 5 if self._every == 1 else 2
+        if len(self._times) < enough and sum(self._times) * self._every < 1:
             return None
         self._told = True
         return statistics.median(self._times) * self._epochs * (self._steps + self._watched / 3)

@@ -111,6 +111,9 @@ class Feed:
             getattr(source, "sampler", None), DistributedSampler
         )  # torchrun, done by the learner
         self.outputs: int | None = None  # how many classes the model knows: labels are held against it
+        self.memory_format: torch.memory_format | None = None  # how pictures are to lie in memory
+        self._size, self._shuffle = size, shuffle
+        self._seen: Batch | None = None  # the batch that the first look took, until training begins
         self.batches = self._batches(size, shuffle)
         self.dataset = source if isinstance(source, Dataset) else getattr(self.batches, "dataset", None)
 
@@ -145,13 +148,50 @@ class Feed:
             if isinstance(self.source, Dataset):
                 few: Any = self.source.subset(range(min(4, len(self.source)))).batches(4)
             else:
-                few = self.batches
+                few = self.batches if self._seen is None else [self._seen]
             for batch in few:
                 inputs, labels = _pair(batch)
                 if len(labels):
                     few_of_them = slice(0, 4)
+                    self._seen = None if isinstance(self.source, Dataset) else (inputs, labels)
                     return to(_part(inputs, few_of_them), self.device), to(labels[few_of_them], self.device)
         raise NoSamples(split=self.split)
+
+    def full(self) -> Batch:
+        """A batch as large as those of training, not augmented; the order of the epochs to come stays as it is.
+
+        Raises:
+            NoSamples: There is not one batch.
+        """
+        if isinstance(self.source, Dataset):
+            count = len(self.source)
+            size = min(self._size, count)
+            if not size:
+                raise NoSamples(split=self.split)
+            spread = torch.arange(size) * count // size  # from everywhere, as the samples may be sorted by class
+            with self.unnoticed():
+                inputs, labels = _pair(next(iter(self.source.subset(spread).batches(size, device=self.device))))
+            return inputs, labels
+        if self._seen is None:
+            self.first()
+        assert self._seen is not None  # first() raises otherwise
+        return to(self._seen[0], self.device), to(self._seen[1], self.device)
+
+    @property
+    def size(self) -> int:
+        """Samples in a batch: what was asked for, or what the loader gives."""
+        if isinstance(self.source, Dataset):
+            return min(self._size, len(self.source))
+        return self._size if self._seen is None else len(self._seen[1])
+
+    def arrange(self, memory_format: torch.memory_format) -> None:
+        """From now on pictures, tensors of four dimensions, lie in memory in this way."""
+        self._seen = None  # training begins
+        if memory_format == torch.contiguous_format:
+            return
+        self.memory_format = memory_format
+        if isinstance(self.source, Dataset):
+            self.batches = self._batches(self._size, self._shuffle)
 
     def labels(self) -> Tensor:
         """Every label of the split. Shape: (N,)."""
@@ -167,7 +207,12 @@ class Feed:
             inputs, labels = _pair(batch)
             if self.outputs is not None and not isinstance(self.source, Dataset):
                 _in_range(labels, self.outputs)
-            yield to(inputs, self.device), to(labels, self.device)
+            yield self._arranged(to(inputs, self.device)), to(labels, self.device)
+
+    def _arranged(self, inputs: Any) -> Any:
+        if self.memory_format is None or not isinstance(inputs, Tensor) or inputs.ndim != 4:
+            return inputs
+        return inputs.contiguous(memory_format=self.memory_format)
 
     def shards(
         self, class_weights: Tensor | None = None, *, whole: bool = False
@@ -186,7 +231,7 @@ class Feed:
         world = self.world
         for inputs, labels in self:
             if self._change is not None:
-                inputs = self._change(inputs)
+                inputs = self._arranged(self._change(inputs))
             if world.alone or self._sharded:
                 yield inputs, labels, None
                 continue
@@ -220,7 +265,14 @@ class Feed:
             # One sample alone has no variance: BatchNorm cannot train on it, so such a rest is left out.
             rest_of_one = shuffle and len(source) > size and len(source) % size == 1
             augment = self._augment if shuffle else None
-            return source.batches(size, shuffle=shuffle, augment=augment, device=self.device, drop_last=rest_of_one)
+            return source.batches(
+                size,
+                shuffle=shuffle,
+                augment=augment,
+                device=self.device,
+                drop_last=rest_of_one,
+                memory_format=self.memory_format,
+            )
         if isinstance(source, (tuple, list)) and source and all(isinstance(one, Dataset) for one in source):
             raise TwoSplits
         if isinstance(source, (str, bytes, dict, Tensor, tuple, nn.Module)):

@@ -1,14 +1,16 @@
 """`fit`: train a classifier, with everything around the loop that is easy to get wrong.
 
 The loop itself is `_loop`, below: read it first. It is the loop of the first lesson, with a line for each thing that
-`fit` adds. What it trains with is made in `recipe.py`, what it is fed with in `feed.py`.
+`fit` adds. What it trains with is made in `recipe.py`, what it is fed with in `feed.py`, and how a step computes is
+chosen in `plan.py`.
 """
 
 import copy
 import math
 import numbers
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +32,8 @@ from firstlight.train.clock import Clock, spell
 from firstlight.train.device import choose_device, home_of, require, short
 from firstlight.train.feed import Augment, Feed, NoSamples
 from firstlight.train.measure import Score, measure
+from firstlight.train.memory import peak_memory, require_room, room_errors
+from firstlight.train.plan import StepPlan, arranged, choose_step, compiled, in_float32
 from firstlight.train.randomness import borrowed_randomness
 from firstlight.train.recipe import (
     MakeOptimizer,
@@ -40,15 +44,16 @@ from firstlight.train.recipe import (
     make_loss,
     make_optimizer,
     make_schedule,
-    quicker_precision,
     shown,
     weigh,
 )
+from firstlight.train.threads import Threads
 from firstlight.train.world import BROKEN, FINE, STOPPED, World
 
 PEAK_LR = 3e-3  # AdamW at the top of the one-cycle schedule
 STEADY_LR = 1e-3  # AdamW without that schedule
 _LOOK_EVERY = 20  # steps between two looks at the loss on an accelerator, which has to be waited for
+_SAVING = 20  # writing the best weights may take one part in so many of the time
 
 
 class LossNotFinite(FirstlightError, ArithmeticError):
@@ -107,8 +112,9 @@ class _Training:
     loss: Loss
     own_loss: Loss | None  # the learner's, which then measures too
     optimizer: Optimizer
-    schedule: LRScheduler
-    precision: torch.dtype
+    schedule: LRScheduler | None
+    plan: StepPlan
+    threads: Threads
     class_weights: Tensor | None
     clip: float | None
     epochs: int
@@ -122,6 +128,9 @@ class _Training:
     best: Score | None = None
     best_epoch: int = 0  # counted from 1; 0 is the start
     best_weights: dict[str, Any] = field(default_factory=dict)
+    saved: bool = True  # whether the record's folder has them
+    saved_at: float = -math.inf
+    saving_s: float = 0.0
 
 
 def fit(
@@ -139,7 +148,10 @@ def fit(
     augment: Augment | None = None,
     seed: int | None = None,
     device: str | torch.device | None = "auto",
-    precision: str = "float32",
+    precision: str = "auto",
+    memory_format: str = "auto",
+    compile: str | bool = "auto",  # noqa: A002 - the word that torch uses
+    threads: str | int = "auto",
     clip: float | None = None,
     label_smoothing: float = 0.0,
     class_weights: str | Tensor | None = None,
@@ -173,7 +185,11 @@ def fit(
             random generators are left as they were.
         device: `"auto"` takes the model's own accelerator if it is on one, else `choose_device`. None stays where the
             model is.
-        precision: `"float32"`, `"bfloat16"` (autocast; weights stay float32), or `"auto"`, which times both.
+        precision: `"float32"`, `"bfloat16"` (autocast; weights stay float32), or `"auto"`: a copy of the model steps in
+            both, and bfloat16 is taken where it is clearly quicker and its losses agree.
+        memory_format: `"contiguous"`, `"channels_last"` for pictures, or `"auto"`: what is quicker.
+        compile: Whether `torch.compile` translates the model; `"auto"`: where a long training pays for it.
+        threads: How many threads compute on the CPU; `"auto"` adapts to what other programs leave free.
         clip: Largest norm of the gradient, all weights together.
         label_smoothing: Share of the target that is spread over all classes.
         class_weights: How much each class counts: `"balanced"`, or one number each. Shape: (K,).
@@ -207,15 +223,20 @@ def fit(
         {"epochs": epochs, "batch_size": batch_size, "patience": patience},
         {"validation": validation, "label_smoothing": label_smoothing},
         {"lr": lr, "weight_decay": weight_decay, "clip": clip},
-        schedule, precision, loss, seed,
+        schedule, loss, seed,
     )  # fmt: skip
+    _check_plan(precision, memory_format, compile, threads)
     epochs, batch_size, seed = int(epochs), int(batch_size), None if seed is None else int(seed)
     world = World.here()
     home, modes = home_of(model), [(module, module.training) for module in model.modules()]
     place = world.device(_place(home, device))
     world.join(place)
     # Somebody may have turned gradients off around the call, or for the whole notebook.
-    with torch.inference_mode(False), torch.enable_grad(), _repeatable(seed, world, place), handed_back(optimizer):
+    with (
+        torch.inference_mode(False), torch.enable_grad(), torch.autocast(place.type, enabled=False),
+        _repeatable(seed, world, place), handed_back(optimizer),
+        Threads(threads, adapt=seed is None, device=place) as crew,
+    ):  # fmt: skip
         try:
             _move(model, optimizer, place)
             rest, watched, split = _keep_aside(train, test, validation, seed, world)
@@ -237,10 +258,16 @@ def fit(
             update = make_optimizer(optimizer, model, lr, weight_decay)
             lr = float(update.param_groups[0]["lr"])
             steps = feed.steps()
-            plan = make_schedule(schedule, update, None if steps is None else epochs * steps)
-            wanted = quicker_precision(model, feed, criterion) if precision == "auto" else getattr(torch, precision)
-            # Each process has timed for itself: bfloat16 only where all found it quicker.
-            dtype = torch.float32 if world.agree(int(wanted == torch.float32), place) else torch.bfloat16
+            course = make_schedule(schedule, update, None if steps is None else epochs * steps)
+            widest = torch.bfloat16 if precision == "bfloat16" else torch.float32
+            require_room(model, feed.first(), criterion, update, feed.size, place, precision=widest)
+            plan = choose_step(
+                model, feed, criterion, update, precision=precision, memory_format=memory_format, compile=compile,
+                steps_left=None if steps is None else epochs * steps, world=world,
+            )  # fmt: skip
+            for one in (feed, judge, last):
+                if one is not None:
+                    one.arrange(plan.memory_format)
 
             run = Run.start(name=name or type(model).__name__) if world.first else Run()
             run.model = model
@@ -248,17 +275,20 @@ def fit(
             line = _("{device}, {parameters} parameters", device=short(place), parameters=f"{facts.parameters:,}")
             run.set_info(
                 device=str(place), device_line=line, parameters=facts.parameters, processes=world.size, seed=seed,
-                optimizer=type(update).__name__, lr=lr, batch_size=batch_size, precision=str(dtype).split(".")[1],
+                optimizer=type(update).__name__, lr=lr, batch_size=batch_size,
+                precision=str(plan.precision).split(".")[1],
+                memory_format=str(plan.memory_format).split(".")[1].removesuffix("_format"),
+                compile=plan.compile, threads=crew.number,
             )  # fmt: skip
             passes = 0.0 if judge is None else (judge.samples or 0) / batch_size
-            _train_and_record(
-                _Training(
-                    model=model, train=feed, judge=judge, loss=criterion, own_loss=loss, optimizer=update,
-                    schedule=plan, precision=dtype, class_weights=weights, clip=clip, epochs=epochs,
-                    patience=patience, run=run, world=world, device=place, clock=Clock(epochs, steps, passes),
-                ),
-                last,
+            every = 1 if place.type == "cpu" else _LOOK_EVERY
+            training = _Training(
+                model=model, train=feed, judge=judge, loss=criterion, own_loss=loss, optimizer=update,
+                schedule=course, plan=plan, threads=crew, class_weights=weights, clip=clip, epochs=epochs,
+                patience=patience, run=run, world=world, device=place, clock=Clock(epochs, steps, passes, every),
             )  # fmt: skip
+            with arranged(model, update, place, plan):
+                _train_and_record(training, last)
         finally:
             _move(model, optimizer, home)
             for module, mode in modes:
@@ -266,35 +296,39 @@ def fit(
     return run
 
 
-def _loop(t: _Training, network: nn.Module) -> str | None:
+def _loop(t: _Training, network: Callable[[Any], Any]) -> str | None:
     """The training itself. Returns why it ended early, if it did.
 
-    `network` is the model or, under torchrun, the model in a wrapper that averages gradients over the processes.
+    `network` is the model, in a wrapper that averages gradients over the processes (under torchrun) or compiled.
     """
     loss = torch.zeros(())
     for epoch in range(t.epochs):
-        network.train()  # dropout drops, BatchNorm learns its statistics
+        t.model.train()  # dropout drops, BatchNorm learns its statistics
         t.train.start_epoch(epoch)
         t.clock.start_epoch()
         for inputs, labels, share in t.train.shards(t.class_weights):
             _go_on(t, loss)  # raises where the loss is no number any more
             t.optimizer.zero_grad()
-            with torch.autocast(t.device.type, torch.bfloat16, enabled=t.precision == torch.bfloat16):
-                loss = t.loss(network(inputs), labels)
+            with t.plan.autocast(t.device):
+                outputs = network(inputs)
+            loss = t.loss(in_float32(outputs), labels)
             loss.backward(share)  # type: ignore[no-untyped-call]  # torch leaves this method without types
             if t.clip is not None:
                 clip_grad_norm_(t.model.parameters(), t.clip)  # before step(): the update uses the clipped gradient
             t.optimizer.step()
-            t.schedule.step()
+            if t.schedule is not None:
+                t.schedule.step()
             t.step += 1
+            t.threads.tick()
             _announce(t, t.clock.tick())
         if t.step == 0:
             raise NoSamples(split="train")
         _go_on(t, loss, look=True)
-        if not all(bool(weight.isfinite().all()) for weight in t.model.parameters() if weight.requires_grad):
+        if not _all_finite(t.model):
             raise _not_finite(t, math.nan)  # the last step of the epoch broke them, after its loss
         t.world.share_buffers(t.model)
         _judge(t, epoch)
+        t.threads.pause()  # that was no step
         if t.patience is not None and epoch + 1 - t.best_epoch >= t.patience:
             return _(
                 "Stopped early: no improvement for {patience} epochs; the best was epoch {best}.",
@@ -308,13 +342,37 @@ def _judge(t: _Training, epoch: int) -> None:
     """Measure the model after an epoch, and keep its weights if they are the best."""
     score = None
     if t.judge is not None:
-        score = measure(t.model, t.judge, t.own_loss, asked_to_stop=lambda: t.run.stop_requested)
+        score = measure(t.model, t.judge, t.own_loss, plan=t.plan, asked_to_stop=lambda: t.run.stop_requested)
         t.run.log(score.metrics(t.judge.split), step=t.step - 1)
     if t.best is None or score is None or score.better_than(t.best):
         t.best, t.best_epoch = score, epoch + 1
-        # A deep copy: state_dict() itself holds the tensors that the next step changes.
-        t.best_weights = copy.deepcopy(t.model.state_dict())
+        _keep(t)
         _save(t)
+
+
+def _keep(t: _Training) -> None:
+    """Copy the weights as they are now: state_dict() itself holds the tensors that the next step changes.
+
+    The copy of the last time is written over, as memory that is already there is quicker than new memory.
+    """
+    now, kept = t.model.state_dict(), t.best_weights
+    alike = now.keys() == kept.keys() and all(
+        isinstance(value, Tensor)
+        and (value.shape, value.dtype, value.device) == (kept[key].shape, kept[key].dtype, kept[key].device)
+        for key, value in now.items()
+    )
+    if not alike:
+        t.best_weights = copy.deepcopy(now)
+    else:
+        for key, value in now.items():
+            kept[key].copy_(value)
+    t.saved = False
+
+
+@torch.no_grad()
+def _all_finite(model: nn.Module) -> bool:
+    checks = [weight.isfinite().all() for weight in model.parameters() if weight.requires_grad]
+    return bool(torch.stack(checks).all())  # one number to wait for, not one for each weight
 
 
 def _go_on(t: _Training, loss: Tensor, *, look: bool = False) -> None:
@@ -324,7 +382,7 @@ def _go_on(t: _Training, loss: Tensor, *, look: bool = False) -> None:
     """
     if t.world.alone and t.device.type != "cpu" and not look and t.step % _LOOK_EVERY:
         return  # to read a number is to wait for the accelerator
-    word = t.world.agree(FINE if bool(loss.detach().isfinite().all()) else BROKEN, t.device)
+    word = t.world.agree(FINE if math.isfinite(loss.item()) else BROKEN, t.device)
     if word == STOPPED:
         raise TrainingStopped
     if word == BROKEN:
@@ -339,7 +397,9 @@ def _not_finite(t: _Training, value: float) -> LossNotFinite:
 
 def _train_and_record(t: _Training, last: Feed | None) -> None:
     """The loop with the recorder around it; the run then ends in the way that the loop did."""
-    network = t.world.wrap(t.model, t.device)
+    network: Callable[[Any], Any] = t.world.wrap(t.model, t.device)
+    if t.plan.compile:
+        network = compiled(network)
     t.best_weights = copy.deepcopy(t.model.state_dict())
     listening: AbstractContextManager[object] = nullcontext()
     if t.world.first:
@@ -347,7 +407,7 @@ def _train_and_record(t: _Training, last: Feed | None) -> None:
     status, reason = "finished", None
     try:
         try:
-            with listening:
+            with peak_memory(t.device) as peak, room_errors(t.model, t.train.size, t.device), listening:
                 reason = _loop(t, network)
         except ValueError as error:
             if "more than 1 value per channel" in str(error):  # PyTorch has no class for it
@@ -360,8 +420,12 @@ def _train_and_record(t: _Training, last: Feed | None) -> None:
         else:
             t.model.load_state_dict(t.best_weights)
             if last is not None:
-                t.run.log(measure(t.model, last, t.own_loss).metrics("test"), step=t.step - 1)
+                t.run.log(measure(t.model, last, t.own_loss, plan=t.plan).metrics("test"), step=t.step - 1)
+        finally:
+            _save(t, at_once=True)
         _announce(t, None, always=True)
+        if peak.bytes is not None:
+            t.run.set_info(peak_memory=peak.bytes)
         _summarise(t, last)
     except BaseException as error:
         if isinstance(error, LossNotFinite):
@@ -372,15 +436,21 @@ def _train_and_record(t: _Training, last: Feed | None) -> None:
     t.run.finish(status, reason)
 
 
-def _save(t: _Training) -> None:
-    """The best weights go into the record's folder too, from where `run.load_state("best")` gives them."""
-    if t.run.folder is None:
+def _save(t: _Training, *, at_once: bool = False) -> None:
+    """The best weights go into the record's folder too, from where `run.load_state("best")` gives them.
+
+    Where that is slow beside an epoch, not after each of them, but in any case at the end.
+    """
+    began = time.perf_counter()
+    if t.run.folder is None or t.saved or (not at_once and began - t.saved_at < _SAVING * t.saving_s):
         return
     tensors = {name: value for name, value in t.best_weights.items() if isinstance(value, Tensor)}
     try:
         t.run.save_state("best", tensors, {"epoch": t.best_epoch, "step": t.step - 1})
     except OSError as error:  # a full disk must not end a training that has hours behind it
         warn_not_saved(t.run.folder, str(error))
+    t.saved, t.saved_at = True, time.perf_counter()
+    t.saving_s = t.saved_at - began
 
 
 def _summarise(t: _Training, last: Feed | None) -> None:
@@ -409,8 +479,7 @@ def _announce(t: _Training, expected_s: float | None, *, always: bool = False) -
             time=spell(expected_s),
         )
         t.run.set_info(expected_s=expected_s)
-    if t.precision == torch.bfloat16:
-        line += ", bfloat16"
+    line = ", ".join(part for part in (line, t.plan.sentence, t.threads.line) if part)
     t.run.set_info(device_line=line)
     _say(line)
 
@@ -487,7 +556,6 @@ def _check_options(
     shares: dict[str, Any],
     sizes: dict[str, Any],
     schedule: Any,
-    precision: Any,
     loss: Any,
     seed: Any,
 ) -> None:
@@ -513,5 +581,20 @@ def _check_options(
         raise UnknownChoice(option="loss", value=shown(loss), choices=choices)
     if isinstance(schedule, str) and schedule not in ("one-cycle", "cosine"):
         raise UnknownChoice(option="schedule", value=schedule, choices='"one-cycle", "cosine", None')
-    if precision not in ("float32", "bfloat16", "auto"):
-        raise UnknownChoice(option="precision", value=precision, choices='"float32", "bfloat16", "auto"')
+
+
+def _check_plan(precision: Any, memory_format: Any, compiling: Any, threads: Any) -> None:
+    known = {
+        "precision": (precision, ("auto", "float32", "bfloat16")),
+        "memory_format": (memory_format, ("auto", "contiguous", "channels_last")),
+    }
+    for option, (value, choices) in known.items():
+        if not isinstance(value, str) or value not in choices:
+            named = value if isinstance(value, str) else shown(value)
+            raise UnknownChoice(option=option, value=named, choices=", ".join(f'"{one}"' for one in choices))
+    if not isinstance(compiling, bool) and not (isinstance(compiling, str) and compiling == "auto"):
+        raise UnknownChoice(option="compile", value=shown(compiling), choices='"auto", True, False')
+    if isinstance(threads, str) and threads == "auto":
+        return
+    if isinstance(threads, bool) or not isinstance(threads, numbers.Integral) or int(threads) < 1:
+        raise NotInRange(option="threads", value=shown(threads), range=_('a whole number from 1, or "auto"'))

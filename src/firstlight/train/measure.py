@@ -13,6 +13,7 @@ from torch import nn
 from firstlight.run import TrainingStopped
 from firstlight.train.check import Loss
 from firstlight.train.feed import Feed
+from firstlight.train.plan import StepPlan, in_float32
 from firstlight.train.randomness import borrowed_randomness
 
 
@@ -54,7 +55,12 @@ def looking(model: nn.Module) -> Iterator[None]:
 
 
 def measure(
-    model: nn.Module, feed: Feed, loss: Loss | None = None, *, asked_to_stop: Callable[[], bool] = lambda: False
+    model: nn.Module,
+    feed: Feed,
+    loss: Loss | None = None,
+    *,
+    plan: StepPlan | None = None,
+    asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> Score:
     """Loss and accuracy over one split, shared among the processes under torchrun.
 
@@ -62,19 +68,30 @@ def measure(
         model: On the device of the feed.
         feed: The split, checked before (`feed.outputs` says whether there are classes).
         loss: Mean loss of a batch; cross-entropy where None.
+        plan: How to compute; plainly where None.
         asked_to_stop: Asked before each batch, as measuring a large split takes longer than a person waits.
 
     Raises:
         TrainingStopped: Somebody asked to stop.
     """
     loss = loss or nn.functional.cross_entropy
-    sums = torch.zeros(3, dtype=torch.float64)  # loss, right answers, samples
+    plan = plan or StepPlan()
+    # Summed up where the model is, and read once: reading a number waits for an accelerator. MPS has no float64.
+    wide = torch.float32 if feed.device.type == "mps" else torch.float64
+    lost = torch.zeros((), dtype=wide, device=feed.device)
+    right = torch.zeros((), dtype=torch.int64, device=feed.device)
+    samples = 0
     with looking(model):
         for inputs, labels, _share in feed.shards(whole=True):
             if feed.world.alone and asked_to_stop():
                 raise TrainingStopped
-            outputs = model(inputs)
-            right = (outputs.argmax(dim=1) == labels).sum().item() if feed.outputs else 0
-            sums += torch.tensor([loss(outputs, labels).item() * len(labels), right, len(labels)], dtype=torch.float64)
-    total, right, samples = feed.world.total(sums, feed.device).tolist()
-    return Score(total / samples, right / samples if feed.outputs else None)
+            with plan.autocast(feed.device):
+                outputs = model(inputs)
+            outputs = in_float32(outputs)
+            lost += loss(outputs, labels).detach().reshape(()) * len(labels)
+            if feed.outputs:
+                right += (outputs.argmax(dim=1) == labels).sum()
+            samples += len(labels)
+    sums = torch.stack([lost, right.to(wide), torch.tensor(samples, dtype=wide, device=feed.device)])
+    total, answers, seen = feed.world.total(sums, feed.device).tolist()
+    return Score(total / seen, answers / seen if feed.outputs else None)

@@ -1,11 +1,8 @@
-"""What `fit` trains with: optimizer, schedule, loss and precision, all of them plain PyTorch.
+"""What `fit` trains with: optimizer, schedule and loss, all of them plain PyTorch.
 
 Shapes: N samples, K classes.
 """
 
-import copy
-import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,13 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _
 from firstlight.train.check import Loss
 from firstlight.train.feed import Feed
-from firstlight.train.randomness import borrowed_randomness
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 MakeSchedule = Callable[[Optimizer], LRScheduler]
@@ -91,7 +87,7 @@ def make_optimizer(
         foreign = [weight for group in wanted.param_groups for weight in group["params"] if id(weight) not in ours]
         if foreign:
             raise ForeignOptimizer(found=len(foreign))
-    factory = torch.optim.AdamW if wanted is None else wanted
+    factory = _adamw if wanted is None else wanted
     known = isinstance(wanted, Optimizer) or (callable(factory) and not isinstance(factory, nn.Module))
     optimizer: Any = wanted if isinstance(wanted, Optimizer) or not known else factory(weights)  # type: ignore[operator]
     if not isinstance(optimizer, Optimizer):
@@ -108,15 +104,35 @@ def make_optimizer(
     return optimizer
 
 
-def make_schedule(wanted: str | MakeSchedule | None, optimizer: Optimizer, steps: int | None) -> LRScheduler:
-    """The learning rate over the steps: `schedule.step()` follows each `optimizer.step()`.
+def _adamw(weights: Iterable[nn.Parameter]) -> Optimizer:
+    """AdamW, all weights in one kernel where that is right.
+
+    The fused kernel takes weight, gradient and momentum for rows of numbers in the same order. Of a weight that is a
+    view with gaps it would write into the gaps, so such weights are updated one by one.
+    """
+    weights = list(weights)
+    gapless = all(
+        weight.is_contiguous()
+        or (weight.device.type != "cpu" and weight.is_contiguous(memory_format=torch.channels_last))
+        for weight in weights
+    )
+    if gapless:
+        try:
+            return torch.optim.AdamW(weights, fused=True)
+        except RuntimeError:  # a device or a kind of number without such a kernel
+            pass
+    return torch.optim.AdamW(weights)
+
+
+def make_schedule(wanted: str | MakeSchedule | None, optimizer: Optimizer, steps: int | None) -> LRScheduler | None:
+    """The learning rate over the steps: `schedule.step()` follows each `optimizer.step()`. None where it stays.
 
     Raises:
         LengthUnknown: The schedule needs the number of steps.
         UnknownChoice: It is no schedule, or none that moves once per step.
     """
     if wanted is None:
-        return LambdaLR(optimizer, lambda _step: 1.0)
+        return None
     if not isinstance(wanted, str):
         made: Any = wanted(optimizer) if callable(wanted) else wanted
         if made is wanted or not isinstance(made, LRScheduler) or isinstance(made, ReduceLROnPlateau):
@@ -209,34 +225,3 @@ def balanced(labels: Tensor, classes: int) -> Tensor:
     counts = torch.bincount(labels, minlength=classes)
     present = int((counts > 0).sum())
     return torch.where(counts > 0, len(labels) / (present * counts.clamp(min=1)), 0.0)
-
-
-def quicker_precision(model: nn.Module, feed: Feed, loss: Loss) -> torch.dtype:
-    """Time one step on a copy of the model in float32 and in bfloat16; bfloat16 has to be a fifth faster."""
-    times = {}
-    batch = _full_batch(feed)
-    for dtype in (torch.float32, torch.bfloat16):
-        with borrowed_randomness():
-            times[dtype] = _seconds(copy.deepcopy(model).train(), batch, loss, feed.device, dtype)
-    return torch.bfloat16 if times[torch.bfloat16] * 1.2 < times[torch.float32] else torch.float32
-
-
-def _full_batch(feed: Feed) -> tuple[Any, Tensor]:
-    with feed.unnoticed():
-        return next(iter(feed))
-
-
-def _seconds(
-    model: nn.Module, batch: tuple[Any, Tensor], loss: Loss, device: torch.device, dtype: torch.dtype
-) -> float:
-    inputs, labels = batch
-    times = []
-    for _turn in range(4):
-        start = time.perf_counter()
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            value = loss(model(inputs), labels)
-        torch.autograd.backward(value)
-        # Reading a number waits until an accelerator is done.
-        sum(parameter.grad.flatten()[0].item() for parameter in model.parameters() if parameter.grad is not None)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])

@@ -22,7 +22,7 @@ check: .venv/ready  ## lint, format, types, room contracts, translations
 	$(BIN)/lint-imports
 	$(BIN)/firstlight lang check
 
-bench: .venv/ready  ## the benchmarks that print the numbers in our documents
+bench: .venv/ready  ## measure against the bars and the peers, print the table, keep it in benchmarks/results
 	$(BIN)/python -m benchmarks
 
 venv: .venv/ready  ## set-up alone; costs nothing when nothing changed

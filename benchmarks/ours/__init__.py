@@ -1,0 +1,1 @@
+"""What firstlight does in the comparisons, one readable file each; run in .venv."""

@@ -1,0 +1,104 @@
+"""The table: what is printed, what is kept, and that README quotes what was kept last."""
+
+import datetime
+import json
+import re
+from pathlib import Path
+
+import pytest
+from benchmarks.harness import ContenderFailed, Quiet, Ratio, TooNoisy, machine
+from benchmarks.rows import Row, at_least
+
+from benchmarks import __main__ as bench
+from benchmarks import rows
+
+ROOT = Path(__file__).parents[2]
+WHEN = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)
+
+
+@pytest.fixture
+def found() -> list[Row]:
+    return [
+        at_least("fast", "ours against theirs", Ratio(6.0, 5.5, 6.5), 5, {"turns": {"ours": [1.0]}}),
+        at_least("slow", "the same, larger", Ratio(4.9, 4.8, 7.0), 5, {}),
+        Row("gpu-94", "on one H100", "<= 2.0 s", "not measured: no CUDA device", None, None),
+    ]
+
+
+def test_each_row_says_its_bar_its_number_and_its_verdict(found: list[Row]) -> None:
+    text = bench.table(found, machine(), WHEN, 90)
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if " | " in line]
+    assert lines[0] == ["measured", "bar", "found", "verdict"]
+    assert lines[1] == ["ours against theirs", ">= 5x", "6.00x (5.50 to 6.50)", "reached"]
+    assert lines[2][2:] == ["4.90x (4.80 to 7.00)", "NOT reached"]
+    assert lines[3][2:] == ["not measured: no CUDA device", "-"]
+    assert "2026-01-02 03:04 UTC" in text
+
+
+def test_what_was_found_is_kept_with_the_machine(
+    found: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "RESULTS", tmp_path / "results")
+    path = bench.save(found, machine(), WHEN, "the table", ["fit: other processes used 0.80 cores"])
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert path.name == "2026-01-02T0304Z.json"
+    assert kept["machine"]["processors"] == machine()["processors"]
+    assert [row["verdict"] for row in kept["rows"]] == ["reached", "NOT reached", "-"]
+    assert kept["did_not_count"] == ["fit: other processes used 0.80 cores"]
+    assert path.with_suffix(".txt").read_text(encoding="utf-8") == "the table\n"
+
+
+def test_a_noisy_machine_and_a_broken_contender_are_rows_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def noisy(quiet: Quiet) -> list[Row]:
+        raise TooNoisy("other processes used 1.20 cores")
+
+    def broken(quiet: Quiet) -> list[Row]:
+        raise ContenderFailed("python -m benchmarks.peers.plain ended with status 1:\nMemoryError")
+
+    def fine(quiet: Quiet) -> list[Row]:
+        return [Row("fine", "fine", "-", "1 s", 1.0, True)]
+
+    monkeypatch.setattr(bench, "ROWS", {"noisy": noisy, "broken": broken, "fine": fine})
+    measured, refused = bench.measure(["noisy", "broken", "fine"], Quiet(others=1e9, slower=1e9))
+    assert refused
+    assert [row.verdict for row in measured] == ["-", "-", "reached"]
+    assert "too noisy: other processes used 1.20 cores" in measured[0].value
+    assert measured[1].value.startswith("failed: python -m benchmarks.peers.plain")
+
+
+def test_an_unknown_part_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["imports", "nonsense"])
+    assert "unknown: nonsense" in capsys.readouterr().err
+
+
+def test_without_a_cuda_device_its_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    row = rows.gpu(Quiet(others=1e9, slower=1e9))[0]
+    assert (row.value, row.verdict) == ("not measured: no CUDA device", "-")
+
+
+@pytest.mark.parametrize("lang", ["en", "ja", "ko"])
+def test_readme_quotes_the_newest_results(lang: str) -> None:
+    """README's table has a row for each number, marked with its name: `<!-- fit-plain -->`."""
+    readme = (ROOT / f"README{'' if lang == 'en' else '.' + lang}.md").read_text(encoding="utf-8")
+    quoted = dict(re.findall(r"^\|[^|\n]*\| *([^|\n]*?) *\|[^|\n]*<!-- ([\w-]+) -->", readme, flags=re.MULTILINE))
+    quoted = {name: value for value, name in quoted.items()}
+    newest = max((ROOT / "benchmarks" / "results").glob("*.json"), default=None)
+    assert newest is not None, "make bench keeps its results; README quotes them"
+    kept = {row["name"]: row["number"] for row in json.loads(newest.read_text(encoding="utf-8"))["rows"]}
+    assert len(quoted) >= 6
+    for name, value in quoted.items():
+        assert value == spelled(name, kept[name]), name
+    assert newest.name in readme
+
+
+def spelled(name: str, number: float | None) -> str:
+    """A number as README writes it."""
+    if number is None:
+        return "-"
+    if name in ("import", "help"):
+        return f"{1000 * number:.0f} ms"
+    if name == "peak":
+        return f"{number:.0%}"
+    return f"{number:.2f}x" if name == "to-90" else f"{number:.1f}x"

@@ -87,6 +87,22 @@ def test_a_cut_archive(tmp_path):
         load("cifar10")
 
 
+def test_an_unfinished_archive_elsewhere_is_passed_over(tmp_path, monkeypatch, capsys):
+    """What another program began to download into ./data; the next place has the whole."""
+    monkeypatch.chdir(tmp_path)
+    makers.cifar10(tmp_path / "made")
+    (tmp_path / "data").mkdir()
+    archive = tmp_path / "data" / "cifar-10-python.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "made" / "cifar-10-batches-py", "cifar-10-batches-py")
+    archive.write_bytes(archive.read_bytes()[:100_000])
+    (tmp_path / "made" / "cifar-10-batches-py").rename(tmp_path / "cifar-10-batches-py")
+    train, test = load("cifar10")
+    assert (len(train), len(test)) == (100, 20)
+    assert train.card.place == str(tmp_path / "cifar-10-batches-py")
+    assert "cifar-10-python.tar.gz is damaged" in capsys.readouterr().err
+
+
 GOOD = {b"data": np.zeros((2, 3072), np.uint8), b"labels": [0, 1]}
 
 

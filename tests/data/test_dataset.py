@@ -2,14 +2,15 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from firstlight.data import Batches, Dataset, PrepareFeatures, load
-from firstlight.data.dataset import stratified_split
+from firstlight.data import Batches, Dataset, PrepareFeatures, PreparePictures, load
+from firstlight.data.dataset import _Source, stratified_split
 from firstlight.data.errors import BadAugment, BadBatch, BadPositions, BadShare
 
 
@@ -246,3 +247,172 @@ def test_parts_that_torch_took_are_loaded_as_they_are(small):
     assert torch.equal(first.inputs[0], train.inputs[parts[0].indices[0]])
     rest, part = load(train)
     assert (rest.split, part.split, train.split) == ("train", "test", "train")
+
+
+def test_batches_in_another_type_and_memory_format(small):
+    train, _ = small
+    colour = Dataset(
+        torch.randint(0, 256, (20, 3, 8, 6), dtype=torch.uint8),
+        torch.arange(20) % 2,
+        ["a", "b"],
+        name="noise",
+        preprocess=PreparePictures([0.4, 0.5, 0.6], [0.1, 0.2, 0.3], size=(8, 6)),
+    )
+    wide = Dataset(
+        torch.randint(0, 256, (4, 7, 8, 6), dtype=torch.uint8), torch.arange(4) % 2, ["a", "b"], name="seven channels"
+    )
+    for dataset in (train.subset(range(50)), colour, wide):
+        expected = dataset.preprocess(dataset.inputs[:4])
+        for dtype in (None, torch.bfloat16, torch.float64):
+            for memory_format in (None, torch.contiguous_format, torch.channels_last):
+                options = {"dtype": dtype, "memory_format": memory_format}
+                inputs, labels = next(iter(dataset.batches(4, **options)))
+                assert torch.equal(inputs, expected.to(dtype or expected.dtype))
+                assert inputs.dtype == (dtype or expected.dtype)
+                assert inputs.is_contiguous(memory_format=memory_format or torch.contiguous_format)
+                assert labels.dtype == torch.int64
+    inputs, _ = next(iter(features().batches(4, dtype=torch.bfloat16, memory_format=torch.channels_last)))
+    assert inputs.dtype == torch.bfloat16
+    trees, _ = load("arithmetic")
+    assert next(iter(trees.batches(4, memory_format=torch.channels_last)))[0] == trees.inputs[:4]
+
+
+def test_every_way_to_a_sample_gives_the_same_bits(small):
+    train, _ = small
+    positions = torch.randperm(len(train))[:300]
+    whole = train.preprocess(train.inputs)[positions]
+    assert torch.equal(train[positions][0], whole)
+    assert torch.equal(torch.stack([train[int(one)][0] for one in positions]), whole)
+    assert torch.equal(torch.cat([x for x, _ in train.subset(positions).batches(7)]), whole)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert torch.equal(train.preprocess(train.inputs[positions]), whole)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_parts_share_the_data():
+    inputs = torch.randint(0, 256, (1000, 1, 4, 4), dtype=torch.uint8)
+    whole = Dataset(inputs, torch.arange(1000) % 2, ["a", "b"], name="noise")
+    rest, part = whole.split_off(0.1)
+    halves = rest.subset(range(0, 900, 2)), rest.subset(torch.arange(900) % 2 == 1)
+    for one in (rest, part, *halves):
+        assert one._store is whole._store
+    assert [len(one) for one in (rest, part, *halves)] == [900, 100, 450, 450]
+    assert rest.kind == "picture"
+    assert rest.shape == (1, 4, 4)
+    assert "900 pictures of 4 × 4" in repr(rest)
+    assert torch.cat([x for x, _ in part.batches(30)]).dtype == torch.uint8
+    seen = torch.cat([torch.cat([x for x, _ in one.batches(7, shuffle=True)]) for one in (*halves, part)])
+    assert seen.flatten(1).sum(1).sort().values.equal(inputs.flatten(1).sum(1).sort().values)
+    assert rest._store is whole._store  # still: nothing above needed a copy
+    kept = rest.inputs
+    assert kept is rest.inputs  # one's own from now on, and it stays the same tensor
+    before = whole.inputs.clone()
+    kept.zero_()
+    assert torch.equal(whole.inputs, before)
+    assert torch.equal(halves[0].inputs, torch.cat([x for x, _ in halves[0].batches(100)]))
+
+
+def test_a_part_of_a_part_is_right():
+    whole = features(100)
+    part = whole.subset(range(10, 90)).subset([-1, 0, 5]).subset(slice(0, 2))
+    assert part.inputs[:, 0].tolist() == [178, 20]
+    assert part.labels.tolist() == [1, 0]
+    assert part[1][0].tolist() == [20, 21]
+    rows = torch.zeros(100, dtype=torch.bool)
+    rows[[3, 5]] = True
+    assert whole.take(rows)[0][:, 0].tolist() == [6, 10]
+    with pytest.raises(IndexError):
+        whole.take(torch.tensor([100]))
+
+
+def test_a_small_part_does_not_keep_the_whole_alive():
+    whole = features(1000)
+    few = whole.subset(range(10))
+    assert few._store is not whole._store
+    assert few._store.inputs.untyped_storage().nbytes() == 10 * 2 * 4
+
+
+def test_a_part_takes_only_its_own_samples_along():
+    whole = Dataset(torch.zeros(1000, 1, 32, 32, dtype=torch.uint8), torch.arange(1000) % 2, ["a", "b"], name="noise")
+    part = whole.subset(range(0, 1000, 10))
+    assert part._store is whole._store
+    assert len(pickle.dumps(part)) < 200_000
+    assert len(copy.deepcopy(part)._store.inputs) == 100
+    twin = copy.copy(part)
+    twin.inputs = torch.ones(100, 1, 32, 32, dtype=torch.uint8)
+    assert int(part.inputs.max()) == 0
+
+
+def test_inputs_can_be_replaced_and_changed(small):
+    part = small[0].subset(range(0, 10_000, 2))
+    part.inputs = 255 - part.inputs
+    assert torch.equal(part[0][0], part.preprocess(255 - small[0].inputs[:1])[0])
+    part.inputs[0] = 0
+    assert torch.equal(next(iter(part.batches(1)))[0], part.preprocess(torch.zeros(1, 1, 28, 28, dtype=torch.uint8)))
+
+
+def test_on_an_accelerator_the_data_lies_there_once():
+    """On the meta device, which has shapes and no values: the way the data takes, not what is in it."""
+    meta = torch.device("meta")
+    whole = Dataset(torch.zeros(1000, 1, 4, 4, dtype=torch.uint8), torch.arange(1000) % 2, ["a", "b"], name="noise")
+    rest, part = whole.split_off(0.4)
+    names = "alternating-flip+shift+cutout+colour"
+    for inputs, labels in rest.batches(64, shuffle=True, augment=names, device="meta"):
+        assert inputs.device == labels.device == meta
+        assert inputs.shape[1:] == (1, 4, 4)
+    resident = whole._store.on(meta, 1000)
+    assert resident.shape == (1000, 1, 4, 4)
+    list(part.batches(64, device="meta"))  # less than half of it, but it is there already
+    assert whole._store.on(meta, 1) is resident
+    whole.inputs[0] = 1  # a copy of what was is of no use
+    assert whole._store.on(meta, 1000) is not resident
+    few = whole.subset(range(100))
+    assert whole.subset(range(200))._store.on(torch.device("meta", 1), 200) is None
+    assert copy.deepcopy(few)._store._copies == {}
+    assert next(iter(whole.subset(range(300)).batches(7, device="meta")))[0].shape == (7, 1, 4, 4)
+
+
+def test_data_that_an_accelerator_has_no_room_for_is_moved_batch_by_batch():
+    large = torch.zeros(1, 1, 1, 1, dtype=torch.uint8).expand(300 << 20, 1, 1, 1)  # takes no memory
+    labels = torch.zeros(1, dtype=torch.int64).expand(300 << 20)
+    whole = Dataset(large, labels, ["a", "b"], name="large")
+    part = whole.subset(range(3))
+    assert whole._store.on(torch.device("meta"), len(whole)) is None
+    assert part._store.on(torch.device("meta"), 3).shape == (3, 1, 1, 1)
+
+
+def test_moved_batch_by_batch_they_are_the_same():
+    """What a batch takes where the device has no copy, read on the CPU as the device."""
+    whole = features(50)
+    order = torch.randperm(50)
+    there = _Source(whole, order, None, torch.device("meta"))
+    there.resident, there.device = None, torch.device("cpu")
+    there.labels, there.there, there.rows = whole.labels, order, order
+    here = _Source(whole, order, None, None)
+    for places in (slice(0, 8), slice(48, 56)):
+        for one, other in zip(there.batch(places)[:3], here.batch(places)[:3], strict=True):
+            assert torch.equal(one, other)
+    there.resident = whole.inputs
+    assert torch.equal(there.batch(slice(0, 8))[0], here.batch(slice(0, 8))[0])
+
+
+def test_a_loop_broken_off_leaves_nothing_behind(small):
+    train, _ = small
+    threads = threading.active_count()
+    batches = train.batches(64, shuffle=True, augment="alternating-flip", seed=1)
+    for _ in batches:
+        break
+
+    def interrupted():
+        for _ in batches:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert batches.turn == 0
+    assert threading.active_count() == threads
+    assert len(list(batches)) == 157
+    assert batches.turn == 1

@@ -281,6 +281,15 @@ def test_a_folder_is_a_mirror_too(monkeypatch, tmp_path, form):
     assert get().read_bytes() == CONTENT
 
 
+def test_a_mirror_folder_that_cannot_be_read_is_passed_over(server, monkeypatch, tmp_path):
+    (tmp_path / "set" / "file.bin").mkdir(parents=True)  # no file: the system refuses to read it, whoever asks
+    monkeypatch.setenv("FIRSTLIGHT_MIRROR", str(tmp_path))
+    assert get(server.url("good")).read_bytes() == CONTENT
+    (folder() / "file.bin").unlink()
+    with pytest.raises(errors.DownloadFailed, match="it cannot be read"):
+        get()
+
+
 def certificate(folder: Path) -> tuple[Path, Path]:
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization

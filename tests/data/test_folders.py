@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from firstlight.data import errors, load
+from firstlight.data import errors, load, read_picture
 from tests.data import makers
 
 
@@ -118,27 +118,70 @@ def test_a_test_class_without_training(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
-def test_an_unreadable_picture_is_named(tmp_path, content, suffix):
+def test_an_unreadable_picture_is_left_out_and_named(tmp_path, content, suffix, capsys):
     makers.photos(tmp_path, {"a": 3, "b": 3}, suffix=suffix, size=(64, 64))
     path = tmp_path / "b" / f"1{suffix}"
     path.write_bytes(path.read_bytes()[:600] if content == "cut" else content)
-    with pytest.raises(errors.UnreadablePicture, match=rf"b.1\{suffix} cannot be read"):
+    train, test = load(tmp_path, test=0.4)
+    assert sorted(train.labels.tolist() + test.labels.tolist()) == [0, 0, 0, 1, 1]
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.startswith("1 of 6 pictures are left out.")
+    assert f"1{suffix} cannot be read" in said
+
+
+def test_what_is_left_out_is_told_again_where_pictures_are_kept(tmp_path, capsys):
+    makers.photos(tmp_path / "train", {"a": 120, "b": 120})
+    makers.photos(tmp_path / "test", {"a": 4, "b": 4})
+    whole, rest = load(tmp_path)
+    for bad in ("train/a/7.png", "train/b/9.png", "test/b/0.png"):
+        (tmp_path / bad).write_bytes(b"no")
+    assert capsys.readouterr().err == ""
+    for _time in range(2):
+        train, test = load(tmp_path)
+        assert (torch.bincount(train.labels).tolist(), torch.bincount(test.labels).tolist()) == ([119, 119], [4, 3])
+        kept = [index for index in range(240) if index not in (_place(whole, "a", "7"), _place(whole, "b", "9") + 120)]
+        assert torch.equal(train.inputs, whole.inputs[kept])
+        assert torch.equal(test.inputs, rest.inputs[[0, 1, 2, 3, 5, 6, 7]])
+        assert capsys.readouterr().err.startswith("3 of 248 pictures are left out. The first:")
+
+
+def _place(dataset, kind: str, name: str) -> int:
+    """Where a file stands among those of its class, which are sorted by name."""
+    count = int((dataset.labels == dataset.classes.index(kind)).sum())
+    return sorted(str(index) + ".png" for index in range(count)).index(f"{name}.png")
+
+
+@pytest.mark.parametrize("bad", ["everything", "a class", "the test split"])
+def test_where_nothing_is_left_the_reason_is_told(tmp_path, bad):
+    makers.photos(tmp_path / "train", {"a": 3, "b": 3})
+    makers.photos(tmp_path / "test", {"a": 2, "b": 2})
+    for path in tmp_path.rglob("*.png"):
+        split, kind = path.parts[-3:-1]
+        if bad == "everything" or (bad == "a class" and (split, kind) == ("train", "b")) or bad == f"the {split} split":
+            path.write_bytes(b"")
+    with pytest.raises(errors.UnreadablePicture, match=r"0\.png cannot be read"):
         load(tmp_path)
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
+def test_a_decompression_bomb_is_left_out_before_it_is_decoded(tmp_path, capsys):
     makers.photos(tmp_path, {"a": 3, "b": 3})
     # 12,000 × 12,000 zeros pack into some 20 kB.
     Image.new("1", (12_000, 12_000)).save(tmp_path / "b" / "bomb.png")
+    assert sum(map(len, load(tmp_path, size=8))) == 6
+    assert "bomb.png has 12000 × 12000" in capsys.readouterr().err
     with pytest.raises(errors.PictureTooLarge, match=r"bomb\.png has 12000 × 12000"):
-        load(tmp_path, size=8)
+        read_picture(tmp_path / "b" / "bomb.png", like=load(tmp_path, size=8)[0])
 
 
-def test_phone_photos_that_are_not_read(tmp_path):
+def test_phone_photos_that_are_not_read(tmp_path, capsys):
     makers.photos(tmp_path, {"a": 3, "b": 3})
-    (tmp_path / "a" / "IMG_1.HEIC").write_bytes(b"x")
-    with pytest.raises(errors.UnsupportedPicture, match=r"IMG_1\.HEIC is in the format \.heic"):
-        load(tmp_path)
+    for index in (1, 2):
+        (tmp_path / "a" / f"IMG_{index}.HEIC").write_bytes(b"x")
+    assert sum(map(len, load(tmp_path))) == 6
+    said = capsys.readouterr().err
+    assert said.startswith("2 of 8 pictures are left out.")
+    assert "IMG_1.HEIC is in the format .heic" in said
 
 
 def test_too_much_for_the_memory(tmp_path):
@@ -185,6 +228,28 @@ def test_any_folder_is_loaded_whole_or_refused_in_words(tmp_path_factory, folder
         return
     wanted = sum(f.lower().endswith("png") and f != ".png" for n, fs in folders.items() if n[0] != "." for f in fs)
     assert len(train) + len(test) == wanted
+
+
+def test_a_misspelled_folder_beside_its_right_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    makers.photos(tmp_path / "holiday photos", {"cats": 3, "dogs": 3})
+    makers.photos(tmp_path / "cifar9", {"cats": 3, "dogs": 3})
+    for wrong in ("holiday_photos", "Holiday Fotos"):
+        with pytest.raises(errors.UnknownDataset, match="Did you mean “holiday photos”"):
+            load(wrong)
+    with pytest.raises(errors.UnknownDataset, match="Did you mean “cifar100”"):
+        load("cifar1000")
+    for wrong in ("holiday photo/", "./holidayphotos", "holidays photos/cats"):
+        with pytest.raises(errors.MisspelledPath, match=r"Did you mean .*holiday photos"):
+            load(wrong)
+    picture = tmp_path / "holiday photos" / "cats" / "0.pn"
+    with pytest.raises(errors.MisspelledPath, match=r"Did you mean .*0\.png") as caught:
+        read_picture(picture, like=load("holiday photos")[0])
+    assert "load()" not in str(caught.value)
+    assert isinstance(caught.value, FileNotFoundError)
+    with pytest.raises(errors.NothingThere) as caught:
+        load("nothing/like/that.csv")
+    assert not isinstance(caught.value, errors.MisspelledPath)
 
 
 def test_names_and_paths_that_lead_nowhere(tmp_path, monkeypatch):

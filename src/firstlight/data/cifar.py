@@ -15,8 +15,9 @@ from firstlight.data.card import Card
 from firstlight.data.download import fetch
 from firstlight.data.errors import DamagedFile, LabelOutOfRange
 from firstlight.data.pickles import read_pickle
-from firstlight.data.places import find
+from firstlight.data.places import data_folder, find
 from firstlight.data.preprocess import channel_statistics
+from firstlight.data.progress import note
 from firstlight.data.sets import Samples
 
 Files = dict[str, tuple[str, ...]]  # split to file names
@@ -37,12 +38,17 @@ def samples(card: Card, classes: tuple[str, ...], split: str, *, progress: bool)
     inner, files = layout(card.name)
 
     def make() -> tuple[cache.Parts, Any]:
-        source = next(find(card.name, inner, card.downloads[0].name), None)
-        if source is None:
+        for source in find(card.name, inner, card.downloads[0].name):
+            try:
+                parts = _parts(source, inner, files, len(classes))
+                break
+            except DamagedFile as error:
+                if data_folder().absolute() in source.parents:  # where the person put it: to be told, not passed over
+                    raise
+                note(str(error).splitlines()[0])  # a download in ./data that another program did not finish
+        else:
             source = fetch(card.downloads[0], card.name, progress=progress)
-        parts: cache.Parts = {}
-        for part, inputs, labels in _read(source, inner, files, len(classes)):
-            parts[f"{part}_inputs"], parts[f"{part}_labels"] = inputs, labels
+            parts = _parts(source, inner, files, len(classes))
         # The statistics are kept too: counting them needs every pixel, and loading should not.
         return parts, {"place": str(source), "statistics": channel_statistics(parts["train_inputs"])}
 
@@ -70,6 +76,13 @@ def read_folder(folder: Path, name: str, split: str) -> tuple[Tensor, Tensor]:
     inner, files = layout(name)
     count = 10 if name == "cifar10" else 100
     return next((inputs, labels) for part, inputs, labels in _read(folder, inner, {split: files[split]}, count))
+
+
+def _parts(source: Path, inner: str, files: Files, count: int) -> cache.Parts:
+    parts: cache.Parts = {}
+    for part, inputs, labels in _read(source, inner, files, count):
+        parts[f"{part}_inputs"], parts[f"{part}_labels"] = inputs, labels
+    return parts
 
 
 def _read(source: Path, inner: str, files: Files, count: int) -> Iterator[tuple[str, Tensor, Tensor]]:

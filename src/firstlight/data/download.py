@@ -189,6 +189,13 @@ def _copy(source: Path, part: Path) -> None:
         shutil.copyfile(source, part)
     except FileNotFoundError as error:
         raise _NextMirrorError(_("the file is not there")) from error
+    except OSError as error:
+        # Our own disk may be what is full or locked: that is told elsewhere. Else the folder cannot be read.
+        if error.filename2 is None and error.filename is not None and Path(error.filename) == source:
+            raise _NextMirrorError(_("it cannot be read: {reason}", reason=error.strerror)) from error
+        if error.errno in (errno.EIO, getattr(errno, "ESTALE", errno.EIO)):  # a shared drive that went away
+            raise _NextMirrorError(_("it cannot be read: {reason}", reason=error.strerror)) from error
+        raise
 
 
 def _download(

@@ -31,8 +31,18 @@ class NothingThere(DataError, FileNotFoundError):
 
     text = Text(
         what="There is no file or folder at {path}.",
-        why="load() looks for it from the folder {folder}.",
+        why="The way to it starts in the folder {folder}.",
         do="Check the spelling, or give the full path.",
+    )
+
+
+class MisspelledPath(NothingThere):
+    """A path that leads nowhere, beside one of nearly the same name."""
+
+    text = Text(
+        what="There is no file or folder at {path}. Did you mean {nearest}?",
+        why="The way to it starts in the folder {folder}.",
+        do="Write {nearest}, or give the full path of what you mean.",
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from firstlight.data import cache, cifar
@@ -11,8 +12,10 @@ from firstlight.data.card import Card
 from firstlight.data.dataset import Dataset
 from firstlight.data.errors import ClassesDiffer, EmptyClass, NoClassFolders
 from firstlight.data.pictures import SUFFIXES, UNSUPPORTED, read_files
+from firstlight.data.progress import note
 from firstlight.data.samples import finish, pair
 from firstlight.data.sets import entry
+from firstlight.locale import _
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
@@ -50,8 +53,14 @@ def load_folder(
     else:
         classes, train = _collect(inner)
         test = ([], [])
-    inputs, labels = _read(folder, train[0] + test[0], train[1] + test[1], wanted, progress)
-    count = len(train[0])
+    paths, numbers = train[0] + test[0], train[1] + test[1]
+    inputs, good = _read(folder, paths, numbers, wanted, progress)
+    labels = torch.tensor(numbers, dtype=torch.int64)[good]
+    count = int((good < len(train[0])).sum())
+    for label in sorted(set(train[1]) - set(labels[:count].tolist())):  # not one picture of this class could be read
+        read_files([path for path, number in zip(*train, strict=True) if number == label], wanted)
+    if test[0] and count == len(good):
+        read_files(test[0], wanted)
     return finish(
         (inputs[:count], labels[:count]),
         (inputs[count:], labels[count:]) if test[0] else None,
@@ -105,23 +114,32 @@ def _pictures(folder: Path) -> list[Path]:
 def _read(
     folder: Path, paths: list[Path], labels: list[int], size: tuple[int, int] | None, progress: bool
 ) -> tuple[Tensor, Tensor]:
-    import torch
+    """The pictures that can be read, and their positions among the paths. One line tells of the others."""
 
-    def make() -> tuple[cache.Parts, None]:
-        inputs = read_files(paths, size, progress=progress)
-        return {"inputs": inputs, "labels": torch.tensor(labels, dtype=torch.int64)}, None
+    def make() -> tuple[cache.Parts, list[str]]:
+        inputs, good, faults = read_files(paths, size, progress=progress)
+        return {"inputs": inputs, "good": torch.tensor(good, dtype=torch.int64)}, faults
 
     if len(paths) < KEPT_FROM:
-        parts, _facts = make()
-        return parts["inputs"], parts["labels"]
-    # A file that changes, comes, goes or is sorted elsewhere makes what is kept stale.
-    signature = hashlib.sha256(repr(size).encode())
-    for path, label in zip(paths, labels, strict=True):
-        facts = path.stat()
-        signature.update(f"{path.relative_to(folder)}|{label}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
-    place = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
-    parts, _facts = cache.remember(f"folder-{folder.name}-{place}", signature.hexdigest(), make)
-    return parts["inputs"], parts["labels"]
+        parts, faults = make()
+    else:
+        # A file that changes, comes, goes or is sorted elsewhere makes what is kept stale.
+        signature = hashlib.sha256(repr(size).encode())
+        for path, label in zip(paths, labels, strict=True):
+            facts = path.stat()
+            signature.update(f"{path.relative_to(folder)}|{label}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+        place = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:16]
+        parts, faults = cache.remember(f"folder-{folder.name}-{place}", signature.hexdigest(), make)
+    if faults:
+        note(
+            _(
+                "{count} of {total} pictures are left out. The first: {fault}",
+                count=f"{len(faults):,}",
+                total=f"{len(paths):,}",
+                fault=faults[0],
+            )
+        )
+    return parts["inputs"], parts["good"]
 
 
 def _cifar(folder: Path, name: str) -> tuple[Dataset, Dataset]:

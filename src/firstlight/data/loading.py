@@ -17,7 +17,6 @@ from firstlight.data.dataset import Dataset, check_share
 from firstlight.data.errors import (
     CannotLoad,
     DamagedFile,
-    NothingThere,
     OptionNotUsed,
     UnknownArrays,
     UnknownDataset,
@@ -25,6 +24,8 @@ from firstlight.data.errors import (
 )
 from firstlight.data.folders import load_folder
 from firstlight.data.libraries import is_hugging_face, is_torch, load_hugging_face, load_torch
+from firstlight.data.pictures import nothing_there
+from firstlight.data.places import nearest_path
 from firstlight.data.preprocess import PreparePictures
 from firstlight.data.samples import finish, pair, resize, splits
 from firstlight.data.tables import Table, load_tables, read_csv, read_frame
@@ -165,8 +166,10 @@ def _existing(what: str | os.PathLike[str]) -> Path:
         return path
     text = str(what)
     if isinstance(what, os.PathLike) or path.suffix or "/" in text or "\\" in text:
-        raise NothingThere(path=text, folder=Path.cwd())
-    near = difflib.get_close_matches(text.lower().replace("-", "_"), sets.names(), n=1, cutoff=0.0)
+        raise nothing_there(path)
+    beside = nearest_path(path)
+    names = sets.names() if beside is None or not text.strip() else [*sets.names(), beside.name]
+    near = difflib.get_close_matches(text.lower().replace("-", "_"), names, n=1, cutoff=0.0)
     raise UnknownDataset(name=text, nearest=near[0], names=", ".join(sets.names()))
 
 

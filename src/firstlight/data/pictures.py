@@ -3,10 +3,10 @@
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from firstlight.data.errors import (
     DataError,
+    MisspelledPath,
     MixedSizes,
     NothingThere,
     NotPictures,
@@ -23,6 +24,7 @@ from firstlight.data.errors import (
     UnreadablePicture,
     UnsupportedPicture,
 )
+from firstlight.data.places import nearest_path
 from firstlight.data.progress import Progress, amount
 from firstlight.locale import _
 
@@ -39,6 +41,7 @@ GREY = frozenset(("1", "L", "LA", "I", "I;16", "I;16B", "F"))
 # What Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 Size = tuple[int, int]
+Result = TypeVar("Result")
 
 
 def read_picture(path: Any, like: "Dataset", *, invert: bool = False) -> Tensor:
@@ -74,6 +77,14 @@ def read_picture(path: Any, like: "Dataset", *, invert: bool = False) -> Tensor:
     return (255 - picture if invert else picture).unsqueeze(0)
 
 
+def nothing_there(path: Any) -> NothingThere:
+    """The error for a path that leads nowhere, with the nearest name that leads somewhere."""
+    nearest = nearest_path(Path(path).expanduser())
+    if nearest is None:
+        return NothingThere(path=path, folder=Path.cwd())
+    return MisspelledPath(path=path, folder=Path.cwd(), nearest=nearest)
+
+
 def decode(source: Any, *, channels: int, size: Size | None, name: object = None) -> Tensor:
     """Read one picture.
 
@@ -93,7 +104,7 @@ def decode(source: Any, *, channels: int, size: Size | None, name: object = None
                 image.draft(None, (size[1] * 2, size[0] * 2))  # decodes at a fraction of the size, many times faster
             upright = _flatten(ImageOps.exif_transpose(image), channels)
     except FileNotFoundError as error:
-        raise NothingThere(path=name, folder=Path.cwd()) from error
+        raise nothing_there(name) from error
     except DataError:
         raise
     except BROKEN as error:
@@ -106,8 +117,8 @@ def decode(source: Any, *, channels: int, size: Size | None, name: object = None
 
 def read_files(
     paths: Sequence[Path], size: Size | None, *, channels: int | None = None, progress: bool = True
-) -> Tensor:
-    """Read many picture files into one tensor, several at a time.
+) -> tuple[Tensor, list[int], list[str]]:
+    """Read many picture files into one tensor, several at a time; leave out those that cannot be read.
 
     Args:
         paths: The files.
@@ -115,35 +126,67 @@ def read_files(
         channels: 1 or 3; None to find out: grey if all are grey.
         progress: Show how far it is.
 
+    Returns:
+        The pictures, the positions of their files in `paths`, and what was wrong with each of the others.
+
     Shape:
         output: (N, C, H, W), `uint8`
 
     Raises:
         MixedSizes: They differ and no size was given.
+        DataError: What is wrong with the first one, where not one can be read.
     """
     # Pillow's warning about large pictures: `_open` has the say. Its other warnings concern metadata. The filters are
     # put back after the last thread has ended, since each thread in `_open` changes and restores them too.
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")
-        looks = list(pool.map(_look, paths))
-        channels = channels or (1 if all(grey for _, grey in looks) else 3)
-        height, width = size or looks[0][0]
-        for path, (found, _grey) in zip(paths, looks, strict=True):
+        faults: dict[int, DataError] = {}
+
+        def look(index: int) -> tuple[Size, bool] | None:
+            return _unless_bad(index, faults, lambda: _look(paths[index]))
+
+        looks = {index: found for index, found in enumerate(pool.map(look, range(len(paths)))) if found is not None}
+        if not looks:
+            raise faults[0]
+        channels = channels or (1 if all(grey for _size, grey in looks.values()) else 3)
+        first = next(iter(looks))
+        height, width = size or looks[first][0]
+        for index, (found, _grey) in looks.items():
             if size is None and found != (height, width):
                 raise MixedSizes(
-                    first=paths[0], first_size=f"{height} × {width}", other=path, other_size=f"{found[0]} × {found[1]}"
+                    first=paths[first],
+                    first_size=f"{height} × {width}",
+                    other=paths[index],
+                    other_size=f"{found[0]} × {found[1]}",
                 )
-        _check_memory(len(paths), channels, height, width)
-        pictures = torch.empty((len(paths), channels, height, width), dtype=torch.uint8)
+        _check_memory(len(looks), channels, height, width)
+        pictures = torch.empty((len(looks), channels, height, width), dtype=torch.uint8)
 
-        def read(index: int) -> None:
-            pictures[index] = decode(paths[index], channels=channels, size=size)
+        def read(place: int, index: int) -> None:
+            found = _unless_bad(index, faults, lambda: decode(paths[index], channels=channels, size=size))
+            if found is not None:
+                pictures[place] = found
 
         title = _("Reading pictures")
-        with Progress(title, len(paths), quiet=not progress or len(paths) < 1000, counts_bytes=False) as shown:
-            for _none in pool.map(read, range(len(paths))):
+        with Progress(title, len(looks), quiet=not progress or len(looks) < 1000, counts_bytes=False) as shown:
+            for _none in pool.map(read, range(len(looks)), looks):
                 shown.advance(1)
-    return pictures
+    places = [place for place, index in enumerate(looks) if index not in faults]
+    if not places:
+        raise faults[min(faults)]
+    if len(places) < len(looks):
+        pictures = pictures[places]
+    good = [index for index in looks if index not in faults]
+    return pictures, good, [str(faults[index]).splitlines()[0] for index in sorted(faults)]
+
+
+def _unless_bad(index: int, faults: dict[int, DataError], read: Callable[[], Result]) -> Result | None:
+    """What `read` gives, or None and an entry among the faults where this picture cannot be read."""
+    try:
+        return read()
+    except (UnreadablePicture, PictureTooLarge, UnsupportedPicture) as error:
+        faults[index] = error
+        return None
 
 
 def _look(path: Path) -> tuple[Size, bool]:

@@ -1,5 +1,6 @@
 """Where data lies on this machine."""
 
+import difflib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,3 +33,25 @@ def find(dataset: str, *names: str, among: tuple[Path, ...] = ()) -> Iterator[Pa
             path = root / name
             if path.exists():
                 yield path.absolute()
+
+
+def nearest_path(path: Path) -> Path | None:
+    """What lies beside a path that leads nowhere and is called nearly the same, if anything does.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "photos").mkdir()
+        >>> nearest_path(folder / "fotos" / "cat").name
+        'photos'
+    """
+    while not path.parent.is_dir():  # in photos/cat/1.jpg it may be the first name that is wrong
+        if path.parent == path:
+            return None
+        path = path.parent
+    try:
+        beside = {one.name.lower(): one.name for one in path.parent.iterdir() if not one.name.startswith(".")}
+    except OSError:  # a folder that may not be read
+        return None
+    near = difflib.get_close_matches(path.name.lower(), beside, n=1, cutoff=0.6)
+    return path.parent / beside[near[0]] if near else None

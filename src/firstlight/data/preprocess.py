@@ -24,7 +24,7 @@ class PreparePictures(nn.Module):
     Example:
         >>> prepare = PreparePictures(mean=[0.5], std=[0.25], size=(2, 2))
         >>> prepare(torch.tensor([[[[0, 255], [51, 204]]]], dtype=torch.uint8)).flatten().tolist()
-        [-2.0, 2.0, -1.2..., 1.2...]
+        [-2.0, 2.0, -1.1..., 1.2...]
     """
 
     scale: Tensor

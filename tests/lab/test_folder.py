@@ -8,7 +8,7 @@ import pytest
 
 from firstlight.lab import folder as room
 from firstlight.lab.folder import FolderUnusable, NotebookMissing, chosen, prepare
-from firstlight.lessons import notebook_path
+from firstlight.lessons import lessons, notebook_path
 from tests.lab.labs import small_notebook
 
 NAME = "first_pytorch_classifier.ipynb"
@@ -67,6 +67,33 @@ def test_a_newer_lesson_is_put_beside_the_learners_copy_once(tmp_path: Path, shi
     assert prepare(folder, "en").newer == "first_pytorch_classifier.v3.ipynb"
 
 
+def test_every_lesson_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert len(lessons()) >= 2
+    assert prepare(folder, "ko").notebook == NAME
+    for name in lessons():
+        assert (folder / f"{name}.ipynb").read_bytes() == notebook_path(name, "ko").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["making_it_fast", "making_it_fast.ipynb"])
+def test_a_lesson_can_be_named(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    assert chosen(folder, name, "ja").notebook == "making_it_fast.ipynb"
+    mine = change(folder / "making_it_fast.ipynb")
+    assert chosen(folder, name, "ja") == room.Place("making_it_fast.ipynb")
+    assert (folder / "making_it_fast.ipynb").read_bytes() == mine
+    assert chosen(folder, "making_it_fast", "ko").notebook == "making_it_fast.ko.ipynb"
+
+
+def test_newer_lessons_are_all_named(tmp_path: Path, shipped: Path) -> None:
+    folder = tmp_path / "mine"
+    prepare(folder, "en")
+    for name in (NAME, "making_it_fast.ipynb"):
+        change(shipped / "en" / name)
+    assert prepare(folder, "en").newer == "first_pytorch_classifier.v2.ipynb, making_it_fast.v2.ipynb"
+    assert prepare(folder, "en").newer is None
+
+
 def test_another_language_goes_beside(tmp_path: Path, shipped: Path) -> None:
     folder = tmp_path / "mine"
     assert prepare(folder, "en").notebook == NAME
@@ -118,10 +145,10 @@ def test_only_a_file_inside_the_folder_is_opened(name: str, tmp_path: Path) -> N
     if os.name != "nt":
         (folder / "link.ipynb").symlink_to(tmp_path / "outside.ipynb")
     with pytest.raises(NotebookMissing, match="dir FOLDER"):
-        chosen(folder, name)
+        chosen(folder, name, "en")
 
 
 def test_a_notebook_in_a_subfolder_is_opened(tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
     small_notebook(tmp_path / "a b" / "c.ipynb")
-    assert chosen(tmp_path, "a b/c.ipynb").notebook == "a b/c.ipynb"
+    assert chosen(tmp_path, "a b/c.ipynb", "en").notebook == "a b/c.ipynb"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import FirstlightError
+from firstlight.lab.command import command
 from firstlight.lab.home import write_json
-from firstlight.lessons import notebook_path
+from firstlight.lessons import lessons, notebook_path
 from firstlight.locale import Text
 
 LESSON = "first_pytorch_classifier"
@@ -21,7 +22,7 @@ class FolderUnusable(FirstlightError, OSError):
     text = Text(
         what="The folder {folder} cannot be used: {reason}",
         why="Your copy of the lesson and your runs are kept there.",
-        do="Name another one: firstlight lab --dir FOLDER",
+        do="Name another one: {command} lab --dir FOLDER",
     )
 
 
@@ -31,7 +32,7 @@ class NotebookMissing(FirstlightError, FileNotFoundError):
     text = Text(
         what="There is no notebook {name} in {folder}.",
         why="--notebook names a file inside the lab's folder.",
-        do="Check the name, or name the folder too: firstlight lab --dir FOLDER --notebook NAME",
+        do="Check the name, or name the folder too: {command} lab --dir FOLDER --notebook NAME",
     )
 
 
@@ -40,7 +41,7 @@ class Place:
     """Which notebook of the folder to open, and what there is to say about it."""
 
     notebook: str
-    newer: str | None = None  # a newer lesson that was put beside the learner's copy just now
+    newer: str | None = None  # newer lessons that were put beside the learner's copies just now
 
 
 def default_folder() -> Path:
@@ -49,7 +50,7 @@ def default_folder() -> Path:
 
 
 def prepare(folder: Path, lang: str, lesson: str = LESSON) -> Place:
-    """Make sure that the folder holds the lesson in a language. No existing file is ever changed.
+    """Make sure that the folder holds the lessons in a language. No existing file is ever changed.
 
     A copy in the same language is opened as it is. When the shipped lesson is newer than the one that was copied, the
     new one is put beside it, once, as `first_pytorch_classifier.v2.ipynb`. A copy in another language stays; ours goes
@@ -58,31 +59,39 @@ def prepare(folder: Path, lang: str, lesson: str = LESSON) -> Place:
     Args:
         folder: The learner's folder; made where it is missing.
         lang: Language of the lesson.
-        lesson: Name of the lesson.
+        lesson: Name of the lesson to open; the others are put beside it.
 
     Returns:
-        The notebook to open, and the newer one beside it, if there is one that was not offered before.
+        The notebook to open, and those newer than the learner's, if there are any that were not offered before.
 
     Raises:
         FolderUnusable: The folder cannot be made, read or written.
     """
-    shipped = notebook_path(lesson, lang)
+    shipped = {name: notebook_path(name, lang) for name in (lesson, *lessons())}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _place(folder, lang, lesson, shipped.read_bytes())
+        places = [_place(folder, lang, name, path.read_bytes()) for name, path in shipped.items()]
+        return Place(places[0].notebook, newer=", ".join(place.newer for place in places if place.newer) or None)
     except OSError as error:
-        raise FolderUnusable(folder=folder, reason=error.strerror or error) from error
+        raise FolderUnusable(folder=folder, reason=error.strerror or error, command=command()) from error
 
 
-def chosen(folder: Path, name: str) -> Place:
-    """The notebook that the person named, checked to be a file inside the folder.
+def chosen(folder: Path, name: str, lang: str) -> Place:
+    """The notebook that the person named: a lesson by its name, or a file that is inside the folder.
+
+    Args:
+        folder: The learner's folder.
+        name: `making_it_fast`, or the name of a file in the folder.
+        lang: Language of the lesson.
 
     Raises:
         NotebookMissing: It is not there, or it is somewhere else.
     """
     path = (folder / name).resolve()
+    if not path.exists() and name.removesuffix(".ipynb") in lessons():
+        return prepare(folder, lang, name.removesuffix(".ipynb"))
     if not path.is_file() or folder.resolve() not in path.parents:
-        raise NotebookMissing(name=name, folder=folder)
+        raise NotebookMissing(name=name, folder=folder, command=command())
     return Place(path.relative_to(folder.resolve()).as_posix())
 
 

@@ -179,6 +179,7 @@ def _write_kernel(data: Path) -> None:
             "display_name": "Python 3",
             "language": "python",
             "metadata": {"debugger": True},
+            "env": {"KINETO_LOG_LEVEL": "6"},  # else torch.profiler writes about itself below a lesson's cell
         },
     )
 

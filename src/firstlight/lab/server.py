@@ -21,6 +21,7 @@ from urllib.parse import quote
 from firstlight.compat import quick_server_imports
 from firstlight.errors import FirstlightError
 from firstlight.lab import remote, running
+from firstlight.lab.command import command
 from firstlight.lab.folder import Place, chosen, default_folder, prepare
 from firstlight.lab.home import Room, log_file, open_room, remove
 from firstlight.locale import Text, _, language
@@ -39,7 +40,7 @@ class PortTaken(FirstlightError, OSError):
     text = Text(
         what="Port {port} is not free: {reason}",
         why="A port serves one program at a time, and you asked for this one.",
-        do="Choose another port, or leave --port out and the lab finds a free one. Your labs: firstlight lab --list",
+        do="Choose another port, or leave --port out and the lab finds a free one. Your labs: {command} lab --list",
     )
 
 
@@ -49,7 +50,7 @@ class LabFailed(FirstlightError, RuntimeError):
     text = Text(
         what="The lab could not start.",
         why="Jupyter Server gave up; the reason stands at the end of {path}",
-        do="If the reason tells you nothing, report it together with what this prints: firstlight selftest",
+        do="If the reason tells you nothing, report it together with what this prints: {command} selftest",
     )
 
 
@@ -117,10 +118,11 @@ def serve(wishes: Wishes) -> None:
         if getattr(os, "geteuid", lambda: -1)() == 0 and not wishes.allow_root:
             raise NotForRoot(ssh=remote.ssh_line(port))
     folder = wishes.folder.expanduser().absolute()
-    if wishes.browser and sys.stdin.isatty() and _gone_to_running(folder):
+    spoken = language() if wishes.language_chosen else None
+    if wishes.browser and sys.stdin.isatty() and _gone_to_running(folder, spoken):
         return
     neighbours = [lab for lab in running.labs() if Path(lab.folder) == folder]
-    place = chosen(folder, wishes.notebook) if wishes.notebook else prepare(folder, language())
+    place = chosen(folder, wishes.notebook, language()) if wishes.notebook else prepare(folder, language())
     room = open_room(language(), language_chosen=wishes.language_chosen)
     os.environ["FIRSTLIGHT_LANG"] = language()
     os.environ["FIRSTLIGHT_RUNS"] = str(folder / "runs")
@@ -224,7 +226,7 @@ class _Lab:
         except SystemExit as end:  # how ServerApp ends when it cannot go on
             if end.code:
                 _free_port(self.ip, self.port)  # says so if another program was faster
-                raise LabFailed(path=log_file()) from end
+                raise LabFailed(path=log_file(), command=command()) from end
         finally:
             if self.open_file:
                 self.open_file.unlink(missing_ok=True)
@@ -235,7 +237,7 @@ class _Lab:
             self.app.initialize(argv=[], find_extensions=False)  # the extensions of `_config` and no others
         except Exception as error:  # of many packages; JupyterLab that cannot be loaded, for one
             self.app.log.exception("jupyter_server did not start")
-            raise LabFailed(path=log_file()) from error
+            raise LabFailed(path=log_file(), command=command()) from error
 
     def _config(self) -> Any:
         from traitlets.config import Config
@@ -371,7 +373,12 @@ class _Lab:
             else:
                 _say(_("SHA-256 fingerprint of the certificate:"))
             _say(f"    {self.certificate.spelled()}")
-        _say(_("Safer, and without a warning: start `firstlight lab` without --remote, and on your own machine type:"))
+        _say(
+            _(
+                "Safer, and without a warning: start `{command} lab` without --remote, and on your own machine type:",
+                command=command(),
+            )
+        )
         _say(f"    {remote.ssh_line(self.port, next(iter(self.wishes.host_names), None))}")
 
     def _watch_first_kernel(self) -> None:
@@ -489,7 +496,7 @@ def _free_port(ip: str, asked: int | None) -> int:
                 return int(probe.getsockname()[1])
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-    raise PortTaken(port=asked if asked is not None else f"{PORT}-{PORT + PORTS - 1}", reason=reason)
+    raise PortTaken(port=asked if asked is not None else f"{PORT}-{PORT + PORTS - 1}", reason=reason, command=command())
 
 
 def _answers(ip: str, port: int) -> bool:
@@ -505,10 +512,16 @@ def _local_address(ip: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(ip, ip)
 
 
-def _gone_to_running(folder: Path) -> bool:
-    """Offer a lab that runs for this folder already. True when the person takes it."""
+def _gone_to_running(folder: Path, lang: str | None) -> bool:
+    """Offer a lab that runs for this folder already. True when the person takes it.
+
+    Args:
+        folder: The learner's folder.
+        lang: The language that the person asked for just now: a lab in another one is not what they want, since its
+            menus and its kernels speak that one. None where they asked for none.
+    """
     for lab in running.labs():
-        if Path(lab.folder) != folder:
+        if Path(lab.folder) != folder or lang not in (None, lab.lang):
             continue
         _say(_("A lab for this folder is running already:"))
         _show(lab.url)

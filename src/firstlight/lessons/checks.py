@@ -50,19 +50,20 @@ def _elements(images: Any) -> Exercise:
 
 def _weights(classes: int) -> Exercise:
     return Exercise(
-        right=84 * classes + classes,
+        right=100 * classes + classes,
         mistakes={
-            84 * classes: _(
+            100 * classes: _(
                 "Those are the weights. Each of the {classes} outputs has a bias as well.", classes=classes
             ),
-            84 + classes: _("Every input is connected with every output: multiply, do not add."),
+            100 + classes: _("Every input is connected with every output: multiply, do not add."),
+            84 * classes + classes: _("That is the layer in the table, with 84 inputs. This one has 100."),
         },
         hints=(
             _("One weight stands between each input and each output, and each output has one bias."),
-            _("There are 84 inputs and {classes} outputs.", classes=classes),
-            _("Compute 84 × {classes} + {classes}.", classes=classes),
+            _("There are 100 inputs and {classes} outputs.", classes=classes),
+            _("Compute 100 × {classes} + {classes}.", classes=classes),
         ),
-        yes=_("Right: 84 × {classes} weights and {classes} biases.", classes=classes),
+        yes=_("Right: 100 × {classes} weights and {classes} biases.", classes=classes),
     )
 
 
@@ -101,11 +102,88 @@ def _steps(train: Any) -> Exercise:
     )
 
 
+def _calls(train: Any) -> Exercise:
+    samples = len(train)
+    return Exercise(
+        right=samples,
+        mistakes={
+            math.ceil(samples / 128): _("So many batches are made. Each of them is put together from many pictures."),
+            128: _("That is one batch. An epoch has many."),
+            1: _("One call prepares one picture only."),
+        },
+        hints=(
+            _("One call prepares one picture. How many pictures has an epoch?"),
+            _("In an epoch every sample has its turn once: `len(train)`."),
+            _("There are {samples:,} samples.", samples=samples),
+        ),
+        yes=_(
+            "Right: {samples:,} calls, and in each of them Python does the same small things again.", samples=samples
+        ),
+    )
+
+
+def _stride() -> Exercise:
+    return Exercise(
+        right=784,
+        mistakes={
+            1: _("That holds with channels last. Here the whole channel 0 comes first."),
+            28: _("That is one row down. The next channel begins after all rows."),
+            32: _("That is the number of channels. Count the pixels of one channel."),
+            25_088: _("That leads to the same pixel of the next sample."),
+        },
+        hints=(
+            _("As usual, a whole channel comes first, then the next one."),
+            _("How many pixels has one channel of 28 rows with 28 pixels each?"),
+            _("Compute 28 × 28."),
+        ),
+        yes=_("Right: 28 × 28 = 784. With channels last it would be 1."),
+    )
+
+
+def _bfloat16() -> Exercise:
+    return Exercise(
+        right=256,
+        mistakes={
+            257: _("In float32, yes. Here 257 cannot be written: after 256 comes 258."),
+            258: _("258 can be written, but 257 lies in the middle between 256 and 258 and is rounded the other way."),
+            255: _("Rounding would not lead so far down."),
+        },
+        hints=(
+            _("Above 256 the numbers that can be written are 2 apart."),
+            _("257 lies in the middle between two of them. Of the two, the one that ends in a zero bit is taken."),
+            _("It is the number that you began with."),
+        ),
+        yes=_("Right: 256. The 1 is lost. Look at the next cell."),
+    )
+
+
+def _amdahl() -> Exercise:
+    return Exercise(
+        right=82,
+        mistakes={
+            10: _("Only the fetching became faster, not the whole step."),
+            80: _("The fetching has not vanished: a tenth of it is left."),
+            98: _("That takes 2 ms off. Only 2 ms are left of the fetching."),
+            90: _("Ten times as fast means a tenth of the time, not 10 ms less."),
+        },
+        hints=(
+            _("80 ms of the step stay as they are."),
+            _("20 ms become a tenth of that."),
+            _("Compute 80 + 2."),
+        ),
+        yes=_("Right: 82 ms. Ten times as fast in one place made the whole only 18 % shorter."),
+    )
+
+
 _EXERCISES: dict[str, Callable[..., Exercise]] = {
     "elements": _elements,
     "weights": _weights,
     "direction": _direction,
     "steps": _steps,
+    "calls": _calls,
+    "stride": _stride,
+    "bfloat16": _bfloat16,
+    "amdahl": _amdahl,
 }
 
 
@@ -128,11 +206,11 @@ class Checks:
 
         Example:
             >>> check = Checks()
-            >>> check("weights", 840, 10)
+            >>> check("weights", 1000, 10)
             ✗ Not yet. Those are the weights. Each of the 10 outputs has a bias as well.
               Hint: One weight stands between each input and each output, and each output has one bias.
-            >>> check("weights", 850, 10)
-            ✓ Right: 84 × 10 weights and 10 biases.
+            >>> check("weights", 1010, 10)
+            ✓ Right: 100 × 10 weights and 10 biases.
         """
         if name not in _EXERCISES:
             raise NoSuchCheck(name=name, known=", ".join(_EXERCISES))

@@ -34,24 +34,24 @@ class Question:
 
 def _batch() -> Question:
     return Question(
-        _("Why does training take batches, and not the whole training split, for each step?"),
+        _("Why do we take batches, and not all pictures of the training split at once?"),
         (
             Option(
-                _("Because a model can only take 128 pictures."),
-                _("The model takes any number. 128 is our choice; 64 or 256 would work as well."),
+                _("Because a net can only take 128 pictures."),
+                _("It takes any number. 128 is our choice; 64 or 256 would work as well."),
             ),
             Option(
-                _("Because a batch is enough to see where the loss falls, and many steps fit into the same time."),
+                _("Because the net learns from each batch, and so many times before it has seen every picture."),
                 _(
-                    "Right. The direction from a batch is a little rough, but a hundred rough steps "
-                    "lead further than one exact step."
+                    "Right. What one batch says is a little rough, but a hundred rough improvements "
+                    "lead further than a single exact one."
                 ),
                 right=True,
             ),
             Option(
                 _("Because the other samples are kept for testing."),
                 _(
-                    "The samples for testing are in a split of their own. In each epoch every "
+                    "The samples for testing are in a split of their own. Batch after batch, every "
                     "training sample has its turn."
                 ),
             ),
@@ -166,12 +166,122 @@ def _state_dict() -> Question:
     )
 
 
+def _slices() -> Question:
+    return Question(
+        _("Why does it cost less to take 128 pictures at once than one by one?"),
+        (
+            Option(
+                _("Because fewer pixels are read and scaled."),
+                _("They are just as many, and the check above showed that the same numbers come out."),
+            ),
+            Option(
+                _("Because each call from Python has a fixed cost, and it is paid once in place of 128 times."),
+                _("Right. The arithmetic for one small picture takes less time than all the calls around it."),
+                right=True,
+            ),
+            Option(
+                _("Because the pictures are no longer shuffled."),
+                _("They are: `shuffle=True` draws a new order in each epoch, and a slice follows it."),
+            ),
+        ),
+    )
+
+
+def _batch_size() -> Question:
+    return Question(
+        _("With batches four times as large, twice as many samples per second pass through training. What follows?"),
+        (
+            Option(
+                _("Training is done in half the time."),
+                _("An epoch is. But it has only a quarter of the steps, so its end may leave you with a higher loss."),
+            ),
+            Option(
+                _("Nothing yet: what counts is the time until the loss is as low as you want it."),
+                _("Right. Samples per second are a means. Look at both columns of the table."),
+                right=True,
+            ),
+            Option(
+                _("The batch should be as large as memory allows."),
+                _("Then an epoch has very few steps. The table shows what that does to the loss."),
+            ),
+        ),
+    )
+
+
+def _threads() -> Question:
+    return Question(
+        _("Two threads share one operation, and a neighbour takes one of the two cores. Why is the step so slow?"),
+        (
+            Option(
+                _("The neighbour uses up the memory."),
+                _("This neighbour needs hardly any. It takes time on a core and nothing else."),
+            ),
+            Option(
+                _("Each operation ends when its last thread ends, and that one has to wait for its core."),
+                _("Right. A step has many operations, and the waiting adds up."),
+                right=True,
+            ),
+            Option(
+                _("PyTorch notices the neighbour and politely steps back."),
+                _("It does not notice. It divides the work in equal parts, as if all cores were free."),
+            ),
+        ),
+    )
+
+
+def _autocast() -> Question:
+    return Question(
+        _("Why does autocast leave the weights in float32?"),
+        (
+            Option(
+                _("Because bfloat16 cannot hold small numbers."),
+                _("It can: it keeps all 8 bits for the size. What it lacks are digits."),
+            ),
+            Option(
+                _("Because a step is small beside its weight and would be lost in rounding."),
+                _("Right, as 256 + 1 showed. In float32 small steps add up."),
+                right=True,
+            ),
+            Option(
+                _("Because weights are not used in multiplications."),
+                _("They are, all the time. For that, autocast makes a copy of them in bfloat16."),
+            ),
+        ),
+    )
+
+
+def _recipe() -> Question:
+    return Question(
+        _("Two ways to halve the waiting: steps in half the time, or a recipe that needs half the steps. Which?"),
+        (
+            Option(
+                _("The faster step, because it is certain."),
+                _("It is certain, but it has a limit: the processor. A recipe can save more than any processor."),
+            ),
+            Option(
+                _("The recipe, because the steps do not matter then."),
+                _("They still do: the time is steps times seconds per step."),
+            ),
+            Option(
+                _("Both, for they multiply: a quarter of the time."),
+                _("Right. And begin with the recipe: it often promises most."),
+                right=True,
+            ),
+        ),
+    )
+
+
 _QUESTIONS: dict[str, Callable[[], Question]] = {
     "batch": _batch,
     "gradient": _gradient,
     "zero_grad": _zero_grad,
     "test_split": _test_split,
     "state_dict": _state_dict,
+    "slices": _slices,
+    "batch_size": _batch_size,
+    "threads": _threads,
+    "autocast": _autocast,
+    "recipe": _recipe,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from firstlight.lessons.notes import note, table
 from firstlight.lessons.problems import NoSuchCheck
+from firstlight.lessons.speed import RESULTS as SPEED
 from firstlight.locale import _
 from firstlight.picture import Picture
 
@@ -143,6 +144,7 @@ _RESULTS: dict[str, Callable[..., Picture]] = {
     "better": _better,
     "saved": _saved,
     "products": _products,
+    **SPEED,
 }
 
 

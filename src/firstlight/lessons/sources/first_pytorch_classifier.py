@@ -215,6 +215,9 @@ check.that(model[:7](images).shape[1] == features)
 # %% [markdown]
 # Out come the **logits**: one number for each class, any size, positive or negative. `softmax` turns them into shares that
 # add up to 1. The net has learned nothing yet, so it gives each class about the same share.
+#
+# A tensor remembers how it was computed. That costs time and memory, and here we only look: inside `torch.no_grad()`
+# nothing is remembered.
 
 # %%
 with torch.no_grad():
@@ -222,8 +225,8 @@ with torch.no_grad():
 say("shares", shares=shares, classes=train.classes, label=labels[0])
 
 # %% [markdown]
-# **Your turn.** How many trainable numbers does the last layer have, `nn.Linear(84, classes)`? Count its weights and its
-# biases: each output adds one bias of its own.
+# **Your turn.** Suppose the last layer received 100 numbers in place of 84. How many trainable numbers would it then
+# have, as `nn.Linear(100, classes)`? Count its weights and its biases: each output adds one bias of its own.
 
 # %%
 answer = None
@@ -563,6 +566,7 @@ check.equal(here, there, within=0.001)
 # - Load a folder of your own photos, one subfolder for each class: `fl.load("my_photos", size=32)`.
 # - Let `fl.fit(cnn, train, test, epochs=5)` run the loop for you: it keeps the best weights and can stop early.
 # - `fl.runs()` lists everything you have trained, with its results.
+# - The lesson [making_it_fast](making_it_fast.ipynb) takes the loop of part 5 and makes it faster, step by step.
 # - The [PyTorch tutorials](https://docs.pytorch.org/tutorials/) lead further.
 #
 # One last experiment: set `lr=5.0` in part 5, run the cell of part 3 that makes the model, then the loop again. What

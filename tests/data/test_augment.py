@@ -9,7 +9,7 @@ import torch
 from firstlight.data import augment as changes
 from firstlight.data import load
 from firstlight.data.augment import augmentation, named
-from firstlight.data.errors import AugmentTooLarge, BadAugment, BadAugmentOption, ColourNeedsPixels
+from firstlight.data.errors import AugmentNeedsDataset, AugmentTooLarge, BadAugment, BadAugmentOption, ColourNeedsPixels
 
 EACH = [changes.flip(), changes.alternating_flip(), changes.shift(), changes.cutout(), changes.colour()]
 
@@ -255,6 +255,11 @@ def test_a_look_uses_up_nothing(train):
     assert looked_at.turn == other.turn == 2
 
 
+class Positions:
+    def for_samples(self, pictures, positions, turn):
+        return pictures
+
+
 def test_data_without_positions():
     pictures = noise(8, 3, 16, 16)
     one = augmentation("flip+shift+cutout+colour", torch.Generator().manual_seed(1))(pictures)
@@ -264,9 +269,13 @@ def test_data_without_positions():
     torch.manual_seed(0)
     assert torch.equal(augmentation(changes.shift())(pictures), one)
     assert augmentation(torch.neg) is torch.neg
-    for wanted in ("alternating-flip+shift", changes.shift() + changes.alternating_flip(), 5):
-        with pytest.raises(BadAugment):
+    for wanted in ("alternating-flip+shift", changes.shift() + changes.alternating_flip(), Positions()):
+        with pytest.raises(AugmentNeedsDataset, match="which sample is which"):
             augmentation(wanted)
+    with pytest.raises(AugmentNeedsDataset):
+        changes.alternating_flip()(pictures)
+    with pytest.raises(BadAugment):
+        augmentation(5)
     with pytest.raises(BadAugment):
         changes.flip()(torch.zeros(4, 3))
 

@@ -15,7 +15,13 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from firstlight.data.errors import AugmentTooLarge, BadAugment, BadAugmentOption, ColourNeedsPixels
+from firstlight.data.errors import (
+    AugmentNeedsDataset,
+    AugmentTooLarge,
+    BadAugment,
+    BadAugmentOption,
+    ColourNeedsPixels,
+)
 
 Draws = tuple[Tensor, ...]  # what was drawn for each sample, one number per sample in each tensor
 
@@ -77,9 +83,12 @@ class Change(ABC):
         """Change a batch of which nothing else is known; the seed comes from the generator.
 
         Raises:
-            BadAugment: These are no pictures, or the change depends on which sample is which.
+            AugmentNeedsDataset: The change depends on which sample is which.
+            BadAugment: These are no pictures.
         """
-        if self.needs_positions or pictures.ndim != 4:
+        if self.needs_positions:
+            raise AugmentNeedsDataset(name=repr(self))
+        if pictures.ndim != 4:
             raise BadAugment(name=repr(self), names=", ".join(NAMED))
         draws = self.draw(new_seed(generator), torch.arange(len(pictures)), 0)
         return self.apply(pictures, tuple(one.to(pictures.device) for one in draws))
@@ -411,11 +420,11 @@ def augmentation(wanted: str | Augment, generator: torch.Generator | None = None
         generator: Where the random numbers come from, if not from torch's global ones.
 
     Raises:
-        BadAugment: It does not work without knowing the samples.
+        AugmentNeedsDataset: It does not work without knowing the samples.
     """
     change = chosen(wanted)
     if not callable(change) or (isinstance(change, Change) and change.needs_positions):
-        raise BadAugment(name=wanted if isinstance(wanted, str) else repr(wanted), names=", ".join(NAMED))
+        raise AugmentNeedsDataset(name=wanted if isinstance(wanted, str) else repr(wanted))
     return partial(change, generator=generator) if isinstance(change, Change) else change
 
 

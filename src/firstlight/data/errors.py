@@ -498,6 +498,16 @@ class AugmentTooLarge(DataError, ValueError):
     )
 
 
+class AugmentNeedsDataset(BadAugment, TypeError):
+    """A change that depends on the sample, for batches that do not say which samples they hold."""
+
+    text = Text(
+        what="The augmentation “{name}” has to know which sample is which.",
+        why="The batches of a DataLoader do not say where their samples stand in the data.",
+        do='Take "flip" instead, or load the data with firstlight.load(...).',
+    )
+
+
 class BadAugmentOption(DataError, ValueError):
     """A value that a change cannot be made with."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from firstlight.train import choose_device as choose_device
     from firstlight.train import evaluate as evaluate
     from firstlight.train import fit as fit
+    from firstlight.train import recipes as recipes
     from firstlight.view import watch as watch
 
 # Public name -> room that defines it.
@@ -31,6 +32,7 @@ _ROOMS = {
     "fit": "train",
     "load": "data",
     "read_picture": "data",
+    "recipes": "train",
     "runs": "run",
     "show": "data",
     "watch": "view",

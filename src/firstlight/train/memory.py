@@ -29,7 +29,7 @@ from firstlight.locale import Text
 from firstlight.train.cgroup import memory_left
 from firstlight.train.check import unchanged
 
-_MARGIN = 0.15  # of a forecast: the suggested size leaves that much free
+_LEAVE = 0.25  # of what is free: the suggested size leaves it, as allocators hold pages that they do not use
 _CERTAINLY = 0.9  # of a forecast: less than it may be too much, but only more than what is free is said to be
 _PLENTY = 0.5  # of what is free: a first, high estimate below it ends the question
 _GIB = 2**30
@@ -161,7 +161,7 @@ def require_room(
     """Raise an error where a step on a batch of this size would not fit into memory.
 
     It says nothing where it is unsure: a forecast that is up to a tenth above what is free passes, and so does a model
-    that cannot be looked at in this way. The size that it suggests leaves 15 % free.
+    that cannot be looked at in this way. The size that it suggests leaves a quarter of it free.
 
     Args:
         model: On its device.
@@ -196,7 +196,7 @@ def require_room(
     need = found.bytes(batch_size)
     if _CERTAINLY * need <= free:
         return
-    fits = min(found.fits(int(free / (1 + _MARGIN))), batch_size - 1)
+    fits = min(found.fits(int(free * (1 - _LEAVE))), batch_size - 1)
     if fits:
         raise BatchTooLarge(size=f"{batch_size:,}", fits=fits, need=spell_bytes(need), have=spell_bytes(free))
     parameters = sum(weight.numel() for weight in model.parameters())
@@ -246,7 +246,7 @@ def free_memory(device: torch.device | str = "cpu") -> int | None:
     """
     place = torch.device(device)
     if place.type == "cpu":
-        left = [psutil.virtual_memory().available, memory_left(), _address_space_left()]
+        left: list[int | None] = [int(psutil.virtual_memory().available), memory_left(), _address_space_left()]
         return min(found for found in left if found is not None)
     if place.type in ("cuda", "xpu"):
         module = getattr(torch, place.type)
@@ -444,6 +444,7 @@ class _Resident:
     """
 
     _open: ClassVar[list["_Resident"]] = []
+    _highest: int
 
     def __init__(self) -> None:
         for meter in self._open:

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 import weakref
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -25,6 +26,7 @@ from firstlight.train.cgroup import cores_allowed
 
 _LOOK_S = 0.1  # between two looks at the machine, which counts time in hundredths of a second
 _SHORTEST_LOOK_S = 0.05
+_LATELY_S = 0.5  # what was further back than that says little about now
 _COMES, _LEAVES = 0.35, 0.25  # of a core: from here on a neighbour counts, and from here on no longer
 _QUIET_S = 0.3  # of quiet before threads are added again; they are taken away after one look
 _GAIN = 0.95  # another number is taken if its steps need less than this share of the time
@@ -66,7 +68,7 @@ class Threads:
     ) -> None:
         on_cpu = device is None or torch.device(device).type == "cpu"
         self._fixed = int(wanted) if on_cpu and wanted != "auto" else None
-        self._machine = Machine() if on_cpu and self._fixed is None and not somebody_has_chosen() else None
+        self._machine = machine() if on_cpu and self._fixed is None and not somebody_has_chosen() else None
         self._adapt = adapt and not torch.are_deterministic_algorithms_enabled()
         self._policy: Policy | None = None
         self._before: int | None = None  # what to go back to
@@ -198,6 +200,8 @@ class Machine:
         """
         if wait:
             loads = []
+            if time.perf_counter() - self.looked > _LATELY_S:
+                self._read()  # begins anew
             for _turn in range(2):
                 time.sleep(max(0.0, self.looked + _SHORTEST_LOOK_S - time.perf_counter()))
                 self._read()
@@ -236,20 +240,26 @@ class Machine:
         return float(sum(getattr(core, name, 0.0) for core in cores for name in names))
 
 
+@cache
+def machine() -> Machine:
+    """The one that all loops of this process look at: a loop begins with what the one before it has seen last."""
+    return Machine()
+
+
 class Policy:
     """Which number of threads comes next: the free cores say how many at most, trials say how many are quickest.
 
     Args:
         most: The highest number.
         number: The number at the start.
-        machine: Where to look at the neighbours.
+        beside: Where to look at the neighbours.
     """
 
-    def __init__(self, most: int, number: int, machine: Machine) -> None:
+    def __init__(self, most: int, number: int, beside: Machine) -> None:
         self._most = most
-        self._machine = machine
+        self._machine = beside
         self.number = number
-        self._free = min(most, machine.free)
+        self._free = min(most, beside.free)
         self._found: dict[int, int] = {}  # free cores -> the number that trials found best beside them
         self._trial: _Trial | None = None
         self._usual: float | None = None  # seconds of a step, smoothed
@@ -409,7 +419,7 @@ class KernelThreads:
     """
 
     def __init__(self) -> None:
-        self._machine = Machine()
+        self._machine = machine()
         self.number = torch.get_num_threads()
         self.most = min(self.number, self._machine.cores)
         self._off = self.most == 1 or somebody_has_chosen()

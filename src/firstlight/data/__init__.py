@@ -7,7 +7,10 @@ What this room promises to the others:
   labels as `int64` (N,); `classes`, `card`, `name`, `split`; and `preprocess`, an `nn.Module` of plain operations with
   the statistics of the training split, which train and test share and which an exported model carries.
 - `Batches` can be looped over again and again; `len()` is known; `Batches.__iter__` is an ordinary method. The order
-  of a shuffled pass comes from torch's global random numbers unless `seed=` is given.
+  of a shuffled pass comes from torch's global random numbers unless `seed=` is given. A pass that is broken off does
+  not count as a turn, so a look at the first batch disturbs no augmentation.
+- Parts of a dataset (`subset`, `split_off`) share its store. `inputs` of a part makes a copy; `take`, `shape`, `kind`
+  and `batches` do not.
 - Every error is a `DataError`, and names the file, row or column.
 """
 

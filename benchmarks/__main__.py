@@ -1,7 +1,8 @@
 """Measure, print the table, and keep it: `make bench`, or `python -m benchmarks NAME ...` for some of its parts.
 
 Everything is set up first: CIFAR-10, and an environment for the libraries to compare with. A bar that is not reached is
-printed as such. What the machine was too noisy for is refused, and the exit status is then 1.
+printed as such. What the machine was too noisy for is refused, and the exit status is then 1. `benchmarks/results` has
+the whole table only; `python -m benchmarks.readme` then quotes it in the three READMEs.
 """
 
 import argparse
@@ -25,7 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="NAME", help=f"of {', '.join(ROWS)}; all by default")
-    parser.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is")
+    parser.add_argument("--no-save", action="store_true", help="leave benchmarks/results as it is, as some parts do")
     options = parser.parse_args(words)
     if unknown := set(options.parts) - set(ROWS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -41,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
     rows, refused = measure(parts, quiet)
     text = table(rows, facts, when, time.perf_counter() - begun)
     print(text)
-    if not options.no_save:
+    if not options.no_save and not options.parts:
         save(rows, facts | {"cifar10": pictures}, when, text, quiet.seen)
     return int(refused)
 

@@ -1,16 +1,17 @@
 """What the recorder costs: the same training steps with and without it, interleaved.
 
-    OMP_NUM_THREADS=1 python benchmarks/watch_overhead.py [--repeats 10] [--json]
+    OMP_NUM_THREADS=1 python -m benchmarks.watch_overhead [--repeats 10] [--json]
 
 Each repeat times, for one program, blocks of steps in the order without, with, with, without, so that a machine that
 gets faster or slower in between does so for both. Printed are the medians over the repeats, the ratio of wall time and
-of processor time (the record's writer thread included), and the share that the recorder measured of itself.
+of processor time (the record's writer thread included), and the share that the recorder measured of itself. The blocks
+share one process and one warm model, which contenders of the harness would not; it guards the machine before and after.
 """
 
 import argparse
 import json
-import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from benchmarks.harness import Quiet, TooNoisy, machine_line
 from firstlight.run import Recorder, Run
 
 
@@ -106,12 +108,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = {make.__name__: measure(make, options.repeats) for make in (mlp, lenet)}
+    quiet = Quiet()
+    try:
+        quiet.require()
+        found = {make.__name__: measure(make, options.repeats) for make in (mlp, lenet)}
+        quiet.require()
+    except TooNoisy as noise:
+        sys.exit(f"refused, this machine is too noisy: {noise}")
     if options.json:
         print(json.dumps(found, indent=1))
         return
-    threads = torch.get_num_threads()
-    print(f"{platform.machine()}, torch {torch.__version__}, {threads} thread(s), {options.repeats} repeats")
+    print(f"{machine_line()}, {torch.get_num_threads()} thread(s), {options.repeats} repeats")
     for name, row in found.items():
         print(
             f"{name:6} {row['step_ms']:.3f} ms -> {row['watched_step_ms']:.3f} ms a step; "

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ from benchmarks.harness import ContenderFailed, Quiet, Ratio, TooNoisy, machine
 from benchmarks.rows import Row, at_least
 
 from benchmarks import __main__ as bench
-from benchmarks import rows
+from benchmarks import readme, rows
 
-ROOT = Path(__file__).parents[2]
 WHEN = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)
 
 
@@ -78,27 +76,22 @@ def test_without_a_cuda_device_its_row_says_so(monkeypatch: pytest.MonkeyPatch) 
     assert (row.value, row.verdict) == ("not measured: no CUDA device", "-")
 
 
-@pytest.mark.parametrize("lang", ["en", "ja", "ko"])
-def test_readme_quotes_the_newest_results(lang: str) -> None:
-    """README's table has a row for each number, marked with its name: `<!-- fit-plain -->`."""
-    readme = (ROOT / f"README{'' if lang == 'en' else '.' + lang}.md").read_text(encoding="utf-8")
-    quoted = dict(re.findall(r"^\|[^|\n]*\| *([^|\n]*?) *\|[^|\n]*<!-- ([\w-]+) -->", readme, flags=re.MULTILINE))
-    quoted = {name: value for value, name in quoted.items()}
-    newest = max((ROOT / "benchmarks" / "results").glob("*.json"), default=None)
-    assert newest is not None, "make bench keeps its results; README quotes them"
-    kept = {row["name"]: row["number"] for row in json.loads(newest.read_text(encoding="utf-8"))["rows"]}
-    assert len(quoted) >= 6
-    for name, value in quoted.items():
-        assert value == spelled(name, kept[name]), name
-    assert newest.name in readme
+@pytest.mark.parametrize("path", readme.READMES, ids=lambda path: path.name)
+def test_readme_quotes_the_newest_results(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(readme.quoted(text)) >= 8
+    assert readme.quote(text, readme.newest()) == text, "run: python -m benchmarks.readme"
 
 
-def spelled(name: str, number: float | None) -> str:
-    """A number as README writes it."""
-    if number is None:
-        return "-"
-    if name in ("import", "help"):
-        return f"{1000 * number:.0f} ms"
-    if name == "peak":
-        return f"{number:.0%}"
-    return f"{number:.2f}x" if name == "to-90" else f"{number:.1f}x"
+def test_a_readme_takes_its_numbers_from_the_results(tmp_path: Path) -> None:
+    kept = {"rows": [{"name": "fit-plain", "number": 5.84}, {"name": "peak", "number": 0.613}]}
+    results = tmp_path / "2026-01-02T0304Z.json"
+    results.write_text(json.dumps(kept), encoding="utf-8")
+    text = "| a | – | >= 5x <!-- fit-plain --> |\n| b | 1% | >= 50 % <!-- peak --> |\n[x](benchmarks/results)\n"
+    found = readme.quote(text, results)
+    assert found == (
+        "| a | 5.8x | >= 5x <!-- fit-plain --> |\n| b | 61% | >= 50 % <!-- peak --> |\n"
+        "[x](benchmarks/results/2026-01-02T0304Z.json)\n"
+    )
+    assert readme.quote(found, results) == found
+    assert readme.quoted(found) == {"fit-plain": "5.8x", "peak": "61%"}

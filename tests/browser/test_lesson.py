@@ -152,3 +152,22 @@ def test_a_quiz_answers_by_keyboard_and_is_no_error_box_in_the_saved_notebook(
     shown = page.locator('details[name="firstlight-quiz-batch"]').nth(1).inner_text()
     assert "Right." in shown
     assert page.get_by_text("Error displaying widget").count() == 0
+
+
+@pytest.mark.timeout(120)
+def test_the_lesson_on_speed_opens_by_its_name(start_lab: Callable[..., Lab], page: Page) -> None:
+    lab = start_lab(lang="ko", extra=("--notebook", "making_it_fast"))
+    page.goto(lab.url)
+    wait_notebook(page, 30)
+    wait_kernel(page)
+    assert "훈련을 빠르게 하기" in page.locator(".jp-MarkdownOutput h1").first.inner_text()
+    notebook = json.loads(notebook_path("making_it_fast", "ko").read_text(encoding="utf-8"))
+    for code in ("begin(", 'say("bits"', 'quiz("autocast")', "torch.profiler.profile"):
+        index = next(i for i, cell in enumerate(notebook["cells"]) if code in "".join(cell["source"]))
+        run_cell(page, index)
+        wait_run_cell(page)
+    (problem,) = errors(page)
+    assert "make_cnn" in "".join(problem["traceback"]), "the profiler needs the net, and the guide says so"
+    shown = "".join(text_of(output) for cell in outputs(page) for output in cell)
+    assert "0 10000000 1001001" in shown
+    assert "autocast" in shown

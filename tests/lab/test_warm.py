@@ -1,5 +1,6 @@
 """What happens in a kernel before the learner's first cell."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ assert shell.user_ns["quick"] == 2 and thread.is_alive(), "a cell that imports n
 threading.Timer(0.3, gate.set).start()
 shell.run_cell("import json")
 assert not thread.is_alive(), "a cell that imports waits for the thread"
-assert not [c for c in shell.events.callbacks["pre_run_cell"] if "before_cell" in c.__qualname__], "and then it is over"
+assert not [c for c in shell.events.callbacks["pre_run_cell"] if "_hold_back" in c.__qualname__], "and then it is over"
 assert [t for t in shell.ast_transformers if type(t).__name__ == "Guide"], "the guide stands beside the notebook"
 print("ok")
 """
@@ -53,3 +54,15 @@ def test_a_missing_torch_is_left_to_the_learners_own_import() -> None:
         "import sys; sys.modules['torch'] = None\nfrom firstlight.lab import warm\nwarm.start().join()\nprint('quiet')"
     )
     assert run(code) == "quiet"
+
+
+def test_a_cell_that_profiles_shows_no_messages_of_the_profiler() -> None:
+    code = (
+        "import firstlight.lab.warm as warm; warm.start().join(); import torch\n"
+        "with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]): torch.rand(3) + 1"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, env={**os.environ, "KINETO_LOG_LEVEL": "6"},
+    )  # fmt: skip
+    assert done.stderr == ""

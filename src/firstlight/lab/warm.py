@@ -32,9 +32,18 @@ def _load(shell: Any) -> None:
     try:
         for name in MODULES:
             importlib.import_module(name)
+        _use_profiler()
         importlib.import_module("firstlight.train.threads").attend_kernel(shell)
     except Exception:  # noqa: BLE001  whatever is wrong with it, the learner's own import will say so, in its place
         return
+
+
+def _use_profiler() -> None:
+    """Once, in the thread that imported torch; else its first use in a cell writes an error below it."""
+    import torch
+
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]):
+        pass
 
 
 def _shell() -> Any:

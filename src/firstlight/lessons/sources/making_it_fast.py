@@ -559,7 +559,7 @@ run = fl.fit(model, train, test, epochs=EPOCHS, batch_size=BATCH, lr=0.01, devic
 
 # %%
 recipe = fl.recipes.cifar10(train, size="small")
-recipe.options
+{name: getattr(value, "__name__", value) for name, value in recipe.options.items()}
 
 # %% [markdown]
 # It was made for the colour photos of CIFAR-10 and works on any pictures, also your own. The small size is for a first result;

@@ -1,12 +1,15 @@
 """The table of runs, and leaving for TensorBoard."""
 
 import math
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from firstlight.run import RecordNotFound, Run, RunList, Summary, UnknownMetric, runs, runs_folder
-from firstlight.run.listing import Table, duration_text, less_is_better, status_word
+from firstlight.run.listing import Table, _summarise, duration_text, less_is_better, status_word
+from firstlight.run.store import Reader
 
 
 def make(folder: Path, name: str, accuracy: float | None, status: str = "finished") -> Run:
@@ -144,3 +147,44 @@ def test_an_opened_run_goes_to_tensorboard_too(tmp_path: Path) -> None:
     assert Run.open(run.folder).export_tensorboard(tmp_path / "b").stat().st_size == size
     with pytest.raises(RecordNotFound):
         Run.open(tmp_path)
+
+
+def test_a_run_that_rests_is_done_for_now_and_finished_where_its_plan_is_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.start("lenet", folder=tmp_path, plan={"total_epochs": 2, "steps_per_epoch": 2})
+    run.log({"train/loss": 1.0}, step=1)
+    run.rest()
+    assert runs(tmp_path)[0].status == "resting"
+    assert "done for now" in repr(runs(tmp_path))
+    monkeypatch.setenv("FIRSTLIGHT_LANG", "ja")
+    assert "done for now" not in repr(runs(tmp_path))
+    run.resume()
+    run.log({"train/loss": 1.0}, step=3)
+    run.rest()
+    assert runs(tmp_path)[0].status == "finished"
+    before = runs(tmp_path)[0].duration
+    time.sleep(0.05)
+    assert runs(tmp_path)[0].duration == before, "it does not grow"
+    run.finish()
+
+
+def test_runs_that_are_deleted_meanwhile_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, "gone", 0.5)
+    (folder,) = tmp_path.glob("*-gone")
+    assert _summarise(folder) is not None
+    shutil.rmtree(folder)
+    assert _summarise(folder) is None
+
+
+def test_a_record_that_goes_while_it_is_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "gone", 0.5)
+    (folder,) = tmp_path.glob("*-gone")
+    ask = Reader.query
+
+    def slowly(reader: Reader, *question: object) -> object:
+        shutil.rmtree(folder, ignore_errors=True)  # somebody else is faster
+        return ask(reader, *question)
+
+    monkeypatch.setattr(Reader, "query", slowly)
+    assert len(runs(tmp_path)) == 0

@@ -21,6 +21,7 @@ import torch
 from firstlight.run import (
     NameOfState,
     NotAMetric,
+    NotAnEnd,
     NotJson,
     Plan,
     RecordDamaged,
@@ -144,7 +145,7 @@ def test_events_and_ends(run: Run) -> None:
     run.finish("failed", "because")
     run.finish()
     run.rest()
-    assert heard == [("resting", "running"), ("resumed", "running"), ("ended", "failed")]
+    assert heard == [("resting", "resting"), ("resumed", "running"), ("ended", "failed")]
     assert run.reason == "because"
     unsubscribe()
     unsubscribe()
@@ -720,3 +721,140 @@ def test_a_name_may_be_a_number(tmp_path: Path) -> None:
         assert run.name == "5"
     assert run.folder is not None
     assert run.folder.name.endswith("-5")
+
+
+def test_time_in_which_the_loop_was_left_does_not_count(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = run.started
+    clock = Clock(began + 10)
+    monkeypatch.setattr("firstlight.run.record.time", clock)
+    assert run.duration == pytest.approx(10)
+    run.rest()
+    clock.now = began + 1000
+    assert (run.status, run.duration) == ("resting", pytest.approx(10))
+    if run.folder is not None:
+        saved = Run.open(run.folder)
+        assert (saved.status, saved.resting, saved.duration) == ("resting", True, pytest.approx(10))
+    run.resume()
+    clock.now = began + 1005
+    assert (run.status, run.duration) == ("running", pytest.approx(15))
+    run.rest()
+    clock.now = began + 5000
+    run.finish()
+    assert (run.status, run.duration) == ("finished", pytest.approx(15))
+    assert run.ended == pytest.approx(began + 1005)
+    if run.folder is not None:
+        saved = Run.open(run.folder)
+        assert (saved.status, saved.resting, saved.duration) == ("finished", False, pytest.approx(15))
+
+
+def test_a_stopped_loop_may_go_on(run: Run) -> None:
+    run.request_stop()
+    run.rest(TrainingStopped())
+    assert (run.status, run.ended, run.stop_requested) == ("stopped", None, False)
+    if run.folder is not None:
+        assert Run.open(run.folder).status == "stopped"
+    run.request_stop()  # a second click, when nothing moves any more
+    run.resume()
+    assert (run.status, run.stop_requested) == ("running", False)
+    run.request_stop()
+    run.rest(KeyboardInterrupt())
+    run.finish()
+    assert run.status == "stopped", "watching again ends the run, but nobody finished it"
+
+
+def test_an_error_or_an_interrupt_that_nobody_asked_for_is_no_stop() -> None:
+    for error in (ValueError(), KeyboardInterrupt(), None):
+        run = Run()
+        run.rest(error)
+        assert run.status == "resting"
+
+
+@pytest.mark.parametrize(("stop", "status"), [("", "finished"), ("run.request_stop(); ", "stopped")])
+def test_a_run_that_rests_does_not_die_with_its_process(tmp_path: Path, stop: str, status: str) -> None:
+    code = f"""
+import os, sys
+from firstlight.run import Run, TrainingStopped
+run = Run.start("t", folder=sys.argv[1])
+run.log({{"train/loss": 1.0}}, step=0)
+{stop}run.rest(TrainingStopped())
+os._exit(9)
+"""
+    with script(code, tmp_path) as process:
+        process.wait()
+    (folder,) = tmp_path.glob("*-t")
+    saved = Run.open(folder)
+    assert saved.status == status
+    assert saved.ended is not None
+    assert saved.duration == pytest.approx(saved.ended - saved.started)
+
+
+def test_a_run_ends_in_a_way_that_there_is(run: Run) -> None:
+    with pytest.raises(NotAnEnd, match=r"cannot end as 'anything'.*\n.*finished, stopped, failed"):
+        run.finish("anything")
+    assert run.status == "running"
+    run.finish("stopped")
+
+
+@pytest.mark.parametrize("name", ["CON", "nul", "Aux.best", "COM1", "lpt9.x", "com¹", 3])
+def test_names_that_windows_keeps_for_itself_are_refused(run: Run, name: str) -> None:
+    with pytest.raises(NameOfState, match="cannot be called"):
+        run.save_state(name, {})
+    run.save_state("console", {})
+    assert run.states() == ["console"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$float": "nan"},
+        {"$float": {"$float": "inf"}},
+        {"$$float": [1, {"$float": 2}]},
+        {"$float": "abc"},
+        {"$float": "1", "b": 2},
+        [{"$$$float": "-inf"}],
+    ],
+)
+def test_a_dictionary_that_looks_like_our_mark_comes_back(run: Run, value: object) -> None:
+    run.add_fact(0, "odd", value)
+    assert run.facts("odd")[0].data == value
+
+
+def test_a_record_on_a_share_of_windows_is_found() -> None:
+    # SQLite takes no server in an address: https://www.sqlite.org/uri.html, 3.1
+    assert store.address_for_sqlite("file://server/my%20share/run.sqlite") == "file:////server/my%20share/run.sqlite"
+    assert store.address_for_sqlite("file:///home/me/run.sqlite") == "file:///home/me/run.sqlite"
+
+
+def test_results_are_noted_before_and_after_the_end(run: Run) -> None:
+    run.log({"train/loss": 1.0, "test/accuracy": 0.25}, step=4)
+    run.add_result({"test/accuracy": 0.5})
+    run.finish()
+    run.add_result({"test/accuracy": 0.75, "test/loss": math.nan})
+    assert [point[:2] for point in run.metric("test/accuracy")] == [(4, 0.25), (4, 0.5), (4, 0.75)]
+    assert run.steps == 5
+    if run.folder is not None:
+        saved = Run.open(run.folder)
+        assert same([point[:2] for point in saved.metric("test/accuracy")], [(4, 0.25), (4, 0.5), (4, 0.75)])
+        assert (saved.steps, saved.status) == (5, "finished")
+        found = saved.summary()
+        assert found["test/accuracy"] == {"count": 3, "step": 4, "last": 0.75, "low": 0.25, "high": 0.75}
+        assert (found["test/loss"]["count"], found["test/loss"]["low"]) == (1, None)
+        assert math.isnan(found["test/loss"]["last"])
+        with pytest.raises(RecordReadOnly):
+            saved.add_result({"x": 1.0})
+        shutil.rmtree(run.folder)
+        with pytest.warns(RecordNotSaved):
+            run.add_result({"test/accuracy": 1.0})
+
+
+class Clock:
+    """The module `time`, with a wall clock that is set by hand."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def time(self) -> float:
+        return self.now
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(time, name)

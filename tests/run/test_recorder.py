@@ -6,6 +6,7 @@ import gc
 import inspect
 import math
 import random
+import shutil
 import threading
 import time
 import weakref
@@ -18,13 +19,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
 from firstlight.run import Recorder, Run, TrainingStopped
 from firstlight.run import recorder as recorder_module
 from firstlight.run import taps as taps_module
+from firstlight.run import trained as trained_module
 from firstlight.run.taps import taps
+from firstlight.run.trained import note_result
 
 Program = Callable[[Callable[..., Any]], list[Tensor]]
 
@@ -1025,3 +1029,158 @@ def test_a_loop_without_a_loader_has_no_epochs_of_an_older_loader() -> None:
             F.cross_entropy(model(x[start : start + 8]), y[start : start + 8]).backward()
             optimizer.step()
     assert (run.plan.steps_per_epoch, run.facts("epoch")) == (None, [])
+
+
+class SlowDevice:
+    """Stands in for `_Copy`: numbers arrive when `arrive` is called, and asking for them before is counted.
+
+    It shows when the recorder asks for a number. It does not show that a copy from a real device is asynchronous.
+    """
+
+    waited = 0
+    everything = False
+
+    def __init__(self, numbers: torch.Tensor) -> None:
+        self.numbers_ = numbers
+
+    @classmethod
+    def arrive(cls, *, everything: bool = True) -> None:
+        cls.everything = everything
+
+    def is_there(self) -> bool:
+        return self.everything
+
+    def numbers(self) -> list[float]:
+        type(self).waited += not self.everything
+        return self.numbers_.tolist()
+
+
+class Reads(TorchDispatchMode):
+    """Counts what makes a loop on an accelerator wait: a tensor that becomes a number or goes to another device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += function._schema.name in ("aten::_local_scalar_dense", "aten::_to_copy", "aten::equal")
+        return function(*args, **(kwargs or {}))
+
+
+def test_no_step_waits_for_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taps_module, "READ_AT_ONCE", ())
+    monkeypatch.setattr(recorder_module, "READ_AT_ONCE", ())
+    monkeypatch.setattr(recorder_module, "_Copy", SlowDevice)
+    monkeypatch.setattr(recorder_module, "_BURST_S", 0.0)  # at each step it could ask
+    monkeypatch.setattr(recorder_module, "_SHARE", 1000.0)
+    monkeypatch.setattr(SlowDevice, "waited", 0)
+    monkeypatch.setattr(SlowDevice, "everything", False)
+    model, (x, y) = net(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = Run()
+    losses: list[float] = []
+
+    def steps(count: int) -> int:
+        kept = []
+        with Reads() as reads:
+            for _ in range(count):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(x), y)
+                loss.backward()
+                optimizer.step()
+                kept.append(loss.detach())
+        losses.extend(float(loss) for loss in kept)
+        return reads.count
+
+    with Recorder(run, model, optimizer) as recorder:
+        assert steps(30) == 0
+        assert SlowDevice.waited == 0
+        assert not run._points.of("train/loss"), "nothing has come yet"
+        SlowDevice.arrive()
+        steps(2)
+        assert run._points.of("train/loss"), "what has come is there without anybody asking"
+        SlowDevice.arrive(everything=False)
+        assert steps(30) == 0
+        assert SlowDevice.waited == 0
+        assert recorder._loss_every == 1
+        assert run.last("train/loss") == losses[-1], "who asks the run waits"
+        assert SlowDevice.waited
+    assert values(run, "train/loss") == losses
+    assert [point.step for point in run.metric("train/loss")] == list(range(62))
+    assert "grad/norm" in run.metrics()
+
+
+def test_a_device_that_cannot_be_asked_is_read_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = recorder_module._Copy(torch.arange(3.0))
+    assert not numbers.is_there()
+    monkeypatch.setattr(recorder_module, "_UNASKED_S", 0.0)
+    assert numbers.is_there()
+    assert numbers.numbers() == [0.0, 1.0, 2.0]
+
+
+def test_steps_whose_loss_is_not_noted_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorder, "_govern", lambda *_: None)
+    looked = []
+    look = taps_module.Taps._look
+    monkeypatch.setattr(taps_module.Taps, "_look", lambda self, *args: looked.append(1) or look(self, *args))
+    model, (x, y) = net(), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run, losses = Run(), []
+    with Recorder(run, model, optimizer) as recorder:
+        recorder._loss_every = recorder._accuracy_every = 4
+        for _ in range(21):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert [(point.step, point.value) for point in run.metric("train/loss")] == [
+        (step, losses[step]) for step in range(0, 21, 4)
+    ]
+    assert len(looked) == 6
+    assert run.steps == 21, "the speed of the last steps is noted at the last one"
+
+
+def test_what_is_measured_on_a_model_goes_to_the_run_that_trained_it_last(tmp_path: Path) -> None:
+    model, other, (x, y) = net(), net(), data()
+    note_result(model, {"test/accuracy": 0.1})  # nobody trained it
+
+    def train(model: nn.Module, plan: int | None = None) -> Run:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        run = Run.start("t", folder=tmp_path)
+        run.set_plan(total_steps=plan)
+        Recorder(run, model, optimizer).start()
+        for _ in range(3):
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        return run
+
+    first, second, apart = train(model), train(model, 3), train(other, 4)
+    watched_only = Run.start("waits", folder=tmp_path)
+    Recorder(watched_only, model).start()  # its loop has made no step
+    note_result(model, {"test/accuracy": 0.5})
+    assert [point[:2] for point in second.metric("test/accuracy")] == [(2, 0.5)]
+    assert all("test/accuracy" not in run.metrics() for run in (first, apart, watched_only))
+    assert second.status == "finished", "watching again ended it"
+    note_result(other, {"test/accuracy": 0.25})
+    assert apart.status == "running", "its loop may be in the middle"
+    note_result(copy.deepcopy(other), {"test/accuracy": 0.75})
+    assert apart.last("test/accuracy") == 0.25
+    third = train(other, 3)
+    note_result(other, {"test/accuracy": 0.75})
+    assert third.status == "resting", "its plan is reached"
+
+    folder = third.folder
+    third.finish()
+    del third
+    gc.collect()
+    note_result(other, {"test/accuracy": 0.875})  # nobody kept the run; its folder is there
+    assert Run.open(folder).last("test/accuracy") == 0.875
+    shutil.rmtree(folder)
+    note_result(other, {"test/accuracy": 1.0})
+    for run in (first, second, apart, watched_only):
+        run.finish()
+    count = len(trained_module._trained)
+    del model, other
+    gc.collect()
+    assert len(trained_module._trained) < count, "nothing is kept alive"

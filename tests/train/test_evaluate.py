@@ -5,6 +5,7 @@ import math
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from firstlight.data.dataset import Dataset
 from firstlight.errors import FirstlightError
+from firstlight.run import Recorder, Run, runs
 from firstlight.train import Evaluation, evaluate
 from firstlight.train.report import shade
 
@@ -316,3 +318,24 @@ def test_errors_say_what_to_do() -> None:
     pixels = TensorDataset(torch.randn(4, 5, 3), torch.zeros(4, 3, dtype=torch.int64))
     with pytest.raises(FirstlightError, match="does not classify"):
         evaluate(nn.Linear(3, 3), DataLoader(pixels, 5))
+
+
+def test_the_result_stands_in_the_list_of_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTLIGHT_RUNS", str(tmp_path))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(432, 3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    train, test = pictures(12), pictures(12)
+    train.split, test.split = "train", "test"
+    with Run.start("plain") as run, Recorder(run, model, optimizer):
+        for images, labels in train.batches(4):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()
+            optimizer.step()
+    evaluate(model, train)
+    assert runs()[0].last("test/accuracy") is None, "that was no test"
+    first = evaluate(model, test)
+    assert runs()[0].last("test/accuracy") == first.accuracy
+    assert runs()[0].last("test/loss") == pytest.approx(first.loss)
+    assert "best test/accuracy" in repr(runs())
+    evaluate(model, DataLoader(test, 5))
+    assert len(run.metric("test/accuracy")) == 2

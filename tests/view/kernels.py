@@ -104,6 +104,12 @@ class Page:
         kinds = ("display_data", "update_display_data")
         return [m["content"] for m in self.seen if m["msg_type"] in kinds]
 
+    def place(self) -> str:
+        """The display id of the newest view; the one before it may have been brought up to date as well."""
+        *_before, newest = [m["content"]["transient"] for m in self.seen if m["msg_type"] == "display_data"]
+        place: str = newest["display_id"]
+        return place
+
     def errors(self) -> list[dict[str, Any]]:
         return [m["content"] for m in self.seen if m["msg_type"] == "error"]
 

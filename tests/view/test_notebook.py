@@ -59,8 +59,8 @@ def test_stop_by_message_while_busy_and_the_figure_stays(page: Page) -> None:
 
 def test_the_place_moves_then_rests_then_moves_again_in_a_later_cell(page: Page) -> None:
     page.run("run = watch(model, optimizer, steps=120)")
-    first, *later = page.shown()
-    place = first["transient"]["display_id"]
+    place = page.place()
+    first, *later = [one for one in page.shown() if one["transient"]["display_id"] == place]
     assert 'data-firstlight="' in first["data"]["text/html"]
     assert "Waiting for the first step" in later[-1]["data"]["text/plain"]
     assert "data-firstlight" not in later[-1]["data"]["text/html"]
@@ -81,6 +81,42 @@ def test_the_place_moves_then_rests_then_moves_again_in_a_later_cell(page: Page)
     page.seen.clear()
     page.run("run.finish()")
     assert page.shown()[-1]["transient"]["display_id"] == place
+
+
+def test_a_stopped_loop_that_runs_again_goes_on_in_the_same_record(page: Page) -> None:
+    page.run("run = watch(model, optimizer)")
+    place = page.place()
+    for turn in range(2):
+        page.seen.clear()
+        cell = page.start("loop(4000)")
+        page.until(news_from(20 if turn == 0 else 400))
+        assert {one["transient"]["display_id"] for one in page.shown()} == {place}
+        page.manager.interrupt_kernel()
+        assert page.finish(cell)["status"] == "ok"
+        assert "To go on, run the loop again" in page.text()
+        assert "Stopped; the model keeps what it has learned" in page.shown()[-1]["data"]["text/plain"]
+        assert page.value("(run.status, run.ended, run.stop_requested)") == "('stopped', None, False)"
+        if turn == 0:
+            page.run("before = run.steps")
+            cell = page.start("loop(400)")
+            page.until(lambda m: custom(m).get("t") == "news" and custom(m)["state"]["status"] == "running")
+            page.finish(cell)
+            assert page.value("(run.status, run.steps - before)") == "('resting', 400)"
+    steps = "[point.step for point in run.metric('train/loss')]"
+    assert page.value(f"{steps} == list(range(run.steps)) or {steps}[-1]") != "0"
+    page.run("from firstlight.run import runs; old = run; run = watch(model, optimizer)")
+    assert page.value("(old.status, runs()[1].status, run.status)") == "('stopped', 'stopped', 'resting')"
+
+
+def test_a_result_that_comes_later_is_in_the_picture(page: Page) -> None:
+    page.run("run = watch(model, optimizer, steps=20); loop(20)")
+    page.seen.clear()
+    page.run("from firstlight.run.trained import note_result; note_result(model, {'test/accuracy': 0.875})")
+    assert "Accuracy (test) 87.5%" in page.shown()[-1]["data"]["text/plain"]
+    assert "Finished · step 20 of 20" in page.shown()[-1]["data"]["text/plain"]
+    page.seen.clear()
+    page.run("1 + 1")
+    assert not page.shown(), "nothing is new"
 
 
 def test_news_come_at_most_twenty_times_a_second(page: Page) -> None:

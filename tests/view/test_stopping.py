@@ -6,11 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from firstlight.run import Run, TrainingStopped
+from firstlight.view import stopping
 from firstlight.view.state import Board
 from firstlight.view.stopping import Interrupts, quiet_traceback, stopped_sentence
 
@@ -31,8 +33,15 @@ def loop(steps):
 """
 
 
-def script(tmp_path: Path, body: str, pause_s: float = 0.3) -> tuple[int, str, str]:
-    """Run the script, press Ctrl-C after it said "going", and return exit code, output and messages."""
+def script(tmp_path: Path, body: str, pause_s: float = 0.3, again_s: Sequence[float] = ()) -> tuple[int, str, str]:
+    """Run the script, press Ctrl-C after it said "going", and return exit code, output and messages.
+
+    Args:
+        tmp_path: Where to write it.
+        body: What stands below `SCRIPT`.
+        pause_s: From "going" to the press.
+        again_s: Pauses after which it is pressed again.
+    """
     path = tmp_path / "train.py"
     path.write_text(SCRIPT + body, encoding="utf-8")
     process = subprocess.Popen(
@@ -48,6 +57,9 @@ def script(tmp_path: Path, body: str, pause_s: float = 0.3) -> tuple[int, str, s
     assert line == "going\n"
     time.sleep(pause_s)
     process.send_signal(signal.SIGINT)
+    for pause in again_s:
+        time.sleep(pause)
+        process.send_signal(signal.SIGINT)
     out, messages = process.communicate(timeout=30)
     return process.returncode, out, messages
 
@@ -61,6 +73,17 @@ class TestScripts:
         assert (code, out) == (0, "stopped and on\n")
         assert "Traceback" not in messages
         assert "Stopped; the model keeps what it has learned · step" in messages
+
+    @pytest.mark.parametrize("pause_s", [0.0, 0.002, 0.005, 0.01, 0.03])
+    @pytest.mark.parametrize("with_block", [True, False])
+    def test_a_press_that_comes_several_times_is_one(self, tmp_path: Path, pause_s: float, with_block: bool) -> None:
+        body = "with watch(model, optimizer) as run:\n    loop(9000)\nprint(run.status, 'and on')"
+        if not with_block:
+            body = "run = watch(model, optimizer)\nloop(9000)\n"
+        code, out, messages = script(tmp_path, body, again_s=[pause_s] * 4)
+        assert "Traceback" not in messages
+        assert "KeyboardInterrupt" not in messages
+        assert (code, out) == ((0, "stopped and on\n") if with_block else (1, ""))
 
     def test_a_plain_loop_ends_with_one_sentence_and_no_success(self, tmp_path: Path) -> None:
         code, _, messages = script(tmp_path, "run = watch(model, optimizer)\nloop(9000)\n")
@@ -117,13 +140,15 @@ def test_a_handler_that_somebody_set_since_stays() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def test_first_press_asks_second_press_interrupts() -> None:
+def test_first_press_asks_second_press_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
     made = board(0)
     interrupts = Interrupts(made.run, made)
     interrupts.install()
     try:
         signal.raise_signal(signal.SIGINT)
         assert made.run.stop_requested
+        signal.raise_signal(signal.SIGINT)  # within half a second it is the same press
+        monkeypatch.setattr(stopping, "SAME_PRESS_S", 0.0)
         with pytest.raises(KeyboardInterrupt) as caught:
             signal.raise_signal(signal.SIGINT)
         assert not isinstance(caught.value, TrainingStopped)
@@ -191,3 +216,23 @@ def test_errors_of_other_kinds_keep_their_traceback(
     hook(TrainingStopped, TrainingStopped(), None)
     assert shown == [ValueError]
     assert stopped_sentence() in capsys.readouterr().err
+
+
+def test_the_handler_is_given_back_when_the_press_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    made = board(0)
+    interrupts = Interrupts(made.run, made)
+    interrupts.install()
+    ours = signal.getsignal(signal.SIGINT)
+    signal.raise_signal(signal.SIGINT)
+    slept: list[object] = []
+
+    def press_again(seconds: float) -> None:
+        slept.append(signal.getsignal(signal.SIGINT))
+        signal.raise_signal(signal.SIGINT)
+        monkeypatch.setattr(stopping, "SAME_PRESS_S", 0.0)
+
+    monkeypatch.setattr("firstlight.view.stopping.time.sleep", press_again)
+    interrupts.restore()
+    assert slept == [ours]
+    assert signal.getsignal(signal.SIGINT) is before

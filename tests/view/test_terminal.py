@@ -4,11 +4,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+from rich.cells import cell_len
 
 from firstlight.run import Run
 from firstlight.view import terminal
 from firstlight.view.state import Board
-from firstlight.view.terminal import Lines, Terminal, sparkline
+from firstlight.view.terminal import Lines, Terminal, _lines, sparkline
+from firstlight.view.watching import watch
 
 SCRIPT = """\
 import time
@@ -116,3 +119,56 @@ def test_where_there_is_no_terminal_a_long_wait_brings_a_line(
     time.sleep(0.1)
     lines.show(board)
     assert capsys.readouterr().err == "Training · step 1 · Loss (train) 1.000\n"
+
+
+@pytest.mark.parametrize("language", ["en", "ja", "ko"])
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+@pytest.mark.parametrize("ended", [False, True])
+def test_nothing_is_cut_whatever_the_width(
+    language: str, width: int, ended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRSTLIGHT_LANG", language)
+    run = Run("net")
+    run.set_plan(total_epochs=12, steps_per_epoch=1563)
+    now = time.time()
+    for step in range(0, 9000, 50):
+        loss = {"train/loss": 2.3 / (step + 1), "test/loss": 2.4, "train/accuracy": 0.8812, "test/accuracy": 0.8765}
+        loss |= {"samples_per_s": 123456.0, "lr": 0.00123, "grad/norm": 0.1234}
+        run.extend([(name, step, value, now + step / 10) for name, value in loss.items()])
+    if ended:
+        run.finish()
+    board = Board(run)
+    board.gather()
+    state = board.state()
+    shown = _lines(board, width).plain.splitlines()
+    assert all(cell_len(line) <= width for line in shown), shown
+    text = "\n".join(shown)
+    for chart in state["charts"]:
+        for curve in chart["curves"]:
+            assert f"{chart['title']} ({curve['label']}) {curve['value']}" in text
+    for number in state["numbers"]:
+        assert f"{number['label']} {number['value']}" in text
+    for part in (state["status_text"], *state["progress"]["text"].split(" · "), state["progress"]["left"]):
+        assert part in text
+    if width == 200:
+        assert len(shown) == 2
+    if width == 80:
+        assert len(shown) <= 4
+
+
+def test_a_report_stands_below_the_curves_that_it_is_about(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from firstlight.run.trained import note_result
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = watch(model, optimizer, steps=3)
+    for _ in range(3):
+        torch.nn.functional.cross_entropy(model(torch.ones(4, 2)), torch.ones(4).long()).backward()
+        optimizer.step()
+    note_result(model, {"test/accuracy": 0.875})
+    assert run.resting
+    run.finish()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from firstlight.run.errors import (
     NameOfState,
     NotAMetric,
+    NotAnEnd,
     NotJson,
     RecordDamaged,
     RecordNotFound,
@@ -39,6 +40,7 @@ __all__ = [
     "Finding",
     "NameOfState",
     "NotAMetric",
+    "NotAnEnd",
     "NotJson",
     "Plan",
     "Point",

@@ -54,6 +54,16 @@ class RunEnded(FirstlightError, RuntimeError):
     )
 
 
+class NotAnEnd(FirstlightError, ValueError):
+    """A run was to end in a way that there is not."""
+
+    text = Text(
+        what="A run cannot end as {status}.",
+        why="Lists and views know these ends: {known}.",
+        do="Choose one of them; what there is to say about the end goes into reason=.",
+    )
+
+
 class NotAMetric(FirstlightError, TypeError):
     """A metric whose value is no number."""
 
@@ -80,7 +90,8 @@ class NameOfState(FirstlightError, ValueError):
     text = Text(
         what="A saved state cannot be called {name}.",
         why="The name becomes a file name on every system.",
-        do="Use letters, digits, points, dashes and underscores, such as best or step-100.",
+        do="Use letters, digits, points, dashes and underscores, such as best or step-100; not CON, NUL and the other "
+        "words that Windows keeps for devices.",
     )
 
 

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any, overload
@@ -13,7 +13,7 @@ import platformdirs
 from firstlight.errors import FirstlightError
 from firstlight.locale import _
 from firstlight.picture import in_columns
-from firstlight.run.errors import UnknownMetric
+from firstlight.run.errors import RecordNotFound, UnknownMetric
 from firstlight.run.record import Run, SavedRun
 from firstlight.run.store import FILE
 
@@ -45,7 +45,7 @@ def runs(folder: str | Path | None = None) -> "RunList":
         ('first', 'finished', 0.5)
     """
     parent = runs_folder() if folder is None else Path(folder)
-    found = [_summarise(path.parent) for path in parent.glob(f"*/{FILE}")]
+    found = [summary for path in parent.glob(f"*/{FILE}") if (summary := _summarise(path.parent)) is not None]
     return RunList(sorted(found, key=lambda summary: (summary.started, str(summary.folder)), reverse=True))
 
 
@@ -55,9 +55,10 @@ class Summary:
 
     Attributes:
         name: What the person called it.
-        status: As in `Run.status`, or `damaged` when the record cannot be read.
+        status: As in `Run.status`, but `finished` for a run that rests where its plan is reached; or `damaged` when
+            the record cannot be read.
         started: Seconds since 1970.
-        duration: Seconds.
+        duration: Seconds, without those in which the loop was left.
         folder: Where the record lies.
         metrics: For each metric its `count`, `step`, `last`, `low` and `high`.
         problem: What is wrong with a damaged record, else None.
@@ -249,6 +250,7 @@ def status_word(status: str) -> str:
     """A status in the learner's language."""
     return {
         "running": _("running"),
+        "resting": _("done for now"),
         "finished": _("finished"),
         "stopped": _("stopped"),
         "failed": _("failed"),
@@ -272,12 +274,22 @@ def duration_text(seconds: float) -> str:
     return _("{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60)
 
 
-def _summarise(folder: Path) -> Summary:
+def _summarise(folder: Path) -> Summary | None:
+    """One run in the list; None when somebody deletes it at this moment."""
     try:
         run = SavedRun(folder)
-        return Summary(run.name, run.status, run.started, run.duration, folder, run.summary())
+        status, plan = run.status, run.plan.steps
+        summary = Summary(run.name, status, run.started, run.duration, folder, run.summary())
+    except RecordNotFound:
+        return None
     except FirstlightError as error:
-        return Summary(folder.name, "damaged", (folder / FILE).stat().st_mtime, 0.0, folder, {}, str(error))
+        try:
+            written = (folder / FILE).stat().st_mtime
+        except FileNotFoundError:
+            return None
+        return Summary(folder.name, "damaged", written, 0.0, folder, {}, str(error))
+    is_complete = status == "resting" and plan is not None and summary.steps >= plan
+    return replace(summary, status="finished") if is_complete else summary
 
 
 def _number(value: float | None) -> str:

@@ -92,6 +92,11 @@ class Points:
         """The newest value of a metric."""
         return self._last.get(name)
 
+    def newest_step(self) -> int:
+        """The highest step of any metric, -1 where there is none."""
+        with self._lock:
+            return max(self._step, default=-1)
+
     def summary(self) -> dict[str, dict[str, float | int | None]]:
         """Count, last step and value, lowest and highest value of each metric; nan is neither low nor high."""
         with self._lock:

@@ -17,9 +17,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from firstlight.run import environment, process
-from firstlight.run.errors import NotAMetric, RecordReadOnly, RunEnded
+from firstlight.run.errors import NotAMetric, NotAnEnd, RecordReadOnly, RunEnded
 from firstlight.run.points import Point, Points, Row
-from firstlight.run.store import Reader, Store, silent_for_too_long, warn_not_saved
+from firstlight.run.store import Reader, Store, add_afterwards, silent_for_too_long, warn_not_saved
 from firstlight.run.values import from_json, to_json
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ audience: list[Callable[["Run"], None]] = []
 
 _running: dict[int, "Run"] = {}  # runs with a folder that have not ended; finished when the process ends
 _exit_watched = False
+_ENDS = ("finished", "stopped", "failed")
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -49,6 +50,13 @@ class Plan:
     total_steps: int | None = None
     total_epochs: int | None = None
     steps_per_epoch: int | None = None
+
+    @property
+    def steps(self) -> int | None:
+        """All steps from start to end, None where that is not known."""
+        if self.total_steps is None and self.total_epochs and self.steps_per_epoch:
+            return self.total_epochs * self.steps_per_epoch
+        return self.total_steps
 
 
 class Fact(NamedTuple):
@@ -81,8 +89,10 @@ class Run:
         name: What the person called it.
         folder: Where the record lies; None for a record in memory.
         started: Seconds since 1970.
-        ended: Seconds since 1970, None while running.
-        status: `running`, `finished`, `stopped`, `failed`, or `died` when its process ended without a word.
+        ended: Seconds since 1970, None before its end. A run that rested to its end has ended where it came to rest.
+        status: `running`; `resting` while its loop is left, since the notebook cell ended; `stopped` when somebody
+            stopped it; `finished`, `failed`, or `died` when its process ended without a word. A loop that rests or was
+            stopped in a notebook goes on, and the run with it, as soon as it makes another step.
         reason: One sentence on the end, such as the exception.
         model: The trained model where `fit` made the run; not part of the record on disk.
 
@@ -114,7 +124,9 @@ class Run:
         self._store: Store | None = None
         self._callbacks: list[Callable[[str], None]] = []
         self._sources: list[Callable[[], None]] = []
-        self._resting = False
+        self._rested: float | None = None  # when the loop was left, None while it goes on
+        self._stopped = False  # and whether somebody had asked for that
+        self._paused_s = 0.0
         self._stop = threading.Event()
         self._closed = False
 
@@ -207,12 +219,20 @@ class Run:
         self._collect()
         return self._points.since(cursor)
 
+    @property
+    def steps(self) -> int:
+        """Number of steps up to the newest one that has a metric."""
+        self._collect()
+        return self._points.newest_step() + 1
+
     # What the run is.
 
     @property
     def status(self) -> str:
-        """`running`, `finished`, `stopped`, `failed` or `died`."""
-        return self._status
+        """`running`, `resting`, `finished`, `stopped`, `failed` or `died`."""
+        if self._status != "running" or self._rested is None:
+            return self._status
+        return "stopped" if self._stopped else "resting"
 
     @property
     def plan(self) -> Plan:
@@ -259,8 +279,9 @@ class Run:
 
     @property
     def duration(self) -> float:
-        """Seconds from start to end, or until now."""
-        return (self.ended if self.ended is not None else time.time()) - self.started
+        """Seconds from start to end or until now, without those in which the loop was left."""
+        end = self.ended if self.ended is not None else self._rested
+        return max(0.0, (end if end is not None else time.time()) - self.started - self._paused_s)
 
     @property
     def problem(self) -> str | None:
@@ -288,14 +309,22 @@ class Run:
     @property
     def resting(self) -> bool:
         """Whether the loop was left for now: its cell ended, and another may go on."""
-        return self._resting
+        return self._rested is not None and self._status == "running"
 
-    def rest(self) -> None:
-        """Say that the loop was left for now. Nothing happens when the run rests or has ended."""
+    def rest(self, error: BaseException | None = None) -> None:
+        """Say that the loop was left for now. Nothing happens when the run rests or has ended.
+
+        Args:
+            error: What ended the cell of the loop, if it did not end by itself. Where somebody had asked the loop to
+                stop, the status is `stopped` from here on, until the loop goes on.
+        """
         with self._lock:
-            if self._resting or self._status != "running":
+            if self._rested is not None or self._status != "running":
                 return
-            self._resting = True
+            self._stopped = isinstance(error, KeyboardInterrupt) and self._stop.is_set()
+            self._rested = time.time()
+            self._stop.clear()  # the wish was for the loop that has been left now
+            self._save("rested", {"time": self._rested, "stopped": self._stopped})
         self._collect()
         self._note_code()
         if self._store is not None:
@@ -305,9 +334,13 @@ class Run:
     def resume(self) -> None:
         """Say that the loop goes on. Nothing happens unless the run rests."""
         with self._lock:
-            if not self._resting or self._status != "running":
+            if self._rested is None or self._status != "running":
                 return
-            self._resting = False
+            self._paused_s += max(0.0, time.time() - self._rested)
+            self._rested, self._stopped = None, False
+            self._stop.clear()  # a Stop that came after the loop had been left
+            self._save("rested", None)
+            self._save("paused_s", self._paused_s)
         self._notify("resumed")
 
     def request_stop(self) -> None:
@@ -320,24 +353,32 @@ class Run:
         return self._stop.is_set()
 
     def finish(self, status: str = "finished", reason: str | None = None) -> None:
-        """End the run and complete its record. A second call changes nothing."""
+        """End the run and complete its record. A second call changes nothing.
+
+        Args:
+            status: `finished`, `stopped` or `failed`. A run whose loop was stopped and never went on says `stopped`.
+            reason: One sentence on the end, if there is something to say.
+
+        Raises:
+            NotAnEnd: For another status.
+        """
+        if status not in _ENDS:
+            raise NotAnEnd(status=_shown(status), known=", ".join(_ENDS))
         with self._lock:
             if self._status != "running":
                 return
             self._collect()
             self._note_code()
-            self._status, self.reason, self.ended = status, reason, time.time()
-            self._resting = False
-        for key, value in (
-            ("status", status),
-            ("reason", reason),
-            ("ended", self.ended),
-            ("summary", self._points.summary()),
-        ):
+            if self._stopped and status == "finished":
+                status = "stopped"
+            self.ended = time.time() if self._rested is None else self._rested
+            self._status, self.reason = status, reason
+        for key, value in (("status", status), ("reason", reason), ("ended", self.ended)):
             self._save(key, value)
         try:
-            self._notify("ended")
+            self._notify("ended")  # the recorder hands over what it still has
         finally:
+            self._save("summary", self._points.summary())
             self._closed = True
             _running.pop(id(self), None)
             if self._store is not None:
@@ -379,6 +420,21 @@ class Run:
         self._collect()
         rows = self._select("facts", "kind", (kind,)) if kind is not None else self._select("facts")
         return [Fact(step, name, from_json(data), when) for step, name, data, when in rows]
+
+    def add_result(self, metrics: Mapping[str, float]) -> None:
+        """Note what was measured on the trained model, at the newest step; also when the run has ended.
+
+        Raises:
+            NotAMetric: For a value that is no number.
+        """
+        step = max(0, self.steps - 1)
+        if not self._closed:
+            self.log(metrics, step)
+            return
+        numbers, now = {str(name): _metric(name, value) for name, value in metrics.items()}, time.time()
+        self._points.extend([(name, step, value, now) for name, value in numbers.items()])
+        if self.folder is not None:
+            add_afterwards(self.folder, numbers)
 
     def add_finding(self, code: str, step: int | None = None, **data: Any) -> None:
         """Note what a rule found; `data` is JSON."""
@@ -525,10 +581,9 @@ class SavedRun(Run):
 
     @property
     def status(self) -> str:
-        """As written; `died` when it says `running` and its process is gone."""
-        if self._status == "running":
-            self._refresh(self._reader.meta())
-        return self._status
+        """As written; of a process that is gone without a word: `died`, or what it was at its rest."""
+        self._follow()
+        return super().status
 
     @property
     def plan(self) -> Plan:
@@ -550,9 +605,15 @@ class SavedRun(Run):
 
     @property
     def duration(self) -> float:
-        """Seconds from start to end; of a run that is going on, until now."""
+        """Seconds from start to end or until now, without those in which the loop was left."""
         self._follow()
         return super().duration
+
+    @property
+    def resting(self) -> bool:
+        """Whether the loop was left for now, as written by now."""
+        self._follow()
+        return super().resting
 
     def metric(self, name: str) -> list[Point]:
         """All values of a metric that are on disk by now."""
@@ -583,6 +644,11 @@ class SavedRun(Run):
             (cursor,),
         )
         return [(name, step, _number(v), when) for _id, name, step, v, when in rows], rows[-1][0] if rows else cursor
+
+    @property
+    def steps(self) -> int:
+        """Number of steps up to the newest one on disk that has a metric."""
+        return int(self._reader.query("SELECT coalesce(max(step), -1) FROM points")[0][0]) + 1
 
     def summary(self) -> dict[str, Any]:
         """Count, last step and value, lowest and highest value of each metric."""
@@ -619,12 +685,17 @@ class SavedRun(Run):
         self._plan = Plan(**meta.get("plan", {}))
         self._info = dict(meta.get("info", {}))
         self._environment = dict(meta.get("environment", {}))
+        rested = meta.get("rested") or {}
+        self._rested, self._stopped = rested.get("time"), bool(rested.get("stopped"))
+        self._paused_s = float(meta.get("paused_s", 0.0))
         status = str(meta.get("status", "running"))
         if status == "running":
             there = process.alive(meta.get("process", {}))
             heartbeat = float(meta.get("heartbeat", self.started))
             if there is False or (there is None and silent_for_too_long(heartbeat)):
                 status, self.ended = "died", heartbeat
+                if self._rested is not None:  # nothing was going on when the process went
+                    status, self.ended = "stopped" if self._stopped else "finished", self._rested
         self._status = status
 
 

@@ -25,12 +25,14 @@ from firstlight.run.errors import RunEnded
 from firstlight.run.points import Row
 from firstlight.run.record import Run, TrainingStopped
 from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, taps
+from firstlight.run.trained import note_trained
 
 _BURST_S = 0.05  # numbers are read and handed to the run this often
+_UNASKED_S = 0.5  # of a device that cannot say whether numbers have come, they are read this often
 _INFO_S = 1.0
-_SHARE = 0.015  # of the step: above it, look less often
+_SHARE = 0.012  # of the step: above it, look less often; the way to us and back, which we do not see, costs as much
 _RAREST = 64  # the loss is noted at least of each 64th step
-_COSTLY_FOR_LONG = 10  # bursts
+_COSTLY_FOR_LONG = 4  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
 
@@ -86,6 +88,7 @@ class Recorder:
             self._watch(optimizer)
         self._active = False
         self._waiting: deque[_Waiting] = deque()
+        self._asked: _Asked | None = None
         self._resolving = threading.Lock()
         self._unclaimed: list[Loss] = []
         self.thread = threading.get_ident()  # of the loop, as far as it is known
@@ -129,9 +132,19 @@ class Recorder:
             return
         self._active = False
         taps.remove(self)
+        self.rest()
         self.collect()
         self.run.remove_source(self.collect)
         self._unsubscribe()
+
+    def rest(self) -> None:
+        """The loop is left: note its newest steps, which no burst has ended, so that the record reaches its end."""
+        steps, seconds, samples, _own = self._burst
+        if steps and seconds > 0 and self._leader is not None:
+            self._burst = [0, 0.0, 0, self.own_s]
+            self._steps_s += seconds
+            with contextlib.suppress(RunEnded):
+                self.run.extend(_pace(self._leader.steps - 1, steps, seconds, samples))
 
     def __enter__(self) -> "Recorder":
         return self.start()
@@ -191,24 +204,27 @@ class Recorder:
         if watched is None:
             return
         watched.in_step, watched.closure = True, closure
-        if not closure and watched.steps >= self._next_norm and self._leads(watched):
+        if not closure and watched.steps >= self._next_norm and self._leads(watched) and not _recording_a_graph():
             began = perf_counter()
             watched.norm = _gradient_norm(optimizer)
             self.own_s += perf_counter() - began
 
-    def after_step(self, optimizer: Optimizer, source: Source | None) -> None:
-        """An optimizer has changed weights: one step is complete."""
+    def after_step(self, optimizer: Optimizer, source: Source | None) -> bool:
+        """An optimizer has changed weights: a step is complete. Whether the losses of the next one may pass unseen."""
         began = perf_counter()
         watched = self._watched.get(id(optimizer)) or self._find(optimizer)
         if watched is None:
-            return
+            return self._loss_every > 1 and self._next_is_left_out()
         self.thread = threading.get_ident()
         if self.run.resting:
             self.run.resume()
             self._mark = began
+            self._stop_seen = 0
         step = watched.steps
         watched.steps += 1
         watched.in_step = False
+        if not step:
+            note_trained(watched.optimizer, self.run)
         leads = self._leads(watched)
         if self._unclaimed:
             self._claim(watched)
@@ -219,7 +235,9 @@ class Recorder:
             watched.losses = []
             self._note_losses(watched, losses, step)
         lr = optimizer.param_groups[0]["lr"]
-        if lr is not watched.lr or isinstance(lr, Tensor):  # a tensor changes in place
+        if (
+            lr is not watched.lr or isinstance(lr, Tensor)
+        ) and not step % self._loss_every:  # a tensor changes in place
             watched.lr = lr
             self._waiting.append((watched.lr_name, step, _settled(lr), time.time()))
         if watched.norm is not None:
@@ -242,6 +260,7 @@ class Recorder:
             if len(counts) == 1 or self._stop_seen >= 2 * len(self._list):
                 self.collect()
                 raise TrainingStopped
+        return self._loss_every > 1 and self._next_is_left_out()
 
     def count(self, optimizer: Optimizer) -> int | None:
         """Steps that an optimizer has made, None when it is not watched."""
@@ -254,20 +273,32 @@ class Recorder:
         watched.losses = []
         self.run.add_fact(watched.steps, "skipped", {"why": "gradients not finite"})
 
-    def collect(self) -> None:
-        """Read the numbers that are on their way and write them to the run.
+    def collect(self, *, wait: bool = True) -> None:
+        """Write the numbers that are on their way to the run.
 
-        From another thread than the loop's, numbers on an accelerator are left for the loop to read.
+        From another thread than the loop's, numbers on an accelerator are left for the loop.
+
+        Args:
+            wait: For the device too, so that the record is complete. Else its numbers are asked for now, all together,
+                and written by a later call, once they have come: no step waits for the device.
         """
-        if not self._waiting:
+        if not self._waiting and self._asked is None:
             return
         foreign = self._active and self.thread != threading.get_ident()
         with self._resolving:
+            rows: list[Row] = []
+            asked = self._asked
+            if asked is not None and not foreign and (wait or asked.is_there()):
+                rows, self._asked = asked.rows(), None
+            leave_later = foreign or self._asked is not None
             found: list[_Waiting] = []
             with contextlib.suppress(IndexError):
-                while not (foreign and isinstance(self._waiting[0][2], _Later)):
+                while not (leave_later and isinstance(self._waiting[0][2], _Later)):
                     found.append(self._waiting.popleft())
-            rows = _settle(found)
+            if wait or leave_later or not any(isinstance(entry[2], _Later) for entry in found):
+                rows += _Asked(found).rows()
+            else:
+                self._asked = _Asked(found)
             with contextlib.suppress(RunEnded):
                 self.run.extend(rows)
 
@@ -304,6 +335,9 @@ class Recorder:
         self._watched[id(optimizer)] = watched
         self._list = [*self._list, watched]
         return watched
+
+    def _next_is_left_out(self) -> bool:
+        return bool(self._list) and all(watched.steps % self._loss_every for watched in self._list)
 
     def _leads(self, watched: "_Watched") -> bool:
         """Whether this is the optimizer whose steps are timed: the first that made one."""
@@ -403,14 +437,12 @@ class Recorder:
         steps, seconds, samples, own_before = self._burst
         self._burst_at = now
         if steps and seconds > 0:
-            rows: list[Row] = [("step_s", step, seconds / steps, time.time())]
-            if samples:
-                rows.append(("samples_per_s", step, samples / seconds, time.time()))
-            self.run.extend(rows)
+            self.run.extend(_pace(step, steps, seconds, samples))
             self._govern((self.own_s - own_before) / seconds, step)
             self._steps_s += seconds
         self._burst = [0, 0.0, 0, self.own_s]
-        self.collect()
+        if not _recording_a_graph():
+            self.collect(wait=False)
         if now - self._info_at > _INFO_S and self._steps_s > 0:
             self._info_at = now
             self.run.set_info(overhead=round(self.overhead, 4))
@@ -431,15 +463,18 @@ class Recorder:
             self._costly = 0
             self._accuracy_every = min(_RAREST_ACCURACY, self._accuracy_every * (4 if share > 2 * _SHARE else 2))
             self._norm_slowdown *= 2
-        elif self._costly >= _COSTLY_FOR_LONG and share > 2 * _SHARE and self._loss_every < _RAREST:
+        elif self._costly >= _COSTLY_FOR_LONG and self._loss_every < _RAREST:
             self._costly = 0
             self._loss_every *= 2  # very short steps; a busy neighbour alone does not last that long
-        if share < _SHARE and self._loss_every > 1:
+        if share < _SHARE / 3 and self._loss_every > 1:  # twice as many looks cost at most twice as much
             self._loss_every //= 2
+            self._accuracy_every = max(self._accuracy_every, self._loss_every)
 
     def _on_event(self, event: str) -> None:
         if event == "ended":
             self.stop()
+        elif event == "resting":
+            self.rest()
 
 
 class _Watched:
@@ -515,28 +550,79 @@ def _ratio(right: list[Any], total: list[Any]) -> "float | _Later | None":
     return sum(float(one) for one in right) / count if count else None
 
 
-def _settle(waiting: list[_Waiting]) -> list[Row]:
-    """Rows with their numbers, with one wait per device and type of number."""
-    groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
-    for _name, _step, value, _time in waiting:
-        if isinstance(value, _Later):
-            for one in (*value.above, *value.below):
-                if isinstance(one, Tensor):
-                    groups.setdefault((one.device, one.dtype), []).append(one)
-    numbers: dict[int, float] = {}
-    for tensors in groups.values():
-        together = torch.stack([tensor.reshape(()) for tensor in tensors]).tolist()
-        numbers.update(zip(map(id, tensors), together, strict=True))
-    rows: list[Row] = []
-    for name, step, value, when in waiting:
-        if isinstance(value, _Later):
-            above = sum(numbers[id(one)] if isinstance(one, Tensor) else one for one in value.above)
-            below = sum(numbers[id(one)] if isinstance(one, Tensor) else one for one in value.below)
-            if below:
-                rows.append((name, step, float(above / below * value.scale), when))
-        else:
-            rows.append((name, step, value, when))
-    return rows
+class _Asked:
+    """Rows whose numbers have been asked for: one copy per device and type of number, whatever the number of rows."""
+
+    def __init__(self, waiting: list[_Waiting]) -> None:
+        self._waiting = waiting
+        groups: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+        for _name, _step, value, _time in waiting:
+            if isinstance(value, _Later):
+                for one in (*value.above, *value.below):
+                    if isinstance(one, Tensor):
+                        groups.setdefault((one.device, one.dtype), []).append(one)
+        self._copies = [
+            (tensors, _Copy(torch.stack([tensor.reshape(()) for tensor in tensors]))) for tensors in groups.values()
+        ]
+
+    def is_there(self) -> bool:
+        """Whether reading would wait for nothing."""
+        return all(copy.is_there() for _tensors, copy in self._copies)
+
+    def rows(self) -> list[Row]:
+        """The rows with their numbers. Waits for those that have not come yet."""
+        numbers: dict[int, float] = {}
+        for tensors, copy in self._copies:
+            numbers.update(zip(map(id, tensors), copy.numbers(), strict=True))
+        rows: list[Row] = []
+        for name, step, value, when in self._waiting:
+            if isinstance(value, _Later):
+                above = sum(numbers[id(one)] if isinstance(one, Tensor) else one for one in value.above)
+                below = sum(numbers[id(one)] if isinstance(one, Tensor) else one for one in value.below)
+                if below:
+                    rows.append((name, step, float(above / below * value.scale), when))
+            else:
+                rows.append((name, step, value, when))
+        return rows
+
+
+class _Copy:
+    """Numbers on their way from a device to the processor. Asking for them lets the device and the loop go on."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self._numbers = numbers
+        self._at = perf_counter()
+        self._arrived: torch.cuda.Event | None = None
+        if numbers.device.type == "cuda":
+            # Into pinned memory, which the device fills by itself; the event is behind the copy in the same queue.
+            self._numbers = torch.empty(numbers.shape, dtype=numbers.dtype, pin_memory=True)
+            self._numbers.copy_(numbers, non_blocking=True)
+            self._arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch leaves events without types
+            self._arrived.record(torch.cuda.current_stream(numbers.device))
+
+    def is_there(self) -> bool:
+        """Whether they have come. Of a device that cannot be asked, they are read now and then all the same."""
+        if self._arrived is None:
+            return perf_counter() - self._at >= _UNASKED_S
+        return bool(self._arrived.query())  # type: ignore[no-untyped-call]  # as above
+
+    def numbers(self) -> list[float]:
+        """The numbers themselves. Waits where they have not come yet."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        found: list[float] = self._numbers.tolist()
+        return found
+
+
+def _recording_a_graph() -> bool:
+    """Whether CUDA writes down what this thread asks for, to replay it later: nothing of ours belongs in there."""
+    return bool(torch.cuda.is_initialized()) and torch.cuda.is_current_stream_capturing()  # type: ignore[no-untyped-call]
+
+
+def _pace(step: int, steps: float, seconds: float, samples: float) -> list[Row]:
+    now = time.time()
+    rows: list[Row] = [("step_s", step, seconds / steps, now)]
+    return [*rows, ("samples_per_s", step, samples / seconds, now)] if samples else rows
 
 
 def _listed(value: Any, kind: type) -> list[Any]:
@@ -562,11 +648,11 @@ def _rest_when_cells_end(recorder: Recorder) -> None:
     if shell is None:
         return
 
-    def rest(*_result: Any) -> None:
+    def rest(result: Any = None) -> None:
         if not recorder._active:
             with contextlib.suppress(ValueError):
                 shell.events.unregister("post_run_cell", rest)
         elif recorder.thread == threading.get_ident():
-            recorder.run.rest()
+            recorder.run.rest(getattr(result, "error_in_exec", None))
 
     shell.events.register("post_run_cell", rest)

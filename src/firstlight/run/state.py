@@ -21,10 +21,14 @@ from firstlight.locale import _
 from firstlight.run.errors import NameOfState, NotJson, RecordDamaged, StateNotFound
 from firstlight.run.values import from_json, to_json
 
+# Windows keeps these for devices, whatever the case and whatever stands behind a point.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³")}
+
 
 def check_name(name: str) -> None:
     """Raise `NameOfState` unless the name can be a file name everywhere."""
-    if not re.fullmatch(r"[\w-][\w.-]{0,99}", name) or name.endswith("."):
+    fits = isinstance(name, str) and re.fullmatch(r"[\w-][\w.-]{0,99}", name) and not name.endswith(".")
+    if not fits or name.partition(".")[0].upper() in _DEVICES:
         raise NameOfState(name=repr(name))
 
 

@@ -16,7 +16,7 @@ import time
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -306,7 +306,44 @@ class Reader:
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
-        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0, check_same_thread=False)
+        address = f"{address_for_sqlite(path.absolute().as_uri())}?mode=ro"
+        return sqlite3.connect(address, uri=True, timeout=5.0, check_same_thread=False)
+
+
+def add_afterwards(folder: Path, metrics: Mapping[str, float]) -> None:
+    """Add points, at the newest step, to a record whose writer has ended. Where that cannot be, a warning says so."""
+    try:
+        address = f"{address_for_sqlite((folder / FILE).absolute().as_uri())}?mode=rw"  # never makes the file anew
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=5.0, isolation_level=None)) as connection:
+            run = connection.execute
+            run("BEGIN IMMEDIATE")
+            found = run("SELECT value FROM meta WHERE key = 'summary'").fetchone()
+            summary = from_json(found[0]) if found else {}
+            step, when = run("SELECT coalesce(max(step), 0) FROM points").fetchone()[0], time.time()
+            for name, value in metrics.items():
+                run("INSERT OR IGNORE INTO metrics (id, name) SELECT coalesce(max(id), 0) + 1, ? FROM metrics", (name,))
+                metric = run("SELECT id FROM metrics WHERE name = ?", (name,)).fetchone()[0]
+                run("INSERT INTO points (metric, step, value, time) VALUES (?, ?, ?, ?)", (metric, step, value, when))
+                old = summary.get(name, {"count": 0, "low": None, "high": None})
+                known = [one for one in (old["low"], old["high"], value) if one is not None and one == one]
+                low, high = (min(known), max(known)) if known else (None, None)
+                summary[name] = {"count": old["count"] + 1, "step": step, "last": value, "low": low, "high": high}
+            if found:
+                run("UPDATE meta SET value = ? WHERE key = 'summary'", (to_json(summary),))
+            run("COMMIT")
+    except sqlite3.Error as error:
+        warn_not_saved(folder, str(error))
+
+
+def address_for_sqlite(address: str) -> str:
+    """A `file:` address in the form that SQLite takes: a Windows share's server is part of the path, as in its manual.
+
+    Example:
+        >>> address_for_sqlite("file://server/share/run.sqlite"), address_for_sqlite("file:///C:/run.sqlite")
+        ('file:////server/share/run.sqlite', 'file:///C:/run.sqlite')
+    """
+    has_server = address.startswith("file://") and not address.startswith("file:///")
+    return f"file:////{address.removeprefix('file://')}" if has_server else address
 
 
 def silent_for_too_long(heartbeat: float) -> bool:

@@ -104,6 +104,7 @@ class Taps:
         self._reader = LossReader()
         self._scaled: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
         self.recorders: list[Recorder] = []
+        self.quiet = False  # whether nobody wants to know anything of the losses of the step to come
         self.place = threading.local()  # what happens in one thread says nothing about a loop in another
 
     def add(self, recorder: "Recorder") -> None:
@@ -112,6 +113,7 @@ class Taps:
             self._reader = LossReader()  # what it learned of other programs is nothing to this one
             leave_to_python()
             self.recorders = [*self.recorders, recorder]  # a new list: others may be walking over the old one
+            self.quiet = False
             if not self._handles:
                 self._wrapped = [Wrapped(torch.autograd, "backward", self._backward)]
                 for name, make in (("scale", self._scale), ("step", self._scaler_step)):
@@ -149,6 +151,8 @@ class Taps:
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            if self.quiet:
+                return original(tensors, *args, **kwargs)
             began = perf_counter()
             place, recorders = self.place, self.recorders
             # Inside another backward (a checkpoint that recomputes) or inside another wrapper of ours: not a loss.
@@ -245,9 +249,12 @@ class Taps:
 
     def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
         try:
+            source = getattr(self.place, "source", None)
+            source = None if source is None else source()
+            quiet = True
             for recorder in self.recorders:
-                source = getattr(self.place, "source", None)
-                recorder.after_step(optimizer, None if source is None else source())
+                quiet &= recorder.after_step(optimizer, source)
+            self.quiet = quiet
         except Exception as error:  # noqa: BLE001 - as above; TrainingStopped is no Exception
             self._failed(error)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from firstlight.run.errors import NotJson
 
 _TAG = "$float"  # {"$float": "nan"}: JSON itself has no such numbers
+_LIKE_TAG = re.compile(r"\$+float")  # a dictionary of somebody else's with just this key gets one more $
 
 
 def to_json(value: Any) -> str:
@@ -49,7 +51,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else {_TAG: repr(float(value))}
     if isinstance(value, Mapping):
-        return {_key(key): plain(entry) for key, entry in value.items()}
+        found = {_key(key): plain(entry) for key, entry in value.items()}
+        return {f"${key}": entry for key, entry in found.items()} if _is_like_tag(found) else found
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(entry) for entry in value]
     if isinstance(value, PurePath):
@@ -67,5 +70,14 @@ def _key(key: object) -> str:
     raise NotJson(kind=f"dict[{type(key).__name__}]")
 
 
+def _is_like_tag(entry: dict[str, Any]) -> bool:
+    return len(entry) == 1 and _LIKE_TAG.fullmatch(next(iter(entry))) is not None
+
+
 def _untag(entry: dict[str, Any]) -> Any:
-    return float(entry[_TAG]) if len(entry) == 1 and isinstance(entry.get(_TAG), str) else entry
+    if not _is_like_tag(entry):
+        return entry
+    ((key, value),) = entry.items()
+    if key != _TAG:
+        return {key[1:]: value}
+    return float(value) if value in ("nan", "inf", "-inf") else entry

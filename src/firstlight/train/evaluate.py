@@ -17,6 +17,7 @@ from firstlight.data.dataset import Dataset
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text
 from firstlight.picture import Picture
+from firstlight.run.trained import note_result
 from firstlight.train.check import ClassesMismatch, check, require_model
 from firstlight.train.device import choose_device, home_of, require
 from firstlight.train.feed import Feed
@@ -159,10 +160,13 @@ def evaluate(
             raise NothingToClassify
         if classes is not None and len(classes) != feed.outputs:
             raise ClassesMismatch(outputs=feed.outputs, classes=len(classes))
-        return _evaluate(model, feed, classes or feed.classes, max(mistakes, 0))
+        found = _evaluate(model, feed, classes or feed.classes, max(mistakes, 0))
     finally:
         if place != home:
             model.to(home)
+    if getattr(feed.dataset, "split", None) == "test" and isinstance(feed.dataset, Dataset):
+        note_result(model, {"test/loss": found.loss, "test/accuracy": found.accuracy})  # for `runs()`
+    return found
 
 
 def _evaluate(model: nn.Module, feed: Feed, names: Sequence[str] | None, keep: int) -> Evaluation:

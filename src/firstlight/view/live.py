@@ -124,13 +124,16 @@ class Live:
 
     def _cell_ended(self, result: Any) -> None:
         error = getattr(result, "error_in_exec", None)
-        if isinstance(error, KeyboardInterrupt) and self.run.stop_requested:
-            self.run.finish("stopped")
-            return
-        if error is not None and self._thread is not None:
+        on_purpose = isinstance(error, KeyboardInterrupt) and self.run.stop_requested
+        if error is not None and self._thread is not None and not on_purpose:
             self.board.error = _("The cell ended with {error}.", error=type(error).__name__)
-        if self._waits:
-            self.run.rest()
+        if self.run.resting:
+            if self.board.gather():  # noted since, such as the result of an evaluation
+                self.screen.rest(self.board)
+        elif self._waits:
+            self.run.rest(error)
+        elif on_purpose:
+            self.run.finish("stopped")
 
 
 _watched: dict[int, Live] = {}
@@ -153,7 +156,7 @@ def _leave_pages() -> None:
 
 def show_live(run: Run, *, waits: bool) -> Live | None:
     """Show a run live, unless it is shown already."""
-    if id(run) in _watched or run.status != "running":
+    if id(run) in _watched or run.ended is not None:
         return None
     _mind_the_exit()
     return Live(run, waits=waits)

@@ -76,7 +76,7 @@ class Notebook:
         if self._widget is not None:
             self._tell(self._widget, board, time.monotonic(), everything=True)
         self._publish(board, live=False, update=True)
-        if board.run.status != "running" and self._widget is not None:
+        if board.run.ended is not None and self._widget is not None:
             _retired.append(self._widget)
             self._widget = None
 

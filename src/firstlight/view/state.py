@@ -81,13 +81,11 @@ class Board:
     def status(self) -> str:
         """`waiting`, `running`, `stopping`, `resting`, `finished`, `stopped` or `failed`."""
         status = str(self.run.status)
-        if status != "running":
-            return "failed" if status == "died" else status
-        if self.step < 0:
+        if status in ("running", "resting") and self.step < 0:
             return "waiting"
-        if self.run.resting:
-            return "resting"
-        return "stopping" if self.run.stop_requested else "running"
+        if status == "running" and self.run.stop_requested:
+            return "stopping"
+        return "failed" if status == "died" else status
 
     def curves(self, sent: dict[str, tuple[int, int, int]] | None = None) -> dict[str, Any]:
         """The points to draw, as `{metric: {generation, from, x, y, low, high}}`.
@@ -162,10 +160,7 @@ class Board:
 
     def _planned(self) -> tuple[int | None, int | None, int | None]:
         plan = self.run.plan
-        total, epochs, per_epoch = plan.total_steps, plan.total_epochs, plan.steps_per_epoch
-        if total is None and epochs and per_epoch:
-            total = epochs * per_epoch
-        return total, epochs, per_epoch
+        return plan.steps, plan.total_epochs, plan.steps_per_epoch
 
     def _progress(self, status: str) -> dict[str, Any]:
         total, epochs, per_epoch = self._planned()

@@ -13,6 +13,9 @@ from firstlight.locale import _, say
 from firstlight.run import Run, TrainingStopped
 from firstlight.view.state import Board
 
+SAME_PRESS_S = (
+    0.5  # presses closer together are one: a hand that trembles, or a terminal and a launcher that both send it
+)
 PATIENCE_S = 1.0  # a loop that made no step for this long, and for five of its steps, is not stepping now
 
 Handler = Callable[[int, FrameType | None], Any]
@@ -22,14 +25,14 @@ class Interrupts:
     """What Ctrl-C (SIGINT) does while a run's loop is stepping.
 
     The first one asks the run to stop after this step. A second one, or one while no step is made, is the ordinary
-    `KeyboardInterrupt`.
+    `KeyboardInterrupt`. What comes within `SAME_PRESS_S` of the first belongs to it.
     """
 
     def __init__(self, run: Run, board: Board) -> None:
         self._run, self._board = run, board
         self._before: Any = None
         self._installed = False
-        self._pressed = False
+        self._pressed: float | None = None  # when, by the monotonic clock
         self._overdue = False
 
     def install(self) -> None:
@@ -38,13 +41,15 @@ class Interrupts:
             return
         self._before = signal.signal(signal.SIGINT, self._handle)
         self._installed = True
-        self._pressed = self._overdue = False
+        self._pressed, self._overdue = None, False
 
     def restore(self) -> None:
-        """Give SIGINT back, unless somebody else has taken it since."""
+        """Give SIGINT back, unless somebody else has taken it since. A press that is not over yet is waited for."""
         if not self._installed or threading.current_thread() is not threading.main_thread():
             return
         if self._is_ours():
+            while (left := self._same_press_for()) > 0:
+                time.sleep(left)  # the one before us would answer the rest of this press with a traceback
             signal.signal(signal.SIGINT, signal.SIG_DFL if self._before is None else self._before)
         self._installed = False
 
@@ -65,6 +70,10 @@ class Interrupts:
             else:
                 _thread.interrupt_main()
 
+    def _same_press_for(self) -> float:
+        """Seconds for which another signal is still the first press."""
+        return 0.0 if self._pressed is None else self._pressed + SAME_PRESS_S - time.monotonic()
+
     def _is_ours(self) -> bool:
         return bool(self._installed and signal.getsignal(signal.SIGINT) == self._handle)
 
@@ -72,8 +81,10 @@ class Interrupts:
         if self._overdue and self._run.stop_requested:
             self._overdue = False
             raise TrainingStopped
-        if not self._pressed and not self._run.stop_requested and self.stepping():
-            self._pressed = True
+        if self._same_press_for() > 0:
+            return
+        if self._pressed is None and not self._run.stop_requested and self.stepping():
+            self._pressed = time.monotonic()
             self._run.request_stop()
         elif callable(self._before) and self._before is not signal.default_int_handler:
             self._before(number, frame)
@@ -126,6 +137,7 @@ class Cells:
         if isinstance(error, TrainingStopped):
             result.error_in_exec = None  # the cell did what was asked: "Run All" goes on
             say(stopped_sentence())
+            say(_("To go on, run the loop again; the run continues. A cell that calls watch() begins a new one."))
 
 
 cells = Cells()
@@ -139,10 +151,7 @@ def interactive_shell() -> Any:
 
 def stopped_sentence() -> str:
     """What a learner reads where a loop was stopped on purpose."""
-    return _(
-        "Training stopped between two steps; the model keeps what it has learned. "
-        "To watch further training, run the cell with watch() again."
-    )
+    return _("Training stopped between two steps; the model keeps what it has learned.")
 
 
 def quiet_traceback() -> None:

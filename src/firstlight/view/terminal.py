@@ -16,6 +16,8 @@ LINE_EVERY_S = 10.0
 LINE_SELDOM_S = 2.0  # short epochs do not each get a line
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 24
+_SHORTEST = 8  # letters of the bar where the words beside it leave little room
+_BETWEEN = " · "
 
 
 def sparkline(values: list[float], width: int = WIDTH) -> str:
@@ -39,7 +41,7 @@ def sparkline(values: list[float], width: int = WIDTH) -> str:
 
 
 class Terminal:
-    """Two lines at the bottom of the terminal: progress, and numbers with the loss curve. A third says an alarm."""
+    """Lines at the bottom of the terminal: progress, numbers with the loss curve, an alarm; two where they fit."""
 
     def __init__(self) -> None:
         self._live: RichLive | None = None
@@ -60,13 +62,13 @@ class Terminal:
 
             self._live = Live(console=Console(file=sys.stderr), auto_refresh=False, vertical_overflow="crop")
             self._live.start()
-        self._live.update(_lines(board), refresh=True)
+        self._live.update(_lines(board, self._live.console.width), refresh=True)
 
     def rest(self, board: Board) -> None:
         """Leave the last state standing."""
         live, self._live = self._live, None
         if live is not None:
-            live.update(_lines(board), refresh=True)
+            live.update(_lines(board, live.console.width), refresh=True)
             live.stop()
 
 
@@ -103,31 +105,43 @@ class Lines:
             sys.stderr.flush()
 
 
-def _lines(board: Board) -> "RichText":
+def _lines(board: Board, width: int) -> "RichText":
+    """The state in lines that fit a terminal of this width: what does not fit goes to the next line, whole."""
     from rich.text import Text as RichText
 
     state = board.state()
     share = state["progress"]["share"]
-    text = RichText(no_wrap=True, overflow="ellipsis")
+    said = [RichText(state["status_text"], "bold")]
+    progress = [*state["progress"]["text"].split(_BETWEEN), state["progress"]["left"]]
+    said += [RichText(part, "bright_black") for part in progress if part]
     if share is not None and state["status"] in ("running", "stopping"):
-        full = round(share * WIDTH)
-        text.append("━" * full, "blue")
-        text.append("━" * (WIDTH - full) + " ", "bright_black")
-    text.append(state["status_text"], "bold")
-    for part in (state["progress"]["text"], state["progress"]["left"]):
-        if part:
-            text.append(" · " + part, "bright_black")
-    text.append("\n")
+        room = width - sum(part.cell_len for part in said) - len(_BETWEEN) * (len(said) - 1) - 1
+        length = max(_SHORTEST, min(WIDTH, room))
+        full = round(share * length)
+        said[0] = RichText("━" * full, "blue").append("━" * (length - full) + " ", "bright_black").append(said[0])
+    values = []
     curves = still_curves(board)
     for chart in state["charts"]:
         for curve in chart["curves"]:
             line = [value for _step, value in curves.get(curve["key"], [])]
+            part = RichText(f"{chart['title']} ({curve['label']}) ").append(curve["value"], "bold")
             if chart is state["charts"][0] and curve["split"] == "train" and len(line) > 1:
-                text.append(sparkline(line) + " ", "blue")
-            text.append(f"{chart['title']} ({curve['label']}) ")
-            text.append(curve["value"] + "  ", "bold")
-    numbers = [f"{number['label']} {number['value']}" for number in state["numbers"]]
-    text.append(" · ".join(numbers), "bright_black")
+                room = max(_SHORTEST, min(WIDTH, width - part.cell_len - 1))
+                part = RichText(sparkline(line, room) + " ", "blue").append(part)
+            values.append(part)
+    numbers = [RichText(f"{number['label']} {number['value']}", "bright_black") for number in state["numbers"]]
+    lines = [*_filled(said, width), *_filled([*values, *numbers], width, between="  ")]
     if state["notice"]:
-        text.append("\n" + state["notice"], "bold red")
-    return text
+        lines.append(RichText(state["notice"], "bold red"))  # a sentence: it breaks where the terminal breaks it
+    return RichText("\n").join(lines)
+
+
+def _filled(parts: "list[RichText]", width: int, between: str = _BETWEEN) -> "list[RichText]":
+    """Parts side by side, as many in each line as fit. Chinese, Japanese and Korean characters take two places."""
+    lines: list[RichText] = []
+    for part in parts:
+        if lines and lines[-1].cell_len + len(between) + part.cell_len <= width:
+            lines[-1].append(between, "bright_black").append(part)
+        else:
+            lines.append(part.copy())
+    return lines

@@ -81,7 +81,7 @@ def test_the_token_stands_once_in_the_printed_link_and_nowhere_else(lab: Lab) ->
 
 
 def test_it_speaks_the_language_and_no_jupyter(lab: Lab) -> None:
-    assert "Ctrl-C" in lab.said
+    assert wait_until(lambda: "Ctrl-C" in lab.said)  # the last sentence, after the link
     assert re.search("[가-힣]", lab.said)
     assert "Jupyter Server" not in lab.said
     assert "WARN" not in lab.said
@@ -596,6 +596,29 @@ def test_on_a_terminal_the_running_lab_is_offered(tmp_path: Path, small: Path) -
             assert len(set(re.findall(r"http://127\.0\.0\.1:(\d+)/", read()))) == 2
             process.send_signal(signal.SIGTERM)
             assert process.wait(15) == 0
+
+
+@posix
+def test_another_language_is_a_lab_of_its_own(tmp_path: Path) -> None:
+    with running_lab(tmp_path) as lab:
+        env = {key: value for key, value in lab.environment().items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        words = ["lab", "--port", "0", "--dir", str(lab.folder)]
+        with on_a_terminal(*words, "--lang", "ja", env=env) as (process, read, _keyboard):
+            read("token=[0-9a-f]+")
+            japanese, *_rest = [url for url in re.findall(r"http://\S+", read()) if url != lab.url]
+            assert "first_pytorch_classifier.ja.ipynb" in japanese
+            book = json.loads((lab.folder / "first_pytorch_classifier.ja.ipynb").read_text(encoding="utf-8"))
+            assert book["metadata"]["firstlight"]["lang"] == "ja"
+            listed = firstlight("lab", "--list", "--json", env=env)
+            assert {one["lang"] for one in json.loads(listed.stdout)} == {"en", "ja"}
+            with on_a_terminal(*words, "--lang", "ja", env=env) as (_again, offered, _keys):
+                offered("Enter")
+                assert japanese in offered()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+        with on_a_terminal(*words, env=env) as (_process, offered, _keyboard):
+            offered("Enter")
+            assert lab.url in offered(), "who asks for no language is offered what runs"
 
 
 def test_a_missing_notebook_is_named(tmp_path: Path) -> None:

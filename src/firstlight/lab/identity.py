@@ -13,6 +13,7 @@ from jupyter_server.auth.login import LoginFormHandler
 from tornado.web import RequestHandler
 from traitlets import Unicode
 
+from firstlight.lab.command import command
 from firstlight.locale import _, language
 
 FAILURES = 5  # wrong passwords that one address may send ...
@@ -127,7 +128,9 @@ class LabLogin(LoginFormHandler):  # type: ignore[misc]  # jupyter_server is rea
                     if password
                     else _("Open the link that the lab printed when it started, or paste the token from its end here.")
                 ),
-                again=_("The link is lost? In a terminal on the lab's machine: firstlight lab --list"),
+                again=_(
+                    "The link is lost? In a terminal on the lab's machine: {command} lab --list", command=command()
+                ),
                 label=_("Password") if password else _("Token"),
                 button=_("Sign in"),
             )

@@ -189,6 +189,7 @@ def test_how_a_step_computes_can_be_said(options: dict[str, Any], capsys: pytest
     assert all(weight.is_contiguous() and weight.dtype == torch.float32 for weight in model.parameters())
     assert torch.get_num_threads() == threads
     assert not torch.is_autocast_enabled("cpu")
+    assert run.info["peak_memory"] >= 0
 
 
 def test_an_autocast_around_the_call_changes_nothing() -> None:

@@ -11,7 +11,7 @@ import numbers
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,7 @@ from firstlight.train.clock import Clock, spell
 from firstlight.train.device import choose_device, home_of, require, short
 from firstlight.train.feed import Augment, Feed, NoSamples
 from firstlight.train.measure import Score, measure
-from firstlight.train.memory import peak_memory, require_room, room_errors
+from firstlight.train.memory import PeakMemory, peak_memory, require_room, room_errors
 from firstlight.train.plan import StepPlan, arranged, choose_step, compiled, in_float32
 from firstlight.train.randomness import borrowed_randomness
 from firstlight.train.recipe import (
@@ -235,7 +235,7 @@ def fit(
     with (
         torch.inference_mode(False), torch.enable_grad(), torch.autocast(place.type, enabled=False),
         _repeatable(seed, world, place), handed_back(optimizer),
-        Threads(threads, adapt=seed is None, device=place) as crew,
+        Threads(threads, adapt=seed is None, device=place) as crew, ExitStack() as meter,
     ):  # fmt: skip
         try:
             _move(model, optimizer, place)
@@ -259,6 +259,7 @@ def fit(
             lr = float(update.param_groups[0]["lr"])
             steps = feed.steps()
             course = make_schedule(schedule, update, None if steps is None else epochs * steps)
+            peak = meter.enter_context(peak_memory(place))
             widest = torch.bfloat16 if precision == "bfloat16" else torch.float32
             require_room(model, feed.first(), criterion, update, feed.size, place, precision=widest)
             plan = choose_step(
@@ -288,7 +289,7 @@ def fit(
                 patience=patience, run=run, world=world, device=place, clock=Clock(epochs, steps, passes, every),
             )  # fmt: skip
             with arranged(model, update, place, plan):
-                _train_and_record(training, last)
+                _train_and_record(training, last, meter, peak)
         finally:
             _move(model, optimizer, home)
             for module, mode in modes:
@@ -395,7 +396,7 @@ def _not_finite(t: _Training, value: float) -> LossNotFinite:
     return LossNotFinite(value=value, step=t.step - 1, kept=kept, lr=f"{rate:.2g}")
 
 
-def _train_and_record(t: _Training, last: Feed | None) -> None:
+def _train_and_record(t: _Training, last: Feed | None, meter: ExitStack, peak: PeakMemory) -> None:
     """The loop with the recorder around it; the run then ends in the way that the loop did."""
     network: Callable[[Any], Any] = t.world.wrap(t.model, t.device)
     if t.plan.compile:
@@ -407,7 +408,7 @@ def _train_and_record(t: _Training, last: Feed | None) -> None:
     status, reason = "finished", None
     try:
         try:
-            with peak_memory(t.device) as peak, room_errors(t.model, t.train.size, t.device), listening:
+            with room_errors(t.model, t.train.size, t.device), listening:
                 reason = _loop(t, network)
         except ValueError as error:
             if "more than 1 value per channel" in str(error):  # PyTorch has no class for it
@@ -424,6 +425,7 @@ def _train_and_record(t: _Training, last: Feed | None) -> None:
         finally:
             _save(t, at_once=True)
         _announce(t, None, always=True)
+        meter.close()  # now `peak` is complete
         if peak.bytes is not None:
             t.run.set_info(peak_memory=peak.bytes)
         _summarise(t, last)

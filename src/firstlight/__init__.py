@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from firstlight.data import read_picture as read_picture
     from firstlight.data import show as show
     from firstlight.errors import FirstlightError as FirstlightError
+    from firstlight.graph import shapes as shapes
+    from firstlight.graph import trace as trace
     from firstlight.run import Run as Run
     from firstlight.run import runs as runs
     from firstlight.train import choose_device as choose_device
@@ -34,7 +36,9 @@ _ROOMS = {
     "read_picture": "data",
     "recipes": "train",
     "runs": "run",
+    "shapes": "graph",
     "show": "data",
+    "trace": "graph",
     "watch": "view",
 }
 

@@ -52,7 +52,8 @@ LAYERS = [
     (lambda c: eval(c or "nn.Embedding(5, 4)", NN), torch.tensor([[1, 9]]), "nn.Embedding(10, 4)"),
     (lambda c: nn.Conv2d(1, 4, 5, **eval(f"dict({c or ''})")), torch.zeros(2, 1, 3, 3), "padding=1"),
     (lambda c: nn.MaxPool2d(**eval(f"dict({c or 'kernel_size=4'})")), torch.zeros(2, 1, 3, 3), "kernel_size=3"),
-    (lambda c: nn.Sequential(*([eval(c, NN)] if c else []), nn.Conv2d(1, 4, 5)), torch.zeros(2, 784), "nn.Unflatten(1, (1, 28, 28))"),
+    (lambda c: nn.Sequential(*([eval(c, NN)] if c else []), nn.Conv2d(1, 4, 5)), torch.zeros(2, 784),
+     "nn.Unflatten(1, (1, 28, 28))"),
 ]  # fmt: skip
 
 

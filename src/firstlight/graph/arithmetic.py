@@ -844,9 +844,10 @@ def _broadcasting(op: Operation) -> Explanation:
 
 @_rule(
     "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "hardtanh",
-    "relu6", "softplus", "softsign", "softshrink", "hardshrink", "tanhshrink", "threshold", "prelu", "rrelu", "logsigmoid",
-    "tanh", "sigmoid", "exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "square", "abs", "neg", "sign", "sin", "cos",
-    "clamp", "clip", "round", "floor", "ceil", "reciprocal", "erf", "dropout", "dropout1d", "dropout2d", "dropout3d",
+    "relu6", "softplus", "softsign", "softshrink", "hardshrink", "tanhshrink", "threshold", "prelu", "rrelu",
+    "logsigmoid", "tanh", "sigmoid", "exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "square", "abs", "neg", "sign",
+    "sin", "cos", "clamp", "clip", "round", "floor", "ceil", "reciprocal", "erf", "dropout", "dropout1d",
+    "dropout2d", "dropout3d",
     "alpha_dropout", "feature_alpha_dropout", "feature_dropout", "to", "float", "double", "half", "bfloat16", "long",
     "int", "bool", "type", "clone", "detach", "contiguous", "data", "zeros_like", "ones_like", "rand_like",
     "randn_like", "full_like", "empty_like", "isnan", "isfinite", "isinf", "logical_not", "bitwise_not", "nan_to_num",

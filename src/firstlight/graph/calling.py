@@ -79,8 +79,8 @@ def name_of(func: Callable[..., Any]) -> str:
 def _names(func: Callable[..., Any]) -> tuple[tuple[str, ...], str]:
     """The names of the positions, and that of the one that takes all further arguments."""
     found = _ARGUMENTS.get(name_of(func).removesuffix("_"))
-    if getattr(func, "__module__", "") == functional.__name__ and not name_of(func).endswith(("d", "_")):
-        found = None  # written in Python: it says itself; unfold is another function than the method
+    if func is functional.unfold:  # another function than the method of this name
+        found = None
     if found is not None:
         parts = found.split()
         rest = parts[-1][1:] if parts[-1].startswith("*") else ""

@@ -41,7 +41,7 @@ border:1px solid rgba(128,134,139,.4);border-radius:8px}
 .fl-graph li{margin:0;padding:1px 6px;border-left:3px solid var(--fl-grey);overflow-wrap:anywhere}
 .fl-graph li.fl-mod{padding:0;border:0}
 .fl-graph li code,.fl-graph td code{font-size:12px;background:none;color:inherit;padding:0}
-.fl-graph li small{display:block;opacity:.8}
+.fl-graph li small{display:block;opacity:.8}.fl-graph summary small{display:inline}
 .fl-graph .fl-weights{border-color:var(--fl-blue)}.fl-graph .fl-act{border-color:var(--fl-orange)}
 .fl-graph .fl-shape{border-color:var(--fl-green)}.fl-graph .fl-loss{border-color:var(--fl-red)}
 .fl-graph .fl-join{border-color:var(--fl-pink)}
@@ -88,8 +88,8 @@ _WEIGHTS = "fl-weights"
 _KINDS = {
     "fl-shape": {
         "flatten", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "expand", "getitem", "t", "T",
-        "mT", "chunk", "split", "unbind", "select", "narrow", "pad", "pixel_shuffle", "unfold", "fold", "contiguous", "to",
-        "unflatten", "repeat", "detach", "movedim", "float", "interpolate", "setitem", "index_select", "gather",
+        "mT", "chunk", "split", "unbind", "select", "narrow", "pad", "pixel_shuffle", "unfold", "fold", "contiguous",
+        "to", "unflatten", "repeat", "detach", "movedim", "float", "interpolate", "setitem", "index_select", "gather",
     },
     "fl-act": {
         "relu", "leaky_relu", "gelu", "silu", "tanh", "sigmoid", "softmax", "log_softmax", "elu", "selu", "hardswish",

@@ -339,7 +339,7 @@ class Graph:
             >>> layer = torch.nn.Linear(4, 3)
             >>> print(trace(layer, torch.zeros(2, 4)).diff(trace(layer, torch.zeros(5, 4))))
             1 → 1 operations: 0 added, 0 removed, 1 with other shapes
-              ~ linear  Linear  2 × 4 → 2 × 3  becomes  5 × 4 → 5 × 3
+              ~ linear  layer (Linear)  2 × 4 → 2 × 3  becomes  5 × 4 → 5 × 3
         """
         from firstlight.graph.difference import compare
 

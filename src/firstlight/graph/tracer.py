@@ -356,15 +356,17 @@ class Tracer:
                 if tensor not in self._made:
                     self._given[tensor] = True
         prefix = path + "." if path else ""
-        for kind, held in (("parameter", module._parameters), ("buffer", module._buffers)):
-            for name, tensor in list(held.items()):
-                if isinstance(tensor, Tensor) and tensor not in self._names and not nn.parameter.is_lazy(tensor):
-                    several = len(self._roots) > 1
-                    label = f"{model}.{prefix}{name}" if several else f"{prefix}{name}"
-                    self._names[tensor] = (kind, label)
-                    self._storages.ignore(tensor)
-                    if kind == "parameter":
-                        self._parameters[label] = tensor.numel()
+        held: list[tuple[str, str, Tensor | None]] = []
+        held += [("parameter", name, tensor) for name, tensor in module._parameters.items()]
+        held += [("buffer", name, tensor) for name, tensor in module._buffers.items()]
+        for kind, name, own in held:
+            if own is not None and own not in self._names and not nn.parameter.is_lazy(own):
+                several = len(self._roots) > 1
+                label = f"{model}.{prefix}{name}" if several else f"{prefix}{name}"
+                self._names[own] = (kind, label)
+                self._storages.ignore(own)
+                if kind == "parameter":
+                    self._parameters[label] = own.numel()
         settings = "" if next(module.children(), None) is not None else _settings(module)
         call = Call(len(self._calls), parent, path, _class_name(module), number, model, settings)
         self._calls.append(call)

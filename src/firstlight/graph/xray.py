@@ -37,7 +37,7 @@ def shapes(model: nn.Module, *inputs: Any, loss: Callable[[Any], Any] | None = N
         >>> import torch
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(400, 10))
         >>> shapes(model, torch.zeros(2, 1, 24, 24))
-        Sequential: 1 operations, 3 calls of modules, 4,010 parameters, 0 B held for backward
+        model: 1 operations, 3 calls of modules, 4,010 parameters, 0 B held for backward
         operation  module       input            arithmetic                output   parameters
         flatten    0 (Flatten)  2 × 1 × 24 × 24  side 1: 1 * 24 * 24 = 576  2 × 576
         ✗ linear   1 (Linear)   2 × 576          ✗                                  4,010
@@ -46,6 +46,7 @@ def shapes(model: nn.Module, *inputs: Any, loss: Callable[[Any], Any] | None = N
           got: 576 in each row of (2, 576)
           would fit: nn.Linear(576, 10)
           PyTorch says: mat1 and mat2 shapes cannot be multiplied (2x576 and 400x10)
+          line: ...
     """
     graph, error = watched(model, inputs, named, loss)
     if error is not None and graph.failed is None:

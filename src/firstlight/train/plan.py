@@ -92,7 +92,7 @@ class StepPlan:
         if self.precision == torch.bfloat16:
             words.append("bfloat16")
         if self.memory_format == torch.channels_last:
-            words.append(_("channels last"))
+            words.append("channels last")  # like bfloat16, called so in every language
         if self.compile:
             words.append(_("compiled"))
         return ", ".join(words)

@@ -545,7 +545,8 @@ quiz("recipe")
 # ## 9. All of it with `fl.fit`
 #
 # `fl.fit` runs the same loop. Before it starts, it tries out on a copy of your model what you have just measured by hand: the
-# layout, the precision, the threads. It takes what wins here and says so in a line.
+# layout, the precision, the threads. It takes what wins clearly here, says so in a line, and remembers it for the next time. If the
+# line names nothing, nothing was clearly better than the plain way.
 
 # %%
 model = make_cnn()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -172,6 +173,15 @@ def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     assert not first
     assert "stopped between two steps" in text_of(second)
     assert text_of(after).startswith("went on stopped")
+    said = re.search(r"step ([\d,]+)", "".join(watched[0]["data"]["text/plain"]))
+    assert said
+    stopped_at = int(said[1].replace(",", ""))
+    run_cell(page, 3)  # the same loop again: it goes on in the same place, and can be stopped again
+    live(page, stopped_at + 50)
+    assert page.locator(LIVE).count() == 1
+    page.locator(f"{LIVE} button").click()
+    wait_run_cell(page)
+    assert "stopped between two steps" in text_of(outputs(page)[3])
     assert not errors(page)
 
 

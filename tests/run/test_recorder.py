@@ -1120,8 +1120,9 @@ def test_a_device_that_cannot_be_asked_is_read_now_and_then(monkeypatch: pytest.
 
 def test_steps_whose_loss_is_not_noted_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recorder, "_govern", lambda *_: None)
-    looked = []
-    look = taps_module.Taps._look
+    looked, asked = [], []
+    look, ask = taps_module.Taps._look, Recorder.before_backward
+    monkeypatch.setattr(Recorder, "before_backward", lambda self: asked.append(1) or ask(self))
     monkeypatch.setattr(taps_module.Taps, "_look", lambda self, *args: looked.append(1) or look(self, *args))
     model, (x, y) = net(), data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -1137,7 +1138,7 @@ def test_steps_whose_loss_is_not_noted_are_not_looked_at(monkeypatch: pytest.Mon
     assert [(point.step, point.value) for point in run.metric("train/loss")] == [
         (step, losses[step]) for step in range(0, 21, 4)
     ]
-    assert len(looked) == 6
+    assert len(looked) == len(asked) == 6, "the others cost almost nothing"
     assert run.steps == 21, "the speed of the last steps is noted at the last one"
 
 

@@ -13,7 +13,7 @@ import platformdirs
 from firstlight.errors import FirstlightError
 from firstlight.locale import _
 from firstlight.picture import in_columns
-from firstlight.run.errors import RecordNotFound, UnknownMetric
+from firstlight.run.errors import UnknownMetric
 from firstlight.run.record import Run, SavedRun
 from firstlight.run.store import FILE
 
@@ -280,12 +280,10 @@ def _summarise(folder: Path) -> Summary | None:
         run = SavedRun(folder)
         status, plan = run.status, run.plan.steps
         summary = Summary(run.name, status, run.started, run.duration, folder, run.summary())
-    except RecordNotFound:
-        return None
     except FirstlightError as error:
         try:
             written = (folder / FILE).stat().st_mtime
-        except FileNotFoundError:
+        except FileNotFoundError:  # not damaged, but gone
             return None
         return Summary(folder.name, "damaged", written, 0.0, folder, {}, str(error))
     is_complete = status == "resting" and plan is not None and summary.steps >= plan

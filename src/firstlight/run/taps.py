@@ -323,14 +323,16 @@ def _keep(value: Tensor) -> Tensor | float:
     return value.item() if value.device.type in READ_AT_ONCE else value.detach().clone()
 
 
+# Private, and so guarded; without it, a checkpointed loss on an accelerator would count twice.
+_current_backward: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+
+
 def _in_backward() -> bool:
-    # Private, and so guarded; without it, a checkpointed loss on an accelerator would count twice.
-    current = getattr(torch._C, "_current_graph_task_id", None)
-    return current is not None and current() != -1
+    return _current_backward() != -1
 
 
 def _capturing(value: Tensor) -> bool:
-    return value.device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+    return value.is_cuda and torch.cuda.is_current_stream_capturing()
 
 
 def _length(loader: Any) -> int | None:

@@ -427,7 +427,6 @@ function initialize({ model }) {
     take(store, model, message);
     if (before !== store.state.status) {
       stopping = false;
-      if (way) offer(way); // a loop that was stopped may go on, and be stopped again
       follow();
     }
     settle();

@@ -305,3 +305,9 @@ def test_what_does_not_fit():
         changes.cutout(pixels=13)(noise(2, 1, 16, 12))
     with pytest.raises(ColourNeedsPixels, match="float32"):
         changes.colour()(torch.zeros(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("name", ["flip", "shift", "cutout", "colour"])
+def test_a_batch_without_samples_stays_one(name):
+    nothing = torch.zeros(0, 3, 6, 6, dtype=torch.uint8)
+    assert augmentation(name)(nothing).shape == nothing.shape

@@ -416,3 +416,42 @@ def test_a_loop_broken_off_leaves_nothing_behind(small):
     assert threading.active_count() == threads
     assert len(list(batches)) == 157
     assert batches.turn == 1
+
+
+def test_what_a_loop_does_to_its_batch_stays_in_the_loop():
+    plain = Dataset(torch.rand(10, 3), torch.arange(10) % 2, ["a", "b"], name="unprepared")
+    pictures = Dataset(torch.ones(10, 1, 4, 4, dtype=torch.uint8), torch.arange(10) % 2, ["a", "b"], name="pictures")
+
+    class Writes:
+        def for_samples(self, pictures, positions, turn):
+            return pictures.zero_()
+
+    for data in (plain, pictures):
+        inputs, labels = data.inputs.clone(), data.labels.clone()
+        for augment in (None, torch.Tensor.zero_, Writes()):
+            for batch, numbers in data.batches(4, augment=augment):
+                batch.zero_()
+                numbers.fill_(7)
+        batch, numbers = data[:4]
+        batch.zero_()
+        numbers.fill_(7)
+        data.subset(slice(4)).labels.fill_(7)
+        assert data.inputs.equal(inputs)
+        assert data.labels.equal(labels)
+
+
+def test_a_pass_counts_once_its_last_batch_was_given():
+    data = features(10)
+    batches = data.batches(4)
+    for turn in (1, 2):
+        for _step, _batch in zip(range(len(batches)), batches, strict=False):
+            pass
+        assert batches.turn == turn
+    assert len(list(batches)) == 3
+    assert batches.turn == 3
+    for _batch in batches:
+        break
+    assert batches.turn == 3
+    whole = data.batches(10)
+    next(iter(whole))
+    assert whole.turn == 0

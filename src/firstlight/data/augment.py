@@ -195,6 +195,8 @@ class Shift(Change):
         """Pad the pictures, and cut a window out of each."""
         batch, channels, height, width = pictures.shape
         reach = self.reach(height, width)
+        if not batch:
+            return pictures.clone()
         top, left = (one % (2 * reach + 1) for one in draws)
         wide = width + 2 * reach
         size = channels * (height + 2 * reach) * wide

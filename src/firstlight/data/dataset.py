@@ -109,7 +109,7 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
         """One sample as a model reads it, and its label; for a slice or a list of positions, a batch of both."""
         if isinstance(index, (slice, list, range, np.ndarray)) or (isinstance(index, Tensor) and index.ndim):
             part = self.subset(index)
-            return self.preprocess(part.inputs), part.labels
+            return _apart(self.preprocess(part.inputs), part.inputs), part.labels
         try:
             position = range(len(self))[operator.index(index)]  # counts from the end where negative
         except (TypeError, IndexError) as error:
@@ -127,7 +127,7 @@ class Dataset(torch.utils.data.Dataset[tuple[Any, int]]):
             indices = indices.nonzero().flatten()
         inputs, rows = self._store.inputs, indices if self._rows is None else self._rows[indices]
         if isinstance(rows, slice):
-            return inputs[rows], self.labels[rows]
+            return inputs[rows], self.labels[rows].clone()  # a loop may change the labels that it is given
         if not isinstance(inputs, Tensor):
             return [inputs[i] for i in rows.tolist()], self.labels[indices]
         # Copies whole samples, where inputs[rows] would look up one byte after the other. It knows no negative rows.
@@ -350,13 +350,19 @@ class Batches:
         source = _Source(self.dataset, order, draws, self.device)
         for batch in range(len(self)):
             inputs, labels, positions, drawn = source.batch(slice(batch * self.size, (batch + 1) * self.size))
+            if 0 < batch == len(self) - 1:  # `zip(range(n), batches)` does not ask whether there is another one
+                self.turn, self._seed = turn + 1, seed
             yield self._prepare(inputs, positions, drawn, turn), labels
         self.turn, self._seed = turn + 1, seed
 
     def _prepare(self, inputs: Inputs, positions: Tensor, drawn: Draws | None, turn: int) -> Any:
+        given = inputs
         if isinstance(inputs, Tensor) and self.augment is not None:
-            inputs = self._changed(inputs, positions, drawn, turn)
-        return _laid_out(self._preprocess(inputs), self.dtype, self.memory_format)
+            # What is sliced in order is the dataset's own memory, and a function may write into what it is given.
+            own = self.shuffle or isinstance(self.augment, Change)
+            inputs = self._changed(inputs if own else inputs.clone(), positions, drawn, turn)
+        prepared = _laid_out(self._preprocess(inputs), self.dtype, self.memory_format)
+        return prepared if self.shuffle else _apart(prepared, given)
 
     def _changed(self, inputs: Tensor, positions: Tensor, drawn: Draws | None, turn: int) -> Tensor:
         if isinstance(self.augment, Change) and drawn is not None:
@@ -417,6 +423,14 @@ class _Source:
             cuda = self.device.type == "cuda"
             inputs = (inputs.pin_memory() if cuda else inputs).to(self.device, non_blocking=cuda)
         return inputs, labels, positions, drawn
+
+
+def _apart(prepared: Any, raw: Any) -> Any:
+    """The same, in memory of its own: a loop may change its batch, and the dataset stays as it is."""
+    if not isinstance(prepared, Tensor) or not isinstance(raw, Tensor):
+        return prepared
+    shared = prepared.untyped_storage().data_ptr() == raw.untyped_storage().data_ptr()
+    return prepared.clone() if shared else prepared
 
 
 def _laid_out(prepared: Any, dtype: torch.dtype | None, memory_format: torch.memory_format | None) -> Any:

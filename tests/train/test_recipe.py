@@ -131,3 +131,12 @@ def test_times_as_people_say_them() -> None:
     assert [spell(s) for s in (0.01, 59.4, 60, 3599, 3600, 86400)] == [
         "1 s", "59 s", "1 min 0 s", "59 min 59 s", "1 h 0 min", "24 h 0 min"
     ]  # fmt: skip
+
+
+def test_complex_weights_are_updated_one_by_one() -> None:
+    """The fused kernel refuses them, and only at the first step."""
+    weight = nn.Parameter(torch.ones(2, 2, dtype=torch.complex64))
+    optimizer = make_optimizer(None, nn.ParameterList([weight]), 0.1, None)
+    weight.abs().sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    assert bool((weight.abs() < 1).all())

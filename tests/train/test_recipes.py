@@ -9,6 +9,7 @@ from torch import nn
 import firstlight as fl
 from firstlight.data.dataset import Dataset
 from firstlight.data.samples import splits
+from firstlight.train import recipes
 from firstlight.train.muon import Muon
 from firstlight.train.recipe import NotInRange, UnknownChoice
 from firstlight.train.recipes import NotPictures, Triangle, cifar10, fitting_batch, photo_optimizer
@@ -182,3 +183,13 @@ def test_what_the_recipe_cannot_cook_is_told():
     for option in ({"epochs": 0}, {"batch_size": 2.5}, {"widths": (8, 0)}, {"epochs": True}):
         with pytest.raises(NotInRange):
             cifar10(train, **option)
+
+
+def test_the_first_layer_is_the_same_however_many_pictures_are_looked_at_at_once(monkeypatch):
+    part = photos(side=(40, 48))[0].subset(range(30))
+    whole = recipes.whitening(part, 2, 1, 24).weight.flatten(1)
+    cifar10(part)
+    assert part._rows is not None  # its pictures were looked at where they lie, without a copy
+    monkeypatch.setattr(recipes, "_AT_ONCE", 1)
+    few = recipes.whitening(part, 2, 1, 24).weight.flatten(1)
+    torch.testing.assert_close(few @ few.T, whole @ whole.T, rtol=1e-3, atol=1e-3)

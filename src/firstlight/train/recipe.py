@@ -115,7 +115,7 @@ def _adamw(weights: Iterable[nn.Parameter]) -> Optimizer:
         weight.is_contiguous()
         or (weight.device.type != "cpu" and weight.is_contiguous(memory_format=torch.channels_last))
         for weight in weights
-    )
+    ) and all(weight.is_floating_point() for weight in weights)  # no kernel for complex ones, which the step says only
     if gapless:
         try:
             return torch.optim.AdamW(weights, fused=True)

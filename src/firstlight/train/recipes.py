@@ -74,6 +74,7 @@ _SIZES = {
 }
 _FEWEST_STEPS = 400  # a few hundred pictures are looked at again and again, until there were so many steps
 _LOOKED_AT = 1000  # pictures from which the first layer is made
+_AT_ONCE = 2**26  # bytes of pieces of them at one time
 
 
 def cifar10(
@@ -186,7 +187,7 @@ class PhotoNet(nn.Module):
         super().__init__()
         self.mirror = mirror
         # Of a picture with few pixels, none can be spared.
-        self.small_steps = small_steps if min(train.inputs.shape[2:]) >= 16 else 0  # type: ignore[union-attr]
+        self.small_steps = small_steps if min(train.shape[1:]) >= 16 else 0
         self.whiten = whitening(train, patch, stride, filters)
         self.blocks = nn.Sequential()
         channels = self.whiten.out_channels
@@ -275,18 +276,25 @@ def whitening(train: Dataset, patch: int, stride: int, wanted: int) -> nn.Conv2d
 
     As nothing is learned here, nothing is computed backward either, where the pictures are largest.
     """
-    side = min(train.inputs.shape[2:])  # type: ignore[union-attr]
+    channels, *sides = train.shape
+    side = min(sides)
     times = max(1, round(side / 32))  # larger pictures are looked at in larger pieces, and come out at about 32 pixels
     patch, stride = min(patch * times, side), stride * times
     chosen = torch.arange(0, len(train), max(1, len(train) // _LOOKED_AT))[:_LOOKED_AT]
-    pictures = train.preprocess(train.take(chosen)[0]).float()
-    values = pictures.shape[1] * patch**2
-    pieces = F.unfold(pictures, patch, stride=max(stride, patch // 2)).transpose(1, 2).reshape(-1, values)
-    strength, directions = torch.linalg.eigh(pieces.T @ pieces / len(pieces))  # from weak to strong
+    values, apart = channels * patch**2, max(stride, patch // 2)
+    products, seen = torch.zeros(values, values), 0
+    # The pieces of a large picture take more memory than the picture: a few pictures at a time.
+    of_one = 4 * values * math.prod((length - patch) // apart + 1 for length in sides)
+    for some in chosen.split(max(1, _AT_ONCE // of_one)):
+        pictures = train.preprocess(train.take(some)[0]).float()
+        pieces = F.unfold(pictures, patch, stride=apart).transpose(1, 2).reshape(-1, values)
+        products += pieces.T @ pieces
+        seen += len(pieces)
+    strength, directions = torch.linalg.eigh(products / seen)  # from weak to strong
     count = min(max(wanted // 2, 1), values)
     components = (directions / (strength.clamp(min=0) + 5e-4).sqrt()).T.flip(0)[:count]
     components = components.reshape(count, -1, patch, patch)
-    layer = nn.Conv2d(pictures.shape[1], 2 * count, patch, stride=stride, bias=False)
+    layer = nn.Conv2d(channels, 2 * count, patch, stride=stride, bias=False)
     layer.weight = nn.Parameter(torch.cat([components, -components]), requires_grad=False)
     return layer
 

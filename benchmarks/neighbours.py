@@ -31,6 +31,7 @@ from firstlight.train.threads import Threads
 NEIGHBOURS = {
     "quiet": "",
     "counting": "while True: pass",
+    "polite": "import os, torch\nos.nice(19)\na = torch.rand(600, 600)\nwhile True: a @ a",  # of lowest priority
     "products": "import numpy\na = numpy.random.rand(600, 600)\nwhile True: a @ a",  # with threads of its own
 }
 SMALLEST_TURN = 3  # steps

@@ -119,7 +119,7 @@ def forecast(
 
     Example:
         >>> model = nn.Linear(1000, 10)
-        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=True)
         >>> batch = torch.randn(2, 1000), torch.tensor([0, 1])
         >>> found = forecast(model, batch, nn.functional.cross_entropy, optimizer)
         >>> found.fixed == 4 * (1000 * 10 + 10), found.bytes(256) > found.bytes(128)
@@ -315,6 +315,7 @@ class _Watch(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it without types
         self.live = 0
         self.curve: list[float] = []
+        self.born: dict[int, int] = {}  # at which operation
         self._known: dict[int, weakref.ref[Any]] = {}
 
     def know(self, value: Any, *, count: bool) -> None:
@@ -328,12 +329,14 @@ class _Watch(TorchDispatchMode):
 
         def gone(_reference: Any) -> None:
             self._known.pop(key, None)
+            self.born.pop(key, None)
             if count:
                 self.live -= size
 
         self._known[key] = weakref.ref(storage, gone)
         if count:
             self.live += size
+            self.born[key] = len(self.curve)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -371,9 +374,14 @@ def _curve(
         # Not backward(): it would leave gradients behind.
         gradients = torch.autograd.grad(value, weights, allow_unused=True)
         watch.curve.append(float(watch.live))
-    # They are counted with the optimizer. At the end of the backward pass nearly all of them are there.
-    fixed = sum(gradient.nbytes for gradient in gradients if gradient is not None)
-    return [max(0.0, live - fixed * place / len(watch.curve)) for place, live in enumerate(watch.curve, 1)]
+    # The gradients of the weights are counted with the optimizer.
+    for storage in {
+        one.untyped_storage()._cdata: one.untyped_storage() for one in gradients if one is not None
+    }.values():
+        if (born := watch.born.get(storage._cdata)) is not None:
+            for place in range(born, len(watch.curve)):
+                watch.curve[place] -= storage.nbytes()
+    return watch.curve
 
 
 def _fixed(optimizer: Optimizer) -> int:

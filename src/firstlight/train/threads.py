@@ -12,6 +12,7 @@ import os
 import threading
 import time
 import weakref
+from collections import deque
 from functools import cache
 from types import TracebackType
 from typing import Any
@@ -30,13 +31,14 @@ _LATELY_S = 0.5  # what was further back than that says little about now
 _COMES, _LEAVES = 0.35, 0.25  # of a core: from here on a neighbour counts, and from here on no longer
 _QUIET_S = 0.3  # of quiet before threads are added again; they are taken away after one look
 _GAIN = 0.95  # another number is taken if its steps need less than this share of the time
-_CLEARLY_WORSE = 1.5  # a trial ends at once when its steps take so many times as long
-_BLOCK_S, _LEAST_STEPS, _MOST_STEPS = 0.015, 2, 40  # how long the old and the new number take turns in a trial
-_GRACE_S, _SHARE = 0.1, 0.01  # what trials may cost: this much at first, and this share of the time since
+_CLEARLY = 1.5  # a trial ends at once when the steps of one number take so many times as long as the other's
+_BLOCK_S, _LEAST_STEPS, _MOST_STEPS = 0.02, 1, 40  # how long the old and the new number take turns in a trial
+_GRACE_S, _SHARE = 0.3, 0.015  # what trials may cost: this much at first, and this share of the time since
 _PAUSE_S, _LONGEST_PAUSE_S = 4.0, 64.0  # between trials, doubled each time that nothing changed
 _WARM_STEPS = 3  # the first steps of a loop choose algorithms and make the optimizer's state
 _STALL = 8.0  # a step that takes so many times the usual was interrupted, or waited for a thread that did not run
 _SLOWER = 1.5  # steps have become so much slower than they were: the last trial says nothing any more
+_RECENT = 5  # steps whose mean, the longest left out, is the usual time of a step
 _LOOP_ENDED_S = 2.0  # another optimizer leads when the one that led has not stepped for so long
 
 
@@ -262,8 +264,9 @@ class Policy:
         self._free = min(most, beside.free)
         self._found: dict[int, int] = {}  # free cores -> the number that trials found best beside them
         self._trial: _Trial | None = None
-        self._usual: float | None = None  # seconds of a step, smoothed
-        self._at_best: float | None = None  # the same when the last trial ended
+        self._recent: deque[float] = deque(maxlen=_RECENT)  # seconds of the last steps with this number
+        self._known: dict[int, float] = {}  # number -> seconds of a step when it was last used
+        self._at_best: float | None = None  # seconds of a step when the last trial ended
         self._skip = _WARM_STEPS
         self._began = self._next_trial = time.perf_counter()
         self._spent = 0.0  # seconds that trials have cost
@@ -282,7 +285,7 @@ class Policy:
 
     def after_step(self, took: float, now: float) -> int:
         """The number of threads for the next step, after one that took so many seconds."""
-        usual = self._usual
+        usual = self._usual()
         stalled = usual is not None and took > 3 * usual and self.number > 1
         if now - self._machine.looked > (_SHORTEST_LOOK_S if stalled else _LOOK_S):
             self._machine.look()
@@ -293,12 +296,33 @@ class Policy:
             return self.number
         if self._trial is not None:
             return self._go_on_trying(took, now)
-        self._usual = took if usual is None else usual + 0.1 * (min(took, 3 * usual) - usual)
-        if self._at_best is not None and self._usual > _SLOWER * self._at_best:
+        self._recent.append(took)
+        if (usual := self._usual()) is None:
+            return self.number
+        if (better := self._known_to_be_better(usual)) is not None:
+            self._found[self._free] = better
+            self._next_trial, self._upwards = now + self._pause, True
+            return self._move(better)
+        if self._at_best is not None and usual > _SLOWER * self._at_best:
             self._at_best, self._pause, self._next_trial = None, _PAUSE_S, now
         if now >= self._next_trial:
-            self._begin_trial(now)
+            self._begin_trial(now, usual)
         return self.number
+
+    def _usual(self) -> float | None:
+        """Seconds of a step, lately. One that was interrupted is left out."""
+        recent = self._recent
+        return (sum(recent) - max(recent)) / (_RECENT - 1) if len(recent) == _RECENT else None
+
+    def _known_to_be_better(self, usual: float) -> int | None:
+        """A lower number that was quicker when it was last used.
+
+        So a neighbour is noticed too whom the system does not show, such as one on the same chip in another virtual
+        machine, or one that gives way, but not at once.
+        """
+        lower = [number for number in self._known if number < self.number]
+        best = min(lower, key=self._known.__getitem__, default=None)
+        return best if best is not None and usual > _CLEARLY * self._known[best] else None
 
     def _neighbours_changed(self, now: float) -> int:
         self._free = min(self._most, self._machine.free)
@@ -311,15 +335,18 @@ class Policy:
 
     def _move(self, number: int) -> int:
         if number != self.number:
+            if (usual := self._usual()) is not None:
+                self._known[self.number] = usual
             self.number, self._skip = number, 1  # the first step with another number prepares its algorithms
-            self._usual = self._at_best = None
+            self._recent.clear()
+            self._at_best = None
         return number
 
-    def _begin_trial(self, now: float) -> None:
-        usual = self._usual or 0.0
+    def _begin_trial(self, now: float, usual: float) -> None:
         steps = min(max(math.ceil(_BLOCK_S / max(usual, 1e-6)), _LEAST_STEPS), _MOST_STEPS)
-        affordable = _GRACE_S + _SHARE * (now - self._began) - self._spent
-        if (steps + 1) * usual > affordable:  # with half the threads, a block takes twice as long
+        # With half the threads, a block takes twice as long as its quickest steps do now: stalls have another reason.
+        expected = (steps + 1) * min(self._recent)
+        if expected > _GRACE_S + _SHARE * (now - self._began) - self._spent:
             self._next_trial = now + max(_LOOK_S, usual)
             return
         other = self._other()
@@ -354,8 +381,10 @@ class Policy:
         else:
             self._upwards = not self._upwards
             self._next_trial, self._pause = now + self._pause, min(2 * self._pause, _LONGEST_PAUSE_S)
+        self._recent.clear()
         best = self._move(self._found[self._free])
-        self._usual = self._at_best = trial.best
+        self._known.update(trial.times())
+        self._at_best = trial.best
         return best
 
 
@@ -383,8 +412,12 @@ class _Trial:
     @property
     def best(self) -> float:
         """Seconds of a step with the number that is better."""
-        times = self._other_s if self.won else self._own_s
-        return sum(times) / len(times)
+        return self.times()[self.other if self.won else self.own]
+
+    def times(self) -> dict[int, float]:
+        """Seconds of a step with each of the two."""
+        both = {self.own: self._own_s, self.other: self._other_s}
+        return {number: sum(times) / len(times) for number, times in both.items() if times}
 
     def after_step(self, took: float) -> int:
         """The number for the next step; `over` says that this was the last, `won` that the other one is better."""
@@ -396,8 +429,10 @@ class _Trial:
             own.append(took)
             return self._turn()
         other.append(took)
-        if sum(other) > _CLEARLY_WORSE * sum(own):  # though the last block may only have begun
+        if sum(other) > _CLEARLY * sum(own):  # though the last block may only have begun
             self.over = True
+        elif len(other) == len(own) and _CLEARLY * sum(other) < sum(own):
+            self.over = self.won = True
         elif len(other) == 2 * self._steps:
             self.over, self.won = True, sum(other) < _GAIN * sum(own)
         return self._turn()

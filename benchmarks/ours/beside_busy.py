@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import cifar
 from benchmarks.harness import report
 
 STEPS = {"fit": 400, "fit-defaults": 60, "loop-lab": 400, "loop-defaults": 60}
@@ -105,6 +106,7 @@ def _notebook(cells: list[str]) -> dict[str, object]:
 def main() -> None:
     way = sys.argv[1]
     steps = STEPS[way]
+    cifar.prepare()
     if way.startswith("fit"):
         found = fit(way == "fit-defaults", steps)
     else:

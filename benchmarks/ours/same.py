@@ -8,11 +8,13 @@ import torch._dynamo  # what torch loads with the first optimizer, a second or s
 from torch import nn
 
 import firstlight as fl
+from benchmarks import cifar
 
 BATCH = int(os.environ.get("BENCH_BATCH", "128"))
 EPOCHS = int(os.environ.get("BENCH_EPOCHS", "1"))
 PICTURES = int(os.environ.get("BENCH_PICTURES", "50000"))  # the first so many of the training split
 
+cifar.prepare()
 # Nothing that earlier runs measured on this machine helps: what fit has to find out is part of its time.
 _left = tempfile.TemporaryDirectory(prefix="firstlight-bench-", ignore_cleanup_errors=True)
 os.environ["FIRSTLIGHT_CACHE"] = str(Path(_left.name) / "cache")

@@ -102,6 +102,7 @@ def test_cutout_covers_a_square():
     for one in covered:
         rows, columns = one.any(1).nonzero().flatten(), one.any(0).nonzero().flatten()
         assert int(one.sum()) == len(rows) * len(columns)
+        assert int(rows.diff().max()) == int(columns.diff().max()) == 1  # in one piece, at the edge too
     assert int(pictures.max()) == 0  # what was given is left alone
     prepared = torch.ones(2, 3, 8, 8)
     assert float(changes.cutout()(prepared).min()) == 0

@@ -455,3 +455,11 @@ def test_a_pass_counts_once_its_last_batch_was_given():
     whole = data.batches(10)
     next(iter(whole))
     assert whole.turn == 0
+
+
+def test_positions_from_the_end():
+    whole = features(10)
+    for data in (whole, whole.subset(range(2, 10))):
+        inputs, labels = data.take(torch.tensor([-1, 0, -2]))
+        assert inputs.equal(data.inputs[[-1, 0, -2]])
+        assert labels.equal(data.labels[[-1, 0, -2]])

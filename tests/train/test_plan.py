@@ -345,3 +345,30 @@ def test_torch_still_tells_what_the_cpu_can() -> None:
     if flags.exists() and compat.cpu_bfloat16() is not None:
         words = flags.read_text().split()
         assert compat.cpu_bfloat16() == ("avx512_bf16" in words or "amx_tile" in words)
+
+
+def test_a_trial_draws_from_no_generator_of_the_learners() -> None:
+    class Noisy(Net):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return super().forward(inputs + torch.randn_like(inputs))
+
+    batch = torch.randn(16, 3, 8, 8), torch.arange(16) % 3
+    before = torch.get_rng_state()
+    assert attempt(Noisy(), batch, nn.CrossEntropyLoss(), CPU, PLAIN) is not None
+    inside = torch.get_rng_state()
+    torch.set_rng_state(before)
+    Noisy()  # its first weights are drawn, and nothing else
+    assert torch.equal(torch.get_rng_state(), inside)
+
+
+def test_a_step_inside_another_autocast_sees_the_new_weights() -> None:
+    """torch keeps the weights that it cast until the outermost block ends, and `fit` stands in one."""
+    layer, inputs = nn.Linear(4, 2), torch.ones(1, 4)
+    with torch.autocast("cpu", enabled=False):
+        with SHORT.autocast(CPU):
+            layer(inputs)
+        with torch.no_grad():
+            layer.weight.zero_()
+            layer.bias.fill_(3)
+        with SHORT.autocast(CPU):
+            assert layer(inputs).tolist() == [[3, 3]]

@@ -285,7 +285,7 @@ def whitening(train: Dataset, patch: int, stride: int, wanted: int) -> nn.Conv2d
     products, seen = torch.zeros(values, values), 0
     # The pieces of a large picture take more memory than the picture: a few pictures at a time.
     of_one = 4 * values * math.prod((length - patch) // apart + 1 for length in sides)
-    for some in chosen.split(max(1, _AT_ONCE // of_one)):
+    for some in torch.split(chosen, max(1, _AT_ONCE // of_one)):
         pictures = train.preprocess(train.take(some)[0]).float()
         pieces = F.unfold(pictures, patch, stride=apart).transpose(1, 2).reshape(-1, values)
         products += pieces.T @ pieces

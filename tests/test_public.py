@@ -21,7 +21,7 @@ def run_python(code: str) -> str:
 
 def test_every_listed_name_is_there_and_documented():
     names = [name for name in firstlight.__all__ if not name.startswith("__")]
-    assert len(names) >= 14
+    assert len(names) >= 15
     for name in names:
         value = getattr(firstlight, name)
         assert inspect.getdoc(value), f"{name} has no docstring"

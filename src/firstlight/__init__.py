@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from firstlight.data import read_picture as read_picture
     from firstlight.data import show as show
     from firstlight.errors import FirstlightError as FirstlightError
+    from firstlight.graph import memory as memory
     from firstlight.graph import shapes as shapes
     from firstlight.graph import trace as trace
     from firstlight.run import Run as Run
@@ -33,6 +34,7 @@ _ROOMS = {
     "evaluate": "train",
     "fit": "train",
     "load": "data",
+    "memory": "graph",
     "read_picture": "data",
     "recipes": "train",
     "runs": "run",

@@ -115,6 +115,15 @@ def test_a_neighbour_whom_the_system_does_not_show_is_noticed_by_the_steps(quiet
     assert used[-1] == 2
 
 
+def test_a_loop_that_begins_beside_a_neighbour_is_not_slowed_by_trials() -> None:
+    machine, clock, costs = Lonely(2), [time.perf_counter()], {1: 0.017, 2: 0.5}
+    machine.free = 1
+    policy = Policy(2, 1, machine)
+    for seconds in (2, 60, 600):
+        used = steps(policy, machine, costs, seconds, clock)
+        assert sum(costs[number] for number in used) / len(used) < 1.05 * 0.017
+
+
 def test_one_interruption_decides_no_trial() -> None:
     machine, clock = Lonely(2), [time.perf_counter()]
     policy, number, count = Policy(2, 2, machine), 2, 0

@@ -91,8 +91,8 @@ class Threads:
 
     def start(self) -> None:
         """Choose a number to begin with."""
-        global _in_charge
-        self._above, _in_charge = _in_charge, self
+        self._above = _started[-1] if _started else None
+        _started.append(self)
         self._before = self.number = torch.get_num_threads()
         self._all = _without_neighbours()
         if self._fixed is not None:
@@ -126,11 +126,10 @@ class Threads:
 
     def stop(self) -> None:
         """Give the threads back as they were, unless somebody has chosen in the meantime."""
-        global _in_charge
         if self._before is not None and torch.get_num_threads() == self.number:
             self._set(self._before)
-        if _in_charge is self:
-            _in_charge = self._above
+        if self in _started:
+            _started.remove(self)
         self._policy = self._before = self._above = None
 
     def __enter__(self) -> "Threads":
@@ -148,14 +147,14 @@ class Threads:
             torch.set_num_threads(number)
 
 
-_in_charge: Threads | None = None  # the innermost that was started: `fit` inside a notebook stands in for the kernel's
+_started: list[Threads] = []  # the last one is in charge: `fit` inside a notebook stands in for the kernel's
 
 
 def _without_neighbours() -> int:
     """How many threads there would be now if none had been taken away here."""
     number = torch.get_num_threads()
-    if _in_charge is not None and _in_charge._above is not None:
-        return max(number, _in_charge._above._all)
+    if _started and _started[-1]._above is not None:
+        return max(number, _started[-1]._above._all)
     return max(number, _kernel.most) if _kernel is not None and number == _kernel.number else number
 
 
@@ -164,7 +163,7 @@ def somebody_has_chosen() -> bool:
     if any(os.environ.get(name) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")):
         return True
     number = torch.get_num_threads()
-    if _in_charge is not None or (_kernel is not None and number == _kernel.number):
+    if _started or (_kernel is not None and number == _kernel.number):
         return False  # it is ours
     affinity = getattr(os, "sched_getaffinity", None)
     own = len(affinity(0)) if affinity is not None else None
@@ -248,6 +247,12 @@ def machine() -> Machine:
     return Machine()
 
 
+def neighbours_are_busy() -> bool:
+    """Whether others held a core since the last look at the machine."""
+    machine().look()
+    return machine().others >= _COMES
+
+
 class Policy:
     """Which number of threads comes next: the free cores say how many at most, trials say how many are quickest.
 
@@ -268,7 +273,9 @@ class Policy:
         self._known: dict[int, float] = {}  # number -> seconds of a step when it was last used
         self._at_best: float | None = None  # seconds of a step when the last trial ended
         self._skip = _WARM_STEPS
-        self._began = self._next_trial = time.perf_counter()
+        self._began = time.perf_counter()
+        # Beside a neighbour, with as many threads as there are free cores, the next trial would be one too many.
+        self._next_trial = self._began + (_PAUSE_S if number >= self._free < most else 0.0)
         self._spent = 0.0  # seconds that trials have cost
         self._pause = _PAUSE_S
         self._upwards = False  # which way the next trial goes
@@ -291,10 +298,13 @@ class Policy:
             self._machine.look()
             if self._free != min(self._most, self._machine.free):
                 return self._neighbours_changed(now)
+        trial = self._trial
+        if trial is not None and trial.other > self._free and self.number == trial.other and trial.stalls(took):
+            return self._end_trial(took, now)
         if self._skip:
             self._skip -= 1
             return self.number
-        if self._trial is not None:
+        if trial is not None:
             return self._go_on_trying(took, now)
         self._recent.append(took)
         if (usual := self._usual()) is None:
@@ -346,10 +356,12 @@ class Policy:
         steps = min(max(math.ceil(_BLOCK_S / max(usual, 1e-6)), _LEAST_STEPS), _MOST_STEPS)
         # With half the threads, a block takes twice as long as its quickest steps do now: stalls have another reason.
         expected = (steps + 1) * min(self._recent)
+        other = self._other()
+        if other is not None and other > self._free:
+            expected *= _STALL  # but more threads than free cores may have to wait
         if expected > _GRACE_S + _SHARE * (now - self._began) - self._spent:
             self._next_trial = now + max(_LOOK_S, usual)
             return
-        other = self._other()
         if other is None:
             self._next_trial = math.inf
             return
@@ -372,8 +384,12 @@ class Policy:
             if number != self.number:
                 self.number, self._skip = number, 1
             return number
-        self._trial = None
-        self._spent += trial.cost
+        return self._end_trial(0.0, now)
+
+    def _end_trial(self, lost: float, now: float) -> int:
+        trial, self._trial = self._trial, None
+        assert trial is not None
+        self._spent += trial.cost + lost
         self._upwards = trial.other > trial.own
         self._found[self._free] = trial.other if trial.won else trial.own
         if trial.won:
@@ -412,16 +428,20 @@ class _Trial:
     @property
     def best(self) -> float:
         """Seconds of a step with the number that is better."""
-        return self.times()[self.other if self.won else self.own]
+        return self.times().get(self.other if self.won else self.own, self._usual)
 
     def times(self) -> dict[int, float]:
         """Seconds of a step with each of the two."""
         both = {self.own: self._own_s, self.other: self._other_s}
         return {number: sum(times) / len(times) for number, times in both.items() if times}
 
+    def stalls(self, took: float) -> bool:
+        """Whether a step took so long that it was interrupted, or waited for a thread that did not run."""
+        return took > _STALL * self._usual
+
     def after_step(self, took: float) -> int:
         """The number for the next step; `over` says that this was the last, `won` that the other one is better."""
-        if took > _STALL * self._usual and not self._excused:
+        if self.stalls(took) and not self._excused:
             self._excused = took  # a printed line, a picture, an evaluation: one of them is no step's fault
             return self._turn()
         own, other = self._own_s, self._other_s
@@ -497,7 +517,7 @@ class KernelThreads:
 
     def _is_mine(self) -> bool:
         """Whether the number is this one's to change: not `fit`'s, and nobody has chosen."""
-        if self._off or _in_charge is not None or threading.get_ident() != _MAIN:
+        if self._off or _started or threading.get_ident() != _MAIN:
             return False
         if torch.get_num_threads() != self.number or (self._policy is None and somebody_has_chosen()):
             self._off = True

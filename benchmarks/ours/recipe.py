@@ -24,8 +24,10 @@ def once(goal: str, seed: int, train: fl.Dataset, test: fl.Dataset) -> tuple[flo
     same.torch.manual_seed(seed)
     begun = time.perf_counter()
     recipe = fl.recipes.cifar10(train, size=SIZES[goal])
+    # Compiling is done in the run that does not count, so that asking for it costs the others nothing.
+    options = {**recipe.options, "compile": True} if cuda and goal == "94" else recipe.options
     # validation=0: nothing is measured on the way, and the weights of the last step count.
-    fl.fit(recipe.model, train, seed=seed, validation=0, **recipe.options)
+    fl.fit(recipe.model, train, seed=seed, validation=0, **options)
     if cuda:
         same.torch.cuda.synchronize()
     return time.perf_counter() - begun, same.accuracy(recipe.model, test)

@@ -18,8 +18,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from firstlight.train.memory import forecast, peak_memory, spell_bytes
-
 Work = tuple[nn.Module, Tensor, Callable[[nn.Module], torch.optim.Optimizer]]
 _LABELS = 10
 
@@ -136,6 +134,8 @@ WORKS = (
 
 
 def one(work: Callable[[], Work]) -> dict[str, Any]:
+    from firstlight.train.memory import forecast, peak_memory  # here: the models serve in .venv-peers, too
+
     torch.manual_seed(0)
     model, inputs, make = work()
     labels = torch.randint(_LABELS, (len(inputs),))
@@ -168,6 +168,7 @@ def one(work: Callable[[], Work]) -> dict[str, Any]:
 def whole_fit() -> dict[str, Any]:
     """What `fit` holds above the data, with test data and with a part kept aside."""
     import firstlight as fl
+    from firstlight.train.memory import peak_memory
 
     train, test = fl.load("fashion_mnist_small")
     # Large enough to be seen beside the rest: 8 times the pictures.
@@ -184,6 +185,8 @@ def whole_fit() -> dict[str, Any]:
 
 
 def main() -> None:
+    from firstlight.train.memory import spell_bytes
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", choices=[work.__name__ for work in WORKS] + ["fit"])

@@ -270,7 +270,7 @@ class _Watch(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         more = hidden(func, args)
         for value in tree_leaves(out):
-            self.know(value, count=True, more=more if more and not value.numel() else 0)
+            self.know(value, count=True, more=more if more and value.numel() <= 1 else 0)
         now = self.live + workspace(func, args, out)
         if now > self.peak.bytes:
             self.peak = Peak(now, self.phase, self.module(), func.overloadpacket.__name__)

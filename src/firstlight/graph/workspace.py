@@ -25,7 +25,14 @@ def workspace(func: Any, args: tuple[Any, ...], out: Any) -> int:
 
 
 def hidden(func: Any, args: tuple[Any, ...]) -> int:
-    """Bytes of an LSTM's workspace, which stays until backward, and which fake tensors leave empty."""
+    """Bytes that a result holds beyond what its fake says.
+
+    An LSTM's workspace, which stays until backward, is empty on fakes. And some losses write the loss of each number
+    into the memory of their mean.
+    """
+    if func in _KEEPS_ALL:
+        reduction = 3 if func is _aten.binary_cross_entropy.default else 2  # after a weight
+        return 0 if args[reduction : reduction + 1] == (0,) else int(args[0].nbytes)
     if func is not _aten.mkldnn_rnn_layer.default or not torch.is_grad_enabled():
         return 0
     steps, batch, taken, given, gates = _recurrent(args)
@@ -69,8 +76,8 @@ def _convolution_backward(args: tuple[Any, ...], out: Any) -> float:
     if _is_channels_last(inputs) or _is_channels_last(slope):
         given: int = inputs.nbytes if mask[0] else 0
         copied: int = 0 if _is_channels_last(slope) else slope.nbytes
-        most = max((1 + (threads > 1)) * _blocked(weight, groups), 3.0 * weight.nbytes)
-        return float(given + most + copied - results)
+        own = max((1 + (threads > 1)) * _blocked(weight, groups), 3.0 * weight.nbytes)
+        return float(given + own + copied - results)
     gy = float(slope.nbytes) if transposed and slope.shape[1] < _block() else _reordered(slope)
     most = held = 0.0
     if mask[0]:
@@ -123,7 +130,7 @@ def _encoder_layer(args: tuple[Any, ...], out: Tensor) -> float:
 
 def _mean_loss(args: tuple[Any, ...], out: Tensor) -> float:
     inputs: Tensor = args[0]
-    return float(inputs.nbytes) if out.ndim < inputs.ndim else 0  # the loss of each number, before their mean
+    return float(inputs.nbytes) if out.numel() < inputs.numel() else 0  # the loss of each number, before their mean
 
 
 def _lstm(args: tuple[Any, ...], _out: Any) -> float:
@@ -206,6 +213,7 @@ def _is_channels_last(value: Tensor) -> bool:
     return value.is_contiguous(memory_format=torch.channels_last if value.ndim == 4 else torch.channels_last_3d)
 
 
+_KEEPS_ALL = (_aten.mse_loss.default, _aten.smooth_l1_loss.default, _aten.binary_cross_entropy.default)
 _RULES: dict[Any, Callable[[tuple[Any, ...], Any], float]] = {
     _aten.convolution.default: _convolution,
     _aten.convolution_backward.default: _convolution_backward,
@@ -219,7 +227,6 @@ _RULES: dict[Any, Callable[[tuple[Any, ...], Any], float]] = {
     _aten.mse_loss.default: _mean_loss,
     _aten.smooth_l1_loss.default: _mean_loss,
     _aten.huber_loss.default: _mean_loss,
-    _aten.binary_cross_entropy.default: _mean_loss,
     _aten.mkldnn_rnn_layer.default: _lstm,
     _aten.mkldnn_rnn_layer_backward.default: _lstm_backward,
 }

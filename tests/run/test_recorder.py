@@ -1139,6 +1139,7 @@ def test_steps_whose_loss_is_not_noted_are_not_looked_at(monkeypatch: pytest.Mon
         (step, losses[step]) for step in range(0, 21, 4)
     ]
     assert len(looked) == len(asked) == 6, "the others cost almost nothing"
+    assert recorder.count(optimizer) == 21
     assert run.steps == 21, "the speed of the last steps is noted at the last one"
 
 
@@ -1185,3 +1186,41 @@ def test_what_is_measured_on_a_model_goes_to_the_run_that_trained_it_last(tmp_pa
     del model, other
     gc.collect()
     assert len(trained_module._trained) < count, "nothing is kept alive"
+
+
+def test_steps_that_pass_by_count_for_speed_epochs_and_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorder, "_govern", lambda *_: None)
+    monkeypatch.setattr(recorder_module, "_BURST_S", 1e9)
+    passed = []
+    pass_by = Recorder.pass_by
+    monkeypatch.setattr(Recorder, "pass_by", lambda self, *args: passed.append(pass_by(self, *args)) or passed[-1])
+    model, (x, y) = net(), data(60)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loader = DataLoader(TensorDataset(x, y), batch_size=10)
+    run = Run()
+    with Recorder(run, model, optimizer) as recorder:
+        recorder._loss_every = recorder._accuracy_every = 4
+
+        def step(batch: Tensor, labels: Tensor) -> None:
+            optimizer.zero_grad()
+            F.cross_entropy(model(batch), labels).backward()
+            optimizer.step()
+
+        for _ in range(3):
+            for batch, labels in loader:
+                step(batch, labels)
+            list(loader)  # an evaluation, which is no step
+        assert [fact.step for fact in run.facts("epoch")] == [0, 6, 12]
+        assert sum(one is not None for one in passed) > 8
+        steps, seconds, samples, _own = recorder._burst
+        assert (steps, samples) == (18, 180)
+        assert 0 < seconds < run.duration
+        run.request_stop()
+        with pytest.raises(TrainingStopped):
+            step(x, y)
+        run.rest(TrainingStopped())
+        step(x, y)
+        step(x, y)
+        assert run.status == "running"
+        assert recorder.count(optimizer) == 21
+    assert run.steps == 21

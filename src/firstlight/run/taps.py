@@ -240,6 +240,8 @@ class Taps:
     # Steps and batches.
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.quiet:
+            return
         closure = (args[1] if len(args) > 1 else kwargs.get("closure")) is not None  # args[0] is the optimizer
         try:
             for recorder in self.recorders:
@@ -251,8 +253,14 @@ class Taps:
         try:
             source = getattr(self.place, "source", None)
             source = None if source is None else source()
+            recorders = self.recorders
+            if self.quiet and len(recorders) == 1:
+                passed = recorders[0].pass_by(optimizer, source)
+                if passed is not None:
+                    self.quiet = passed
+                    return
             quiet = True
-            for recorder in self.recorders:
+            for recorder in recorders:
                 quiet &= recorder.after_step(optimizer, source)
             self.quiet = quiet
         except Exception as error:  # noqa: BLE001 - as above; TrainingStopped is no Exception

@@ -24,7 +24,7 @@ def test_a_plain_cnn_reaches_85_percent_and_does_so_bit_by_bit_again() -> None:
 
     def once() -> tuple[nn.Module, Run]:
         model = cnn()
-        return model, fit(model, train, test, epochs=5, seed=0, device="cpu")
+        return model, fit(model, train, test, epochs=5, seed=0, device="cpu", threads=torch.get_num_threads())
 
     model, run = once()
     result = evaluate(model, test)

@@ -50,8 +50,9 @@ def test_it_is_the_plain_loop(capsys: pytest.CaptureFixture[str]) -> None:
     model = net()
     torch.manual_seed(7)
     run = fit(
-        model, train, test, epochs=3, batch_size=32, lr=0.01, schedule=None, optimizer=torch.optim.SGD, device="cpu"
-    )
+        model, train, test, epochs=3, batch_size=32, lr=0.01, schedule=None, optimizer=torch.optim.SGD, device="cpu",
+        threads=torch.get_num_threads(),  # those of the loop below: another number adds sums in another order
+    )  # fmt: skip
 
     plain = net()
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.01)
@@ -148,7 +149,7 @@ def test_plain_settings_give_the_losses_of_the_plain_loop(momentum: float) -> No
     torch.manual_seed(7)
     run = fit(
         model, train, epochs=4, batch_size=32, validation=0.0, optimizer=sgd, schedule=None, device="cpu",
-        precision="float32", memory_format="contiguous", compile=False,
+        precision="float32", memory_format="contiguous", compile=False, threads=torch.get_num_threads(),
     )  # fmt: skip
 
     optimizer, losses = sgd(plain.parameters()), []

@@ -50,6 +50,7 @@ def net() -> Net:
 
 def ask(model: nn.Module, feed: Feed, **options: Any) -> StepPlan:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    feed.outputs = 3  # what check() finds
     return choose_step(model, feed, nn.CrossEntropyLoss(), optimizer, **{"steps_left": 10**6, **options})
 
 
@@ -97,7 +98,24 @@ def test_a_short_training_computes_plainly_and_measures_nothing(steps: int | Non
     )
 
 
-def test_a_training_of_little_time_measures_one_way_only() -> None:
+def test_a_loss_without_classes_stays_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "has_bfloat16", lambda device: True)
+    feed = Feed(pictures(), 64, CPU)
+    chosen = choose_step(
+        net(),
+        feed,
+        nn.MSELoss(),
+        torch.optim.SGD(net().parameters(), lr=0.1),
+        steps_left=10**6,
+        memory_format="contiguous",
+        compile=False,
+    )
+    assert feed.outputs is None
+    assert chosen == PLAIN
+
+
+def test_a_training_of_little_time_measures_one_way_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "SHORTEST_S", 600.0)  # however busy the machine
     assert ask(net(), Feed(pictures(), 64, CPU), steps_left=plan.FEWEST_STEPS) == PLAIN
     (numbers,) = entries().values()
     assert list(numbers) == [PLAIN.name]

@@ -122,7 +122,9 @@ def _encoder_layer(args: tuple[Any, ...], out: Tensor) -> float:
     """A whole layer in one operation, without gradients: queries, keys and values twice, or what is wide."""
     inputs, _features, heads = args[:3]
     batch, steps = inputs.shape[:2]
-    scores = batch * heads * steps * steps * inputs.element_size()
+    scores: int = batch * heads * steps * steps * inputs.element_size()
+    if args[17] is not None:  # a mask: the attention's numbers are all laid out, and once more without it
+        scores *= 2
     wide = inputs.nbytes // inputs.shape[-1] * args[14].shape[0]
     normed = out.nbytes if args[8] else 0  # normalised before, not after
     return float(max(6 * out.nbytes, 4 * out.nbytes + scores, 2 * out.nbytes + wide) + normed - out.nbytes)

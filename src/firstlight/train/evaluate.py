@@ -235,8 +235,8 @@ def _one(inputs: Any, place: int) -> Any:
 
 def _pixels(feed: Feed, index: int, sample: Any) -> NDArray[np.uint8] | None:
     """The sample as a picture: the original pixels where the data has them, else the model's input, stretched."""
-    if isinstance(feed.source, Dataset) and isinstance(feed.source.inputs, Tensor):
-        sample = feed.source.inputs[index]
+    if isinstance(feed.source, Dataset) and feed.source.kind == "picture":
+        sample = feed.source.take(slice(index, index + 1))[0][0]  # `inputs` of a part would copy all of it
     if not isinstance(sample, Tensor) or sample.ndim != 3 or sample.shape[0] not in (1, 3):
         return None
     if sample.dtype != torch.uint8:

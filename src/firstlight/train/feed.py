@@ -317,4 +317,6 @@ def _in_range(labels: Tensor, outputs: int) -> None:
 def _part(inputs: Any, part: slice) -> Any:
     if isinstance(inputs, dict):
         return {key: _part(value, part) for key, value in inputs.items()}
+    if isinstance(inputs, (list, tuple)) and any(isinstance(value, Tensor) for value in inputs):
+        return type(inputs)(_part(value, part) for value in inputs)  # several inputs, not several samples
     return inputs[part]

@@ -181,8 +181,8 @@ def fit(
             optimizer. It moves once per step.
         weight_decay: Pull of the weights towards zero; what the optimizer has by default (0.01 for AdamW).
         augment: Changes the inputs of each training batch, such as a random flip.
-        seed: Makes training repeatable bit for bit on the same machine, from the same initial weights. The global
-            random generators are left as they were.
+        seed: Makes training repeatable bit for bit on the same machine with the same number of threads, from the same
+            initial weights. The global random generators are left as they were.
         device: `"auto"` takes the model's own accelerator if it is on one, else `choose_device`. None stays where the
             model is.
         precision: `"float32"`, `"bfloat16"` (autocast; weights stay float32), or `"auto"`: a copy of the model steps in

@@ -30,6 +30,7 @@ import psutil
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_map_only
 
 from firstlight.compat import cpu_bfloat16
 from firstlight.errors import FirstlightError
@@ -144,13 +145,13 @@ def in_float32(outputs: Any) -> Any:
         >>> in_float32([torch.ones(2, dtype=torch.bfloat16)])[0].dtype
         torch.float32
     """
-    if isinstance(outputs, Tensor):
-        return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
-    if isinstance(outputs, dict):
-        return {key: in_float32(value) for key, value in outputs.items()}
-    if type(outputs) in (list, tuple):
-        return type(outputs)(in_float32(value) for value in outputs)
+    if isinstance(outputs, Tensor) or type(outputs) in (dict, list, tuple):
+        return tree_map_only(Tensor, _wide, outputs)
     return outputs
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.bfloat16 else tensor
 
 
 def choose_step(
@@ -182,6 +183,8 @@ def choose_step(
         world: The processes that train together; the first one's choice counts for all.
     """
     world = world or World()
+    if precision == "auto" and feed.outputs is None:
+        precision = "float32"  # a loss that goes to zero, as in regression, would meet the rounding of bfloat16
     plain = StepPlan(
         torch.bfloat16 if precision == "bfloat16" else torch.float32,
         torch.channels_last if memory_format == "channels_last" else torch.contiguous_format,
@@ -292,8 +295,8 @@ def attempt(
         steps: How many, at most.
     """
     try:
-        with borrowed_randomness(), arranged(copied := copy.deepcopy(model), None, device, way):
-            own_loss = copy.deepcopy(loss) if isinstance(loss, nn.Module) else loss
+        copied, own_loss = copy.deepcopy((model, loss))  # a loss may count along, or share weights with the model
+        with borrowed_randomness(), arranged(copied, None, device, way):
             return _steps(copied, batch, own_loss, device, way, at_most_s, steps)
     except Exception:  # noqa: BLE001 - a way that fails in a copy is not taken, and its error is nobody's concern
         return None

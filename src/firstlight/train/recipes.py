@@ -45,7 +45,8 @@ class Recipe:
 
     Attributes:
         model: A plain module.
-        options: Arguments of `fit`; change any of them: `{**recipe.options, "seed": 1}`.
+        options: Arguments of `fit`; others can be added: `{**recipe.options, "seed": 1}`. The schedule is made for
+            `epochs` and `batch_size`: give those to the recipe.
     """
 
     model: nn.Module

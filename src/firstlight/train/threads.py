@@ -247,12 +247,6 @@ def machine() -> Machine:
     return Machine()
 
 
-def neighbours_are_busy() -> bool:
-    """Whether others held a core since the last look at the machine."""
-    machine().look()
-    return machine().others >= _COMES
-
-
 class Policy:
     """Which number of threads comes next: the free cores say how many at most, trials say how many are quickest.
 

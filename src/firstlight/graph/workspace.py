@@ -122,12 +122,12 @@ def _encoder_layer(args: tuple[Any, ...], out: Tensor) -> float:
     """A whole layer in one operation, without gradients: queries, keys and values twice, or what is wide."""
     inputs, _features, heads = args[:3]
     batch, steps = inputs.shape[:2]
-    scores: int = batch * heads * steps * steps * inputs.element_size()
-    if args[17] is not None:  # a mask: the attention's numbers are all laid out, and once more without it
-        scores *= 2
+    scores: float = batch * heads * steps * steps * inputs.element_size()
+    if len(args) > 18 and args[18] is not None:  # with a mask they stand there twice, and the mask for each of them
+        scores = 2 * scores + scores / inputs.element_size()
     wide = inputs.nbytes // inputs.shape[-1] * args[14].shape[0]
     normed = out.nbytes if args[8] else 0  # normalised before, not after
-    return float(max(6 * out.nbytes, 4 * out.nbytes + scores, 2 * out.nbytes + wide) + normed - out.nbytes)
+    return float(max(6 * out.nbytes, 3 * out.nbytes + scores, 2 * out.nbytes + wide) + normed - out.nbytes)
 
 
 def _mean_loss(args: tuple[Any, ...], out: Tensor) -> float:

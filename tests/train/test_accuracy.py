@@ -19,12 +19,15 @@ def cnn() -> nn.Sequential:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_a_plain_cnn_reaches_85_percent_and_does_so_bit_by_bit_again() -> None:
     train, test = load("fashion_mnist_small")
 
     def once() -> tuple[nn.Module, Run]:
         model = cnn()
-        return model, fit(model, train, test, epochs=5, seed=0, device="cpu", threads=torch.get_num_threads())
+        return model, fit(
+            model, train, test, epochs=5, seed=0, device="cpu", threads=1
+        )  # in time, and bit for bit, beside busy neighbours too
 
     model, run = once()
     result = evaluate(model, test)

@@ -93,9 +93,10 @@ def test_a_program_that_fails_says_why() -> None:
 
 def test_a_program_that_does_not_end_is_ended_with_its_children() -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(50)'])"
+    before = set(psutil.Process().children(recursive=True))  # what other tests left running
     with pytest.raises(ContenderFailed, match="still running after 2 s"):
         program("-c", code, limit_s=2)()
-    _gone, alive = psutil.wait_procs(psutil.Process().children(recursive=True), timeout=5)
+    _gone, alive = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=5)
     assert alive == []
 
 

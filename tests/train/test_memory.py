@@ -225,13 +225,13 @@ def test_peaks_inside_each_other() -> None:
         first = torch.ones(20_000_000)
         del first
         with peak_memory() as inner:
-            second = torch.ones(5_000_000)
+            second = torch.ones(10_000_000)  # above 32 MB glibc asks the system each time
             del second
     assert outer.bytes is not None
     assert inner.bytes is not None
     if outer.exact and inner.exact:
         assert 75e6 < outer.bytes < 120e6
-        assert 15e6 < inner.bytes < 60e6
+        assert 30e6 < inner.bytes < 75e6
 
 
 def test_without_a_way_to_forget_the_highest_value(monkeypatch: pytest.MonkeyPatch) -> None:

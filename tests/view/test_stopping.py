@@ -156,6 +156,28 @@ def test_first_press_asks_second_press_interrupts(monkeypatch: pytest.MonkeyPatc
         interrupts.restore()
 
 
+def test_a_signal_between_two_lines_of_the_handler_is_the_same_press() -> None:
+    class Interrupted(Interrupts):
+        again = True
+
+        def _same_press_for(self) -> float:
+            left = super()._same_press_for()
+            if self.again:
+                self.again = False
+                signal.raise_signal(signal.SIGINT)
+            return left
+
+    made = board(0)
+    interrupts = Interrupted(made.run, made)
+    interrupts.install()
+    try:
+        signal.raise_signal(signal.SIGINT)
+        assert made.run.stop_requested
+        assert not interrupts.again
+    finally:
+        interrupts.restore()
+
+
 def test_a_press_goes_to_the_handler_before_us_where_no_step_is_made() -> None:
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))

@@ -34,6 +34,7 @@ class Interrupts:
         self._installed = False
         self._pressed: float | None = None  # when, by the monotonic clock
         self._overdue = False
+        self._answering = False
 
     def install(self) -> None:
         """Take over SIGINT. Does nothing outside the main thread, where Python allows no handler."""
@@ -78,18 +79,32 @@ class Interrupts:
         return bool(self._installed and signal.getsignal(signal.SIGINT) == self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._answering:
+            return  # a signal between two lines of the answer to another: the same press
+        self._answering = True
+        try:
+            answered = self._answer()
+        finally:
+            self._answering = False
+        if answered:
+            return
+        if callable(self._before) and self._before is not signal.default_int_handler:
+            self._before(number, frame)
+        else:
+            raise KeyboardInterrupt
+
+    def _answer(self) -> bool:
+        """Do what a press asks for, if it asks a stepping loop to stop or belongs to a press that did."""
         if self._overdue and self._run.stop_requested:
             self._overdue = False
             raise TrainingStopped
         if self._same_press_for() > 0:
-            return
-        if self._pressed is None and not self._run.stop_requested and self.stepping():
-            self._pressed = time.monotonic()
-            self._run.request_stop()
-        elif callable(self._before) and self._before is not signal.default_int_handler:
-            self._before(number, frame)
-        else:
-            raise KeyboardInterrupt
+            return True
+        if self._pressed is not None or self._run.stop_requested or not self.stepping():
+            return False
+        self._pressed = time.monotonic()
+        self._run.request_stop()
+        return True
 
 
 class Cells:

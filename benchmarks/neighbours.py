@@ -94,7 +94,8 @@ def neighbour(name: str) -> Iterator[None]:
     if not NEIGHBOURS[name]:
         yield
         return
-    process = subprocess.Popen([sys.executable, "-c", NEIGHBOURS[name]])
+    # In a session of its own, as a browser is: Linux shares the cores out among sessions, not among processes.
+    process = subprocess.Popen([sys.executable, "-c", NEIGHBOURS[name]], start_new_session=True)
     try:
         time.sleep(1.0 if "import" in NEIGHBOURS[name] else 0.2)
         yield
@@ -115,7 +116,6 @@ def turn(step: Callable[[], None], wanted: int | str, seconds: float, *, comes_a
                     stack.enter_context(neighbour("counting"))
                 else:
                     stack.close()
-                threads.pause()
             step()
             threads.tick()
             steps += 1
@@ -172,8 +172,6 @@ def in_kernels(seconds: float, rounds: int) -> list[dict[str, Any]]:
     """The same step in a plain loop of a cell."""
     from jupyter_client.manager import start_new_kernel
 
-    from firstlight.lab.extension import WARM
-
     ways: list[int | str] = [*fixed_choices(), "auto"]
     kernels: dict[int | str, Any] = {}
     rows = []
@@ -193,7 +191,7 @@ def in_kernels(seconds: float, rounds: int) -> list[dict[str, Any]]:
     try:
         for way in ways:
             kernels[way] = start_new_kernel(kernel_name="python3", env=dict(os.environ))
-            first = WARM + ".join()" if way == "auto" else f"import torch; torch.set_num_threads({way})"
+            first = "from firstlight.lab import warm; warm.start().join()" if way == "auto" else f"import torch; torch.set_num_threads({way})"
             say(way, f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); {first}")
         for beside in NEIGHBOURS:
             found: dict[int | str, list[float]] = {way: [] for way in ways}

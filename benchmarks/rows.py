@@ -115,8 +115,8 @@ def works(quiet: Quiet) -> list[Row]:
     facts = {name: found.turns[name][0].facts for name in names}
     share = facts["resnet"]["share_of_peak"]
     value = (
-        f"{share:.0%} of {facts['resnet']['gemm_gflops']:,.0f} GFLOP/s in {facts['resnet']['precision']}, "
-        f"{facts['resnet']['step_ms']:.0f} ms a step"
+        f"{share:.0%} of {facts['resnet']['gemm_gflops']:,.0f} GFLOP/s in {facts['resnet']['gemm']}, "
+        f"{facts['resnet']['step_ms']:.0f} ms a step in {facts['resnet']['precision']}"
     )
     rows = [Row("peak", "`fit` on the ResNet-like net: share of the GEMM peak of the same run", ">= 50 %", value,
                 share, share >= 0.5, {"works": facts})]  # fmt: skip

@@ -31,7 +31,8 @@ def test_health_and_warm_kernels_under_a_plain_jupyter_server(broken: bool, tmp_
     (config / "jupyter_server_config.d").mkdir(parents=True)
     (config / "jupyter_server_config.d" / "firstlight.json").write_bytes(CONFIG.read_bytes())
     (config / "jupyter_server_config.py").write_text(
-        "c.FirstlightExtension.notebook = 'small.ipynb'\nc.FirstlightExtension.warm = True\n"
+        "c.FirstlightExtension.notebook = 'small.ipynb'\n"
+        "c.MultiKernelManager.kernel_manager_class = 'firstlight.lab.kernels.WarmKernelManager'\n"
     )
     kernels = tmp_path / "data" / "kernels" / "python3"
     kernels.mkdir(parents=True)
@@ -56,7 +57,7 @@ def test_health_and_warm_kernels_under_a_plain_jupyter_server(broken: bool, tmp_
     try:
         health: dict[str, Any] = {}
         deadline = time.monotonic() + 40
-        while time.monotonic() < deadline and health.get("kernel") not in ("warming", "failed"):
+        while time.monotonic() < deadline and health.get("kernel") not in ("ready", "failed"):
             time.sleep(0.1)
             for info in (tmp_path / "runtime").glob("jpserver-*.json"):
                 port = json.loads(info.read_text() or "{}").get("port")

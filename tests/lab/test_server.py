@@ -60,7 +60,7 @@ def wait_until(happened: Callable[[], object], seconds: float = 20) -> bool:
 
 
 def warm(lab: Lab) -> bool:
-    return bool(json.loads(get(lab, "/firstlight/api/health", headers=with_token(lab))[2])["kernel"] == "warming")
+    return bool(json.loads(get(lab, "/firstlight/api/health", headers=with_token(lab))[2])["kernel"] == "ready")
 
 
 @pytest.fixture

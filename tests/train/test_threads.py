@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from firstlight.train import cgroup
+from firstlight.train import cgroup, threads
 from firstlight.train.cgroup import cores_allowed, memory_left
 from firstlight.train.threads import KernelThreads, Machine, Policy, Threads, somebody_has_chosen
 
@@ -36,7 +36,7 @@ class Lonely(Machine):
         super().__init__()
         self.cores = self.free = cores
 
-    def look(self, *, wait: bool = False) -> None:
+    def look(self, *, readings: int = 0) -> None:
         self.looked = time.perf_counter() + 1e6  # not again
 
 
@@ -144,10 +144,12 @@ def test_a_real_neighbour_is_seen_and_its_end_too() -> None:
             machine.look()
         assert machine.free < CORES
         assert machine.others > 0.35
-        started = Threads(adapt=False)
-        with started:
-            assert started.number < CORES
-            assert started.line
+        for adapt in (False, True):
+            threads.machine.cache_clear()  # what nobody has looked at yet is looked at when a loop begins
+            started = Threads(adapt=adapt)
+            with started:
+                assert started.number < CORES
+                assert started.line
         assert torch.get_num_threads() == CORES
     finally:
         for process in busy:
@@ -220,10 +222,10 @@ def test_a_tick_costs_little() -> None:
     looks = 0
 
     class Counting(Machine):
-        def look(self, *, wait: bool = False) -> None:
+        def look(self, *, readings: int = 0) -> None:
             nonlocal looks
             looks += 1
-            super().look(wait=wait)
+            super().look(readings=readings)
 
     machine = Counting()
     policy = Policy(max(CORES, 2), max(CORES, 2), machine)

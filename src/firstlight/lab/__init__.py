@@ -9,7 +9,7 @@
 | `identity.py` | who may come in: token, password, the brake on guessing, the login page |
 | `server.py` | the server itself: settings, messages, Ctrl-C |
 | `kernels.py` | how kernels are started: their own messages go to the log file |
-| `extension.py` | what runs inside any Jupyter Server of ours: warm kernels, `/firstlight/api/health` |
+| `extension.py` | what runs inside any Jupyter Server of ours: `/firstlight/api/health` |
 | `warm.py` | what runs inside a kernel before the learner's first cell |
 | `selftest.py` | a newcomer's first quarter of an hour, done by a program |
 

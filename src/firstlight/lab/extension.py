@@ -1,10 +1,9 @@
-"""What runs inside the Jupyter Server: warm kernels, and `/firstlight/api/health`.
+"""What runs inside the Jupyter Server: `/firstlight/api/health`, and the session of a notebook.
 
 The wheel turns it on for every Jupyter Server of the environment, so that it is there under `jupyter lab` and
-JupyterHub too. Only the health answer is on by default; warming starts kernels with torch loaded and is asked for:
+JupyterHub too. Only the health answer is on by default:
 
     c.FirstlightExtension.notebook = "first_pytorch_classifier.ipynb"   # its session is there before the page asks
-    c.FirstlightExtension.warm = True                                   # every kernel loads torch in the background
 """
 
 import asyncio
@@ -15,27 +14,25 @@ from typing import Any
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import authenticated
-from traitlets import Bool, Unicode
+from traitlets import Unicode
 from traitlets.config import LoggingConfigurable
 
 from firstlight import __version__
 from firstlight.locale import _
 
 KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
-WARM = "__import__('firstlight.lab.warm', fromlist=['start']).start()"  # an expression: it binds no name
 READY_S = 60
 
 
 class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitlets is read without its types
-    """Keeps kernels warm and knows how the first one fares."""
+    """Opens a notebook's session and knows how its kernel fares."""
 
     notebook = Unicode(help="Open this notebook's session, and so its kernel, when the server starts.").tag(config=True)
-    warm = Bool(False, help="Load torch in the background of every Python kernel that starts.").tag(config=True)
     key = Unicode(help="Which of our labs this is.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.kernel = "none"  # then "starting", "warming", or "failed"
+        self.kernel = "none"  # then "starting", "ready", or "failed"
         self.reason = ""
 
     async def open_session(self) -> None:
@@ -53,9 +50,9 @@ class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitle
     async def on_kernel_event(self, logger: Any, schema_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002  called by name
         """A kernel was started, or restarted: by the page, or by the server after it had died."""
         if data["action"] in ("start", "restart") and data["status"] == "success":
-            await self._warm(data["kernel_id"])
+            await self._greet(data["kernel_id"])
 
-    async def _warm(self, kernel_id: str) -> None:
+    async def _greet(self, kernel_id: str) -> None:
         kernels = self.parent.kernel_manager
         for _wait in range(100):  # the event comes a moment before the kernel is entered in the list
             if kernel_id in kernels:
@@ -68,8 +65,7 @@ class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitle
         client.start_channels()
         try:
             if await self._ready(kernel, client):
-                client.execute(WARM, silent=True, store_history=False, allow_stdin=False)
-                self.kernel, self.reason = "warming", ""
+                self.kernel, self.reason = "ready", ""
             elif kernel_id in kernels:  # not stopped by the person in the meantime
                 self._failed(_("its process ended, or said nothing for {seconds} seconds.", seconds=READY_S))
         except Exception as error:  # noqa: BLE001  of many packages, and none may end the lab
@@ -126,7 +122,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     server.web_app.settings["firstlight"] = extension
     path = url_path_join(server.web_app.settings["base_url"], "firstlight/api/health")
     server.web_app.add_handlers(".*$", [(path, HealthHandler)])
-    if extension.warm:
+    if extension.notebook:
         server.event_logger.add_listener(schema_id=KERNEL_EVENTS, listener=extension.on_kernel_event)
 
 

@@ -1,4 +1,4 @@
-"""How the lab starts kernels: what they write below Python goes to the log file, not over the learner's terminal."""
+"""How kernels are started: warm, and in the lab so that what they write below Python goes to the log file."""
 
 import os
 from functools import cache
@@ -9,8 +9,23 @@ from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from firstlight.lab.home import log_file
 
 
-class QuietKernelManager(ServerKernelManager):  # type: ignore[misc]  # jupyter_server is read without its types
-    """A kernel whose own messages, tracebacks of an interrupted start for one, go to the log file.
+class WarmKernelManager(ServerKernelManager):  # type: ignore[misc]  # jupyter_server is read without its types
+    """A Python kernel that loads what takes seconds before its first cell, also after a restart.
+
+    It is told so on its command line. A message, as a page sends it, would come too late where all cells run at once.
+    """
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        """The command line that starts the kernel."""
+        words = list(extra_arguments or ())
+        if any("ipykernel" in word for word in self.kernel_spec.argv):
+            words.append("--InteractiveShellApp.extra_extensions=firstlight.lab.warm")
+        command: list[str] = super().format_kernel_cmd(extra_arguments=words)
+        return command
+
+
+class QuietKernelManager(WarmKernelManager):
+    """A warm kernel whose own messages, tracebacks of an interrupted start for one, go to the log file.
 
     What a cell prints is not among them: it reaches the notebook.
     """

@@ -285,7 +285,6 @@ class _Lab:
         c.MultiKernelManager.kernel_manager_class = "firstlight.lab.kernels.QuietKernelManager"
         c.NotebookNotary.data_dir = str(self.room.folder.parents[1] / "trust")
         c.FirstlightExtension.notebook = self.place.notebook
-        c.FirstlightExtension.warm = True
         c.FirstlightExtension.key = self.room.key
         c.LabApp.news_url = None
         c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"

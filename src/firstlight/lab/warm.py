@@ -17,6 +17,11 @@ from firstlight.lessons import guide
 MODULES = ("torch", "torch._dynamo", "firstlight.data", "firstlight.train", "firstlight.view", "firstlight.lessons")
 
 
+def load_ipython_extension(_shell: Any) -> None:
+    """Start loading: IPython calls this before the first cell, when the kernel's command line names this module."""
+    start()
+
+
 def start() -> threading.Thread:
     """Start loading. Leaves no name behind in the notebook, prints nothing, and never raises."""
     shell = _shell()

@@ -262,6 +262,7 @@ def fit(
             peak = meter.enter_context(peak_memory(place))
             widest = torch.bfloat16 if precision == "bfloat16" else torch.float32
             require_room(model, feed.first(), criterion, update, feed.size, place, precision=widest)
+            crew.pause()
             plan = choose_step(
                 model, feed, criterion, update, precision=precision, memory_format=memory_format, compile=compile,
                 steps_left=None if steps is None else epochs * steps, world=world,

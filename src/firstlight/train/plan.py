@@ -40,7 +40,7 @@ from firstlight.train.feed import Batch, Feed, _part
 from firstlight.train.randomness import borrowed_randomness
 from firstlight.train.world import World
 
-FEWEST_STEPS = 100  # a training with fewer steps is over before measuring would pay
+FEWEST_STEPS = 40  # a training with fewer steps is over before measuring would pay
 SHORTEST_S = 3.0  # and so is one that takes less than this
 LOSS_BOUND = 0.02  # how far a loss in bfloat16 may be from that in float32, as a share of it
 GRADIENT_BOUND = 0.25  # how far the first gradient may be, as a share of its length

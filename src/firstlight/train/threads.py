@@ -14,6 +14,7 @@ import time
 import weakref
 from collections import deque
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -100,7 +101,8 @@ class Threads:
         elif self._machine is not None:
             most = min(self._all, self._machine.cores)
             if most > 1:
-                self._machine.look(wait=not self._adapt)
+                known = self._machine.lately
+                self._machine.look(readings=(0 if known else 1) if self._adapt else 2)
             self._set(min(most, self._machine.free))
             if self._adapt and most > 1:
                 self._policy = Policy(most, self.number, self._machine)
@@ -120,9 +122,10 @@ class Threads:
             self._set(wanted)
 
     def pause(self) -> None:
-        """What comes now is no step, such as an evaluation: its time is not the next step's."""
-        if self._policy is not None:
-            self._policy.interrupted()
+        """What was since the last step was no step, such as an evaluation: its time is not the next step's."""
+        if self._policy is not None and self._machine is not None and torch.get_num_threads() == self.number:
+            self._machine.look()
+            self._set(self._policy.look(time.perf_counter()))
 
     def stop(self) -> None:
         """Give the threads back as they were, unless somebody has chosen in the meantime."""
@@ -188,22 +191,32 @@ class Machine:
         allowed = sorted(affinity(0)) if affinity is not None else range(every)
         self._allowed = None if len(allowed) == every else allowed  # None: all of them
         self._watched = len(allowed)  # more than `cores` where a container has a quota
-        # A neighbour of lower priority steps aside, unless this process is such a one itself.
-        self._polite = hasattr(os, "getpriority") and os.getpriority(os.PRIO_PROCESS, 0) > 0
+        # A neighbour of lower priority steps aside, unless this process is such a one itself, or Linux shares the cores
+        # out among sessions first: then priority counts only among the processes of one terminal.
+        self._nice_counts = _shared_by_session() or (
+            hasattr(os, "getpriority") and os.getpriority(os.PRIO_PROCESS, 0) > 0
+        )
         self._quiet_s = 0.0
+        self._has_looked = False
         self.looked, self._busy, self._own = time.perf_counter(), self._busy_s(), time.process_time()
 
-    def look(self, *, wait: bool = False) -> None:
+    @property
+    def lately(self) -> bool:
+        """Whether the last look says something about now."""
+        return self._has_looked and time.perf_counter() - self.looked < _LATELY_S
+
+    def look(self, *, readings: int = 0) -> None:
         """Read how busy the others are.
 
         Args:
-            wait: Two looks that have to agree, for a decision that will stay.
+            readings: So many new ones, of 50 ms each, of which the lowest counts: two for a decision that will stay.
+                None: what was since the last look.
         """
-        if wait:
+        if readings:
             loads = []
             if time.perf_counter() - self.looked > _LATELY_S:
                 self._read()  # begins anew
-            for _turn in range(2):
+            for _turn in range(readings):
                 time.sleep(max(0.0, self.looked + _SHORTEST_LOOK_S - time.perf_counter()))
                 self._read()
                 loads.append(self.others)
@@ -227,7 +240,7 @@ class Machine:
         now, busy, own = time.perf_counter(), self._busy_s(), time.process_time()
         took = max(now - self.looked, 1e-3)
         self.others = max(0.0, (busy - self._busy) - (own - self._own)) / took
-        self.looked, self._busy, self._own = now, busy, own
+        self.looked, self._busy, self._own, self._has_looked = now, busy, own, True
         return took
 
     def _busy_s(self) -> float:
@@ -237,8 +250,15 @@ class Machine:
         else:
             every = psutil.cpu_times(percpu=True)
             cores = [every[number] for number in self._allowed if number < len(every)]
-        names = ("user", "system", "irq", "softirq", "steal", *(["nice"] if self._polite else []))
+        names = ("user", "system", "irq", "softirq", "steal", *(["nice"] if self._nice_counts else []))
         return float(sum(getattr(core, name, 0.0) for core in cores for name in names))
+
+
+def _shared_by_session() -> bool:
+    try:
+        return Path("/proc/sys/kernel/sched_autogroup_enabled").read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False
 
 
 @cache

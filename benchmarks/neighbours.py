@@ -191,7 +191,8 @@ def in_kernels(seconds: float, rounds: int) -> list[dict[str, Any]]:
     try:
         for way in ways:
             kernels[way] = start_new_kernel(kernel_name="python3", env=dict(os.environ))
-            first = "from firstlight.lab import warm; warm.start().join()" if way == "auto" else f"import torch; torch.set_num_threads({way})"
+            fixed = f"import torch; torch.set_num_threads({way})"
+            first = "from firstlight.lab import warm; warm.start().join()" if way == "auto" else fixed
             say(way, f"import sys; sys.path.insert(0, {str(Path.cwd())!r}); {first}")
         for beside in NEIGHBOURS:
             found: dict[int | str, list[float]] = {way: [] for way in ways}

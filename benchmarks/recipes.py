@@ -51,9 +51,11 @@ def without_mirror_at_the_end(recipe: Recipe) -> None:
     recipe.model.mirror = False
 
 
-def without_smaller_pictures(recipe: Recipe) -> None:
-    """All steps see the pictures as they are."""
-    recipe.model.small_steps = 0
+def with_relu(recipe: Recipe) -> None:
+    """ReLU between the layers."""
+    for module in recipe.model.modules():
+        if hasattr(module, "activation"):
+            module.activation = nn.ReLU()
 
 
 def with_torchs_norm(recipe: Recipe) -> None:
@@ -84,7 +86,7 @@ IDEAS: dict[str, tuple[str, Change]] = {
     "dirac": ("filters begin as torch's own do", without_passing_on),
     "head": ("last layer begins as torch's own does", with_torchs_head),
     "norm": ("BatchNorm as torch has it", with_torchs_norm),
-    "smaller": ("no step on smaller pictures", without_smaller_pictures),
+    "gelu": ("ReLU, not GELU", with_relu),
     "smoothing": ("no label smoothing", partial(with_options, label_smoothing=0.0)),
     "triangle": ('schedule "one-cycle", not a straight line down', partial(with_options, schedule="one-cycle")),
     "alternating": ('flip by chance: augment="flip+shift"', partial(with_options, augment="flip+shift")),

@@ -81,7 +81,7 @@ def mlp() -> tuple[nn.Module, Any, dict[str, Any]]:
 
 
 def transformer() -> tuple[nn.Module, Any, dict[str, Any]]:
-    words = torch.randint(1000, (6_400, 64), generator=torch.Generator().manual_seed(0))
+    words = torch.randint(1000, (4_800, 64), generator=torch.Generator().manual_seed(0))
     return Reader(), TensorDataset(words, words[:, 0] % 10), {"batch_size": 64}
 
 

@@ -65,13 +65,12 @@ class _Size:
     epochs: int
     batch_size: int
     varied: bool  # pictures are mirrored and shifted
-    small: float  # share of the steps in which pictures are looked at in three quarters of their size
 
 
 _SIZES = {
-    "small": _Size(4, 3, 32, (32, 32), deep=False, epochs=1, batch_size=500, varied=False, small=0.0),
-    "medium": _Size(2, 1, 24, (32, 128, 128), deep=True, epochs=6, batch_size=500, varied=True, small=0.8),
-    "large": _Size(2, 1, 24, (64, 256, 256), deep=True, epochs=8, batch_size=2000, varied=True, small=0.0),
+    "small": _Size(4, 3, 32, (32, 32), deep=False, epochs=1, batch_size=500, varied=False),
+    "medium": _Size(2, 1, 24, (32, 128, 128), deep=True, epochs=4, batch_size=500, varied=True),
+    "large": _Size(2, 1, 24, (64, 256, 256), deep=True, epochs=8, batch_size=2000, varied=True),
 }
 _FEWEST_STEPS = 400  # a few hundred pictures are looked at again and again, until there were so many steps
 _LOOKED_AT = 1000  # pictures from which the first layer is made
@@ -132,7 +131,7 @@ def cifar10(
     epochs = epochs or max(plan.epochs, math.ceil(min(fewest / steps_per_epoch, 100)))
     model = PhotoNet(
         train, widths=widths or plan.widths, patch=plan.patch, stride=plan.stride, filters=plan.filters,
-        deep=plan.deep, mirror=mirror and plan.varied, small_steps=int(plan.small * epochs * steps_per_epoch),
+        deep=plan.deep, mirror=mirror and plan.varied,
     )  # fmt: skip
     options = {
         "epochs": epochs,
@@ -154,9 +153,7 @@ class PhotoNet(nn.Module):
     The design is that of airbench94 (Keller Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024), which
     grew out of the nets of David Page ("How to Train Your ResNet", 2018-2019) and tysam-code ("hlb-CIFAR10", 2023).
 
-    In eval mode it looks at each picture and at its mirror image, and gives the mean of both. In training mode, the
-    first steps look at smaller pictures, which are quicker to learn from; the last ones see them as they are (Howard
-    2018, in fast.ai's entry to DAWNBench; Touvron et al. 2019).
+    In eval mode it looks at each picture and at its mirror image, and gives the mean of both.
 
     Args:
         train: The pictures that the first layer is made from.
@@ -166,7 +163,6 @@ class PhotoNet(nn.Module):
         filters: Channels of the first layer.
         deep: Whether each block has two convolutions.
         mirror: Whether eval mode looks at the mirror image too.
-        small_steps: How many steps of training look at smaller pictures.
 
     Shape:
         pictures: (B, C, H, W), prepared
@@ -183,13 +179,11 @@ class PhotoNet(nn.Module):
         filters: int = 24,
         deep: bool = True,
         mirror: bool = True,
-        small_steps: int = 0,
     ) -> None:
         super().__init__()
         self.mirror = mirror
-        # Of a picture with few pixels, none can be spared.
-        self.small_steps = small_steps if min(train.shape[1:]) >= 16 else 0
         self.whiten = whitening(train, patch, stride, filters)
+        self.activation = nn.GELU()
         self.blocks = nn.Sequential()
         channels = self.whiten.out_channels
         for width in widths:
@@ -201,24 +195,13 @@ class PhotoNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """A row of scores for each picture."""
-        if self.training:
-            return self.look(self.smaller(pictures))
-        if not self.mirror:
+        if self.training or not self.mirror:
             return self.look(pictures)
         return (self.look(pictures) + self.look(pictures.flip(3))) / 2
 
-    def smaller(self, pictures: Tensor) -> Tensor:
-        """The pictures in three quarters of their size, as long as there are such steps left."""
-        # What torch.compile has translated cannot count along: it would be translated anew for each step.
-        if self.small_steps == 0 or torch.compiler.is_compiling():
-            return pictures
-        self.small_steps -= 1
-        height, width = (max(1, side * 3 // 4) for side in pictures.shape[2:])
-        return F.interpolate(pictures, size=(height, width), mode="bilinear", align_corners=False)
-
     def look(self, pictures: Tensor) -> Tensor:
         """The scores of the pictures as they are."""
-        maps = self.blocks(F.relu(self.whiten(pictures)))
+        maps = self.blocks(self.activation(self.whiten(pictures)))
         strongest = maps.amax(dim=(2, 3))  # (B, channels): wherever in the picture it was found
         scores: Tensor = self.head(strongest)
         return scores
@@ -238,15 +221,16 @@ class Block(nn.Module):
         self.first_norm = norm(width)
         self.second = filters(width, width) if deep else None
         self.second_norm = norm(width) if deep else None
+        self.activation = nn.GELU()
 
     def forward(self, maps: Tensor) -> Tensor:
         """Halve the picture as soon as it has been looked at: all that follows is then four times as quick."""
         maps = self.first(maps)
         if min(maps.shape[2:]) > 1:
             maps = F.max_pool2d(maps, 2)
-        maps = F.relu(self.first_norm(maps))
+        maps = self.activation(self.first_norm(maps))
         if self.second is not None and self.second_norm is not None:
-            maps = F.relu(self.second_norm(self.second(maps)))
+            maps = self.activation(self.second_norm(self.second(maps)))
         return maps
 
 
@@ -263,7 +247,7 @@ def filters(channels: int, width: int) -> nn.Conv2d:
 
 def norm(width: int) -> nn.BatchNorm2d:
     """BatchNorm that learns where zero lies, but no scale: the filters that follow have one (Page 2019)."""
-    layer = nn.BatchNorm2d(width, momentum=0.4)  # a short memory: the net changes quickly in so few steps
+    layer = nn.BatchNorm2d(width, momentum=0.3)  # a short memory: the net changes quickly in so few steps
     layer.weight.requires_grad_(False)
     return layer
 
@@ -273,7 +257,7 @@ def whitening(train: Dataset, patch: int, stride: int, wanted: int) -> nn.Conv2d
 
     Neighbouring pixels say almost the same; a net would spend many steps to find the differences. The principal
     components of small pieces of the training pictures, each divided by its standard deviation, show them at once. Each
-    stands there twice, with both signs, since ReLU drops what is negative (Page 2019, part 8; Jordan 2024).
+    stands there twice, with both signs, since GELU drops most of what is negative (Page 2019, part 8; Jordan 2024).
 
     As nothing is learned here, nothing is computed backward either, where the pictures are largest.
     """

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from firstlight.train.muon import Muon, orthogonalize
+from firstlight.train.muon import Muon, NotForMuon, orthogonalize
 from firstlight.train.recipe import NotInRange
 
 
@@ -138,3 +138,18 @@ def test_a_closure_is_asked_with_gradients_on():
 def test_numbers_out_of_range_are_told(options):
     with pytest.raises(NotInRange):
         Muon([nn.Parameter(torch.ones(2))], **options)
+
+
+def test_weights_of_other_kinds_are_refused_in_words_and_empty_ones_left_alone():
+    with pytest.raises(NotForMuon, match="complex"):
+        Muon([nn.Parameter(torch.zeros(2, 3, dtype=torch.complex64))])
+    table = nn.Embedding(5, 3, sparse=True)
+    optimizer = Muon(table.parameters())
+    table(torch.tensor([1])).sum().backward()
+    with pytest.raises(NotForMuon, match=r"\(5, 3\): its numbers are sparse"):
+        optimizer.step()
+    empty, full = nn.Parameter(torch.zeros(0, 3)), nn.Parameter(torch.ones(2, 3))
+    optimizer = Muon([empty, full])
+    (empty.sum() + full.sum()).backward()
+    optimizer.step()
+    assert full.ne(1).all()

@@ -153,7 +153,7 @@ WAYS = [PLAIN, LAST, SHORT]
         ({**NUMBERS, SHORT.name: None}, LAST),  # fails, or computes something else
         ({**NUMBERS, SHORT.name: None, LAST.name: 0.99}, PLAIN),
         ({**NUMBERS, PLAIN.name: None}, PLAIN),
-        ({PLAIN.name: 1e-3}, PLAIN),  # a second in all
+        ({PLAIN.name: 0.9e-3}, PLAIN),  # less than a second in all
         ({PLAIN.name: 1.0}, [LAST.name, SHORT.name]),
         ({}, [PLAIN.name]),
     ],

@@ -21,6 +21,7 @@ from firstlight.run.trained import note_result
 from firstlight.train.check import ClassesMismatch, check, require_model
 from firstlight.train.device import choose_device, home_of, require
 from firstlight.train.feed import Feed
+from firstlight.train.malloc import kept_memory
 from firstlight.train.measure import looking
 from firstlight.train.report import picture
 
@@ -160,7 +161,8 @@ def evaluate(
             raise NothingToClassify
         if classes is not None and len(classes) != feed.outputs:
             raise ClassesMismatch(outputs=feed.outputs, classes=len(classes))
-        found = _evaluate(model, feed, classes or feed.classes, max(mistakes, 0))
+        with kept_memory():
+            found = _evaluate(model, feed, classes or feed.classes, max(mistakes, 0))
     finally:
         if place != home:
             model.to(home)

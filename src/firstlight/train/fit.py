@@ -31,6 +31,7 @@ from firstlight.train.check import Loss, check, require_model
 from firstlight.train.clock import Clock, spell
 from firstlight.train.device import choose_device, home_of, require, short
 from firstlight.train.feed import Augment, Feed, NoSamples
+from firstlight.train.malloc import kept_memory
 from firstlight.train.measure import Score, measure
 from firstlight.train.memory import PeakMemory, peak_memory, require_room, room_errors
 from firstlight.train.plan import StepPlan, arranged, choose_step, compiled, in_float32
@@ -235,7 +236,7 @@ def fit(
     with (
         torch.inference_mode(False), torch.enable_grad(), torch.autocast(place.type, enabled=False),
         _repeatable(seed, world, place), handed_back(optimizer),
-        Threads(threads, adapt=seed is None, device=place) as crew, ExitStack() as meter,
+        Threads(threads, adapt=seed is None, device=place) as crew, kept_memory(), ExitStack() as meter,
     ):  # fmt: skip
         try:
             _move(model, optimizer, place)

@@ -16,13 +16,24 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from firstlight.compat import cpu_bfloat16
-from firstlight.locale import _
+from firstlight.errors import FirstlightError
+from firstlight.locale import Text, _
 from firstlight.train.recipe import NotInRange, shown
 
-__all__ = ["Muon", "orthogonalize"]
+__all__ = ["Muon", "NotForMuon", "orthogonalize"]
 
 # A polynomial of fifth degree whose repeated use brings every singular value near 1; found by Jordan and others.
 _LINEAR, _CUBIC, _QUINTIC = 3.4445, -4.7750, 2.0315
+
+
+class NotForMuon(FirstlightError, TypeError):
+    """A weight, or its gradient, is of a kind that Muon does not know."""
+
+    text = Text(
+        what="Muon cannot update a weight of shape {shape}: its numbers are {kind}.",
+        why="Muon is written for real numbers that all stand in memory.",
+        do="Give it to another optimizer: torch.optim.SGD, or torch.optim.SparseAdam where gradients are sparse.",
+    )
 
 
 class Muon(Optimizer):
@@ -45,6 +56,7 @@ class Muon(Optimizer):
 
     Raises:
         NotInRange: A number makes no sense.
+        NotForMuon: A weight is complex; or, in `step`, a gradient is sparse.
 
     Example:
         >>> layer = torch.nn.Conv2d(3, 8, kernel_size=3)
@@ -73,6 +85,13 @@ class Muon(Optimizer):
         }  # fmt: skip
         super().__init__(params, defaults)
 
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Take more weights, as every torch optimizer can."""
+        super().add_param_group(param_group)
+        for weight in self.param_groups[-1]["params"]:
+            if weight.is_complex():
+                raise NotForMuon(shape=tuple(weight.shape), kind=_("complex"))
+
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One update of every weight that has a gradient."""
@@ -82,8 +101,10 @@ class Muon(Optimizer):
                 loss = closure()
         for group in self.param_groups:
             for weight in group["params"]:
-                if weight.grad is None:
+                if weight.grad is None or weight.numel() == 0:
                     continue
+                if weight.grad.layout != torch.strided:
+                    raise NotForMuon(shape=tuple(weight.shape), kind=_("sparse"))
                 wanted = group["orthogonal"]
                 if weight.ndim >= 2 if wanted is None else wanted:
                     self._turn(weight, weight.grad, group)

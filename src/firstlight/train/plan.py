@@ -41,7 +41,7 @@ from firstlight.train.randomness import borrowed_randomness
 from firstlight.train.world import World
 
 FEWEST_STEPS = 40  # a training with fewer steps is over before measuring would pay
-SHORTEST_S = 3.0  # and so is one that takes less than this
+SHORTEST_S = 1.0  # and so is one that takes less than this
 LOSS_BOUND = 0.02  # how far a loss in bfloat16 may be from that in float32, as a share of it
 GRADIENT_BOUND = 0.25  # how far the first gradient may be, as a share of its length
 BFLOAT16_GAIN, FORMAT_GAIN, COMPILE_GAIN = 1.2, 1.05, 1.1  # how many times quicker a way has to be to be taken

@@ -23,7 +23,9 @@ from firstlight.compat import cpu_bfloat16
 from firstlight.data.dataset import Dataset
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _
+from firstlight.train.device import choose_device
 from firstlight.train.muon import Muon
+from firstlight.train.plan import has_bfloat16
 from firstlight.train.recipe import NotInRange, UnknownChoice, shown
 
 __all__ = ["NotPictures", "PhotoNet", "Recipe", "Triangle", "cifar10", "photo_optimizer"]
@@ -139,12 +141,17 @@ def cifar10(
         "optimizer": photo_optimizer,
         "schedule": Triangle(epochs * steps_per_epoch),
         "label_smoothing": 0.2,  # Szegedy et al. 2016; 0.2 as in Jordan 2024
-        "precision": "bfloat16" if torch.cuda.is_available() or cpu_bfloat16() else "float32",
+        "precision": _precision(choose_device(announce=False)),
         "memory_format": "channels_last",
     }
     if plan.varied:
         options["augment"] = "alternating-flip+shift" if mirror else "shift"
     return Recipe(model, options)
+
+
+def _precision(device: torch.device) -> str:
+    known = cpu_bfloat16() if device.type == "cpu" else has_bfloat16(device)
+    return "bfloat16" if known else "float32"
 
 
 class PhotoNet(nn.Module):

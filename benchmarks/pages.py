@@ -62,14 +62,14 @@ def turn(work: str, kept: bool) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("works", nargs="*", choices=[*WORKS, []], default=list(WORKS))
+    parser.add_argument("works", nargs="*", choices=[*WORKS, []], default=[])
     parser.add_argument("--turn", choices=("kept", "usual"), help="one turn only, as the others start it")
     asked = parser.parse_args()
     if asked.turn:
         turn(asked.works[0], asked.turn == "kept")
         return
     print(machine_line())
-    for work in asked.works:
+    for work in asked.works or WORKS:
         ways = {way: program("-m", "benchmarks.pages", work, "--turn", way) for way in ("usual", "kept")}
         found = compare(ways, 3, quiet=Quiet())
         facts = ", ".join(

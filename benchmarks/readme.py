@@ -36,9 +36,7 @@ def spelled(name: str, number: float | None) -> str:
         return "–"
     if name in ("import", "help"):
         return f"{1000 * number:.0f} ms"
-    if name == "peak":
-        return f"{number:.0%}"
-    return f"{number:.2f}x" if name == "to-90" else f"{number:.1f}x"
+    return f"{number:.0%}" if name in ("peak", "to-90") else f"{number:.1f}x"
 
 
 def quoted(text: str) -> dict[str, str]:

@@ -86,8 +86,7 @@ def lenet(quiet: Quiet) -> list[Row]:
             for name, module in PEERS.items()
         },
     }
-    # Keras takes several times as long as the others, and has no part in the ratios.
-    found = compare(contenders, 3, quiet=quiet, rounds_of={**dict.fromkeys(PEERS, 2), "Keras": 1})
+    found = compare(contenders, 3, quiet=quiet, rounds_of=dict.fromkeys(PEERS, 2))
     best = min(PEERS, key=found.median_s)
     behind = {**found.as_json(), "samples_per_s": _rates(found)}
     return [
@@ -186,8 +185,8 @@ def tutorial(quiet: Quiet) -> list[Row]:
         Row("to-53", "time to the tutorial's own accuracy (53 %), mean of five seeds, against the tutorial",
             ">= 40x, >= 53 %", f"{quick}, {soon_s:.1f} s, accuracy {soon_to:.1%}", quick.median,
             quick.median >= 40 and soon_to >= 0.53),
-        Row("to-90", "CIFAR-10, 90 % on the test split, mean of five seeds, against the tutorial",
-            "<= 1.0x, >= 90 %", f"{good_s / whole:.2f}x, {good_s:.0f} s, accuracy {good_to:.2%}", good_s / whole,
+        Row("to-90", "CIFAR-10, accuracy on the test split within the tutorial's time, mean of five seeds",
+            ">= 90 %, <= 1.0x", f"{good_to:.2%}, {good_s:.0f} s, {good_s / whole:.2f}x", good_to,
             good_s <= whole and good_to >= 0.9),
     ]  # fmt: skip
 

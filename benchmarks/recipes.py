@@ -7,7 +7,7 @@
 
 Prints the mean test accuracy, its standard deviation over the seeds, and the median training time. Each number is from
 a whole training: whitening, `fit`, and one evaluation at the end. The seeds are interleaved, so that a slow moment
-meets every variant. CIFAR-10 comes from FIRSTLIGHT_DATA, or from wherever `firstlight.load` finds it.
+meets every variant.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 import firstlight as fl
+from benchmarks import cifar
 from firstlight.train.recipes import Recipe
 
 Change = Callable[[Recipe], object]
@@ -107,6 +108,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.threads:
         torch.set_num_threads(asked.threads)
+    cifar.prepare()
     train, test = fl.load("cifar10", progress=False)
     variants: dict[str, Change] = {"the recipe": lambda _recipe: None}
     if asked.ablation is not None:

@@ -12,7 +12,6 @@ shell = InteractiveShell.instance()
 from firstlight.lab import warm
 
 gate = sys.gate = threading.Event()
-sys.path.insert(0, sys.argv[1])
 warm.MODULES = ("slow_module",)
 thread = warm.start()
 
@@ -27,15 +26,18 @@ print("ok")
 """
 
 
-def run(code: str, *words: str) -> str:
-    ran = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=50, check=False)
-    assert ran.returncode == 0, ran.stderr
+def run(code: str, *folders: Path) -> str:
+    # by PYTHONPATH: coverage, when sys.path changes, takes modules back out of sys.modules, from whichever thread
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout.strip()
 
 
 def test_a_cell_that_imports_waits_and_no_other_does(tmp_path: Path) -> None:
     (tmp_path / "slow_module.py").write_text("import sys\nsys.gate.wait(20)\n")
-    assert run(KERNEL, str(tmp_path)).endswith("ok")
+    assert run(KERNEL, tmp_path).endswith("ok")
 
 
 def test_torch_and_the_rooms_are_loaded() -> None:

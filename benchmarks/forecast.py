@@ -327,7 +327,7 @@ def in_place() -> Any:
 def checkpointed() -> Any:
     def forward(self: Any, x: Tensor) -> Tensor:
         for layer in self.layers:
-            x = checkpoint(layer, x, use_reentrant=False)  # type: ignore[assignment]
+            x = checkpoint(layer, x, use_reentrant=False)
         out: Tensor = self.head(x)
         return out
 
@@ -373,14 +373,14 @@ def measured(model: nn.Module, batch: Any, make: Callable[[Any], torch.optim.Opt
         optimizer = make([weight for weight in model.parameters() if weight.requires_grad])
         for _step in range(3):
             loss = loss_of(model(given), wanted)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             optimizer.zero_grad()
 
     steps()  # what the libraries keep from their first use on is not the step's
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         steps()
-    kineto = seen.profiler.kineto_results.events()  # type: ignore[union-attr]
+    kineto = seen.profiler.kineto_results.events()
     sizes = sorted((one.start_ns(), at, one.nbytes()) for at, one in enumerate(kineto) if one.name() == "[memory]")
     live = most = 0
     for _when, _at, count in sizes:

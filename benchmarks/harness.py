@@ -42,7 +42,7 @@ import psutil
 try:
     import resource
 except ImportError:  # Windows: others are then looked for between the turns only
-    resource = None  # type: ignore[assignment]
+    resource = None
 
 ROOT = Path(__file__).parents[1]
 # What would make one contender run otherwise than its users' programs do.

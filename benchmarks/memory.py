@@ -72,7 +72,7 @@ def resnet() -> Work:
 def resnet_channels_last() -> Work:
     model, images, optimizer = resnet()
     last = torch.channels_last
-    return model.to(memory_format=last), images.contiguous(memory_format=last), optimizer  # type: ignore[call-overload]
+    return model.to(memory_format=last), images.contiguous(memory_format=last), optimizer
 
 
 def resnet_bfloat16() -> Work:

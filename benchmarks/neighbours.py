@@ -68,7 +68,7 @@ def resnet() -> tuple[nn.Module, Tensor]:
     layers = [nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), Residual(32), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3, padding=1)]
     head = [Residual(64), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
     last = torch.channels_last
-    model = nn.Sequential(*layers, *head).to(memory_format=last)  # type: ignore[call-overload]
+    model = nn.Sequential(*layers, *head).to(memory_format=last)
     return model, torch.randn(64, 3, 32, 32).contiguous(memory_format=last)
 
 

@@ -53,15 +53,15 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
     page = context.new_page()
     page.set_default_timeout(40_000)
-    page.watch = Watch(page)  # type: ignore[attr-defined]  # for the fixture `watch`
+    page.watch = Watch(page)  # for the fixture `watch`
     yield page
     context.close()
-    page.watch.check()  # type: ignore[attr-defined]
+    page.watch.check()
 
 
 @pytest.fixture
 def watch(page: Page) -> Watch:
-    found: Watch = page.watch  # type: ignore[attr-defined]
+    found: Watch = page.watch
     return found
 
 
@@ -70,6 +70,6 @@ def start_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     with contextlib.ExitStack() as stack:
 
         def start(**wishes: object) -> Lab:
-            return stack.enter_context(running_lab(tmp_path, **wishes))  # type: ignore[arg-type]
+            return stack.enter_context(running_lab(tmp_path, **wishes))
 
         yield start

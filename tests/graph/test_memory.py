@@ -33,7 +33,7 @@ class Checkpointed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)
         for block in self.blocks:
-            x = checkpoint(block, x, use_reentrant=False)  # type: ignore[assignment]
+            x = checkpoint(block, x, use_reentrant=False)
         return self.head(x.mean((2, 3)))
 
 
@@ -238,7 +238,7 @@ def test_dictionaries_and_several_inputs() -> None:
             return self.inner(a + b)
 
     class Whole(Both):
-        def forward(self, given: dict[str, Tensor]) -> Tensor:  # type: ignore[override]
+        def forward(self, given: dict[str, Tensor]) -> Tensor:
             return super().forward(**given)
 
     given = {"a": torch.randn(4, 8), "b": torch.randn(4, 8)}
@@ -295,7 +295,7 @@ def test_what_cannot_be_followed_is_said(model: nn.Module) -> None:
 
 def test_what_is_no_model_and_what_needs_a_closure() -> None:
     with pytest.raises(FirstlightError, match="Module"):
-        fl.memory("model", pictures())  # type: ignore[arg-type]
+        fl.memory("model", pictures())
     model = mlp()
     for optimizer in (torch.optim.LBFGS, torch.optim.LBFGS(model.parameters())):
         with pytest.raises(NeedsClosure):

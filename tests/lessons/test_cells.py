@@ -154,7 +154,7 @@ def test_the_quiz_is_graded_and_keeps_plain_json(said) -> None:
     quiz.answer("batch", "b")
     said()
     for nonsense in ("z", "", "ab", 7, None):
-        quiz.answer("gradient", nonsense)  # type: ignore[arg-type]
+        quiz.answer("gradient", nonsense)
         assert said().startswith("✎ Answer with one of these letters: a, b, c, d.")
     assert quiz.answers == {"gradient": ["a", "c"], "batch": ["b"]}
     assert quiz.score() == {"gradient": False, "batch": True}

@@ -688,12 +688,12 @@ def test_the_code_of_the_cells_is_kept_as_they_ran(tmp_path: Path) -> None:
 def test_a_metric_that_is_no_number_is_named(value: object) -> None:
     run = Run()
     with pytest.raises(NotAMetric, match="the metric test/accuracy"):
-        run.log({"test/accuracy": value}, step=0)  # type: ignore[dict-item]
+        run.log({"test/accuracy": value}, step=0)
     assert run.metrics() == []
     with pytest.raises(NotAMetric, match="the metric step"):
-        run.log({"loss": 1.0}, step="x")  # type: ignore[arg-type]
+        run.log({"loss": 1.0}, step="x")
     with pytest.raises(NotAMetric, match=r"3\.0 is not"):
-        run.log(3.0, step=0)  # type: ignore[arg-type]
+        run.log(3.0, step=0)
 
 
 def test_a_loss_with_its_graph_is_a_metric() -> None:
@@ -717,7 +717,7 @@ def test_a_generator_that_is_read_no_further_ends_its_run_well() -> None:
 
 
 def test_a_name_may_be_a_number(tmp_path: Path) -> None:
-    with Run.start(5, folder=tmp_path) as run:  # type: ignore[arg-type]
+    with Run.start(5, folder=tmp_path) as run:
         assert run.name == "5"
     assert run.folder is not None
     assert run.folder.name.endswith("-5")

@@ -34,7 +34,7 @@ def scores_for(predicted: list[int], classes: int, strength: float = 2.0) -> tor
 
 def says(predicted: list[int], true: list[int], names: tuple[str, ...], **options: object) -> Evaluation:
     data = Dataset(scores_for(predicted, len(names)), torch.tensor(true), names, name="spoken", split="test")
-    return evaluate(Oracle(), data, **options)  # type: ignore[arg-type]
+    return evaluate(Oracle(), data, **options)
 
 
 def test_by_hand() -> None:
@@ -112,7 +112,7 @@ class Counting(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         assert not torch.is_grad_enabled()
         assert not self.body[2].training
-        return self.body(inputs)  # type: ignore[no-any-return]
+        return self.body(inputs)
 
 
 def test_the_model_and_the_generators_come_back_as_they_were() -> None:
@@ -156,7 +156,7 @@ def test_mistakes_carry_the_original_pixels(channels: int) -> None:
     assert result.mistakes
     for mistake in result.mistakes:
         assert mistake.picture is not None
-        assert np.array_equal(mistake.picture, data.inputs[mistake.index].numpy())  # type: ignore[call-overload]
+        assert np.array_equal(mistake.picture, data.inputs[mistake.index].numpy())
         assert mistake.true == data.classes[data.labels[mistake.index]]
     html = result.picture().html
     assert html.count("<img") == len(result.mistakes)

@@ -82,7 +82,7 @@ def test_it_is_the_plain_loop(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_seed_repeats_every_bit_and_leaves_the_generators_alone() -> None:
     train, test = points(), points(60, seed=1)
-    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].copy()  # type: ignore[index,union-attr]
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].copy()
 
     def once(seed: int | None) -> tuple[dict[str, Tensor], list[float]]:
         model = net()
@@ -93,7 +93,7 @@ def test_a_seed_repeats_every_bit_and_leaves_the_generators_alone() -> None:
     first, losses = once(5)
     assert torch.equal(torch.get_rng_state(), states[0])
     assert random.getstate() == states[1]
-    assert np.array_equal(np.random.get_state()[1], states[2])  # type: ignore[index,arg-type]
+    assert np.array_equal(np.random.get_state()[1], states[2])
     torch.rand(3)
     second, again = once(5)
     assert same(first, second)
@@ -126,7 +126,7 @@ class Pictures(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         hidden = nn.functional.max_pool2d(self.norm(self.conv(inputs)).relu(), 2)
-        return self.out(hidden.flatten(1))  # type: ignore[no-any-return]
+        return self.out(hidden.flatten(1))
 
 
 def pictures(count: int = 400) -> Dataset:
@@ -350,7 +350,7 @@ def test_a_schedule_of_ones_own() -> None:
 
     def schedule(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
         made.append(torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5))
-        return made[0]  # type: ignore[no-any-return]
+        return made[0]
 
     run = fit(net(), points(96), points(9), epochs=1, batch_size=32, lr=0.8, schedule=schedule)
     assert [point.value for point in run.metric("lr")] == pytest.approx([0.8, 0.4, 0.2])
@@ -428,7 +428,7 @@ class Both(nn.Module):
         self.layer = nn.Linear(4, 3)
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
-        return self.layer(inputs["left"] + inputs["right"])  # type: ignore[no-any-return]
+        return self.layer(inputs["left"] + inputs["right"])
 
 
 def test_inputs_in_a_dictionary() -> None:
@@ -498,7 +498,7 @@ class Slow(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         time.sleep(0.002)
-        return self.layer(inputs)  # type: ignore[no-any-return]
+        return self.layer(inputs)
 
 
 def test_a_stop_ends_between_two_steps_and_the_model_keeps_what_it_learned() -> None:
@@ -650,7 +650,7 @@ def test_tied_weights_stay_tied() -> None:
             self.out = nn.Linear(4, 3)
 
         def forward(self, inputs: Tensor) -> Tensor:
-            return self.out(self.two(self.one(inputs)))  # type: ignore[no-any-return]
+            return self.out(self.two(self.one(inputs)))
 
     model = Tied()
     fit(model, points(), points(30), epochs=2)

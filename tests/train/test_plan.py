@@ -33,7 +33,7 @@ class Net(nn.Module):
         self.out = nn.Linear(8 * 36, 3)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.out(self.drop(self.norm(self.conv(inputs)).relu()).flatten(1))  # type: ignore[no-any-return]
+        return self.out(self.drop(self.norm(self.conv(inputs)).relu()).flatten(1))
 
 
 def pictures(count: int = 200) -> Dataset:
@@ -199,7 +199,7 @@ class Fine(nn.Module):
         self.layer = nn.Linear(4, 3)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.layer(inputs @ torch.eye(4) - 4000)  # type: ignore[no-any-return]
+        return self.layer(inputs @ torch.eye(4) - 4000)
 
 
 def test_bfloat16_is_refused_where_its_losses_differ() -> None:
@@ -242,13 +242,13 @@ class Views(Net):
     """Asks for a view that channels last cannot give."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.out(self.norm(self.conv(inputs)).relu().view(len(inputs), -1))  # type: ignore[no-any-return]
+        return self.out(self.norm(self.conv(inputs)).relu().view(len(inputs), -1))
 
 
 class ViewsWhenJudged(Net):
     def forward(self, inputs: Tensor) -> Tensor:
         hidden = self.norm(self.conv(inputs)).relu()
-        return self.out(hidden.flatten(1) if self.training else hidden.view(len(inputs), -1))  # type: ignore[no-any-return]
+        return self.out(hidden.flatten(1) if self.training else hidden.view(len(inputs), -1))
 
 
 @pytest.mark.parametrize("kind", [Views, ViewsWhenJudged])

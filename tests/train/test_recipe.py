@@ -65,7 +65,7 @@ def test_a_weight_with_gaps_in_memory_is_not_given_to_the_fused_kernel() -> None
 
     model = View()
     optimizer = make_optimizer(None, model, 0.1, None)
-    model.weight.sum().backward()  # type: ignore[no-untyped-call]
+    model.weight.sum().backward()
     optimizer.step()
     assert bool((model.weight < 0).all())
     assert not model.whole[:, 3:].any()  # the fused kernel would write here
@@ -137,6 +137,6 @@ def test_complex_weights_are_updated_one_by_one() -> None:
     """The fused kernel refuses them, and only at the first step."""
     weight = nn.Parameter(torch.ones(2, 2, dtype=torch.complex64))
     optimizer = make_optimizer(None, nn.ParameterList([weight]), 0.1, None)
-    weight.abs().sum().backward()  # type: ignore[no-untyped-call]
+    weight.abs().sum().backward()
     optimizer.step()
     assert bool((weight.abs() < 1).all())

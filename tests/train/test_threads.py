@@ -272,7 +272,7 @@ def test_in_a_kernel_nothing_that_is_wrong_ends_a_loop() -> None:
 
     one = optimizer()
     kernel.after_step(one)
-    kernel._policy = Broken()  # type: ignore[assignment]
+    kernel._policy = Broken()
     kernel.after_step(one)
     assert kernel._off
 

@@ -87,7 +87,7 @@ def test_an_error_in_the_block_passes_through() -> None:
 @pytest.mark.parametrize("wrong", ["model", [1], 3])
 def test_what_cannot_be_watched_is_said(wrong: object) -> None:
     with pytest.raises(NotWatchable, match=r"torch\.nn\.Module"):
-        watch(wrong)  # type: ignore[arg-type]  # that is the test
+        watch(wrong)  # that is the test
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"steps": -1}, {"epochs": 2.5}, {"steps": True}])
@@ -97,7 +97,7 @@ def test_lengths_are_whole_numbers(wrong: dict[str, int]) -> None:
 
 
 def test_a_length_may_come_from_numpy() -> None:
-    with watch(*parts(), steps=np.int64(3)) as run:  # type: ignore[arg-type]  # what arithmetic on arrays gives
+    with watch(*parts(), steps=np.int64(3)) as run:  # what arithmetic on arrays gives
         assert run.plan.total_steps == 3
 
 

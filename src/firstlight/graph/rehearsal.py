@@ -7,7 +7,6 @@ each operation below autograd, forward, backward and in the optimizer, and adds 
 import bisect
 import copy
 import functools
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,10 +17,10 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from firstlight.graph.workspace import hidden, workspace
+from firstlight.train.alive import Alive
 
 
 @dataclass
@@ -115,7 +114,7 @@ class Rehearsal:
             held.saved = watch.saved(known)
             if loss is not None and loss.requires_grad:
                 watch.phase = "backward"
-                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
+                torch.autograd.backward(loss)
             held.gradients = _by_module(model, lambda weight: [weight.grad])
             held.peak = watch.peak
             if optimizer is not None:
@@ -208,36 +207,20 @@ def _is_dense(value: Tensor) -> bool:
     return bool(value.ndim and value.stride(0) == max(value.stride()))
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(Alive):
     """Adds up the tensors that are alive, and remembers when it was most."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it without types
+        super().__init__()
         self.phase = "forward"
-        self.live = 0
         self.peak = Peak()
         self.inside: list[str] = []  # the modules that run, innermost last
-        self.known: dict[int, tuple[Any, int, str]] = {}  # storage -> its reference, bytes, module
         self._starts: list[int] = []  # numbers of autograd nodes, and which module made those from there on
         self._modules: list[str] = []
 
-    def know(self, value: Any, *, count: bool, more: int = 0) -> None:
-        """Take note of a tensor's memory, as one to count or as one that was there before."""
-        if not isinstance(value, Tensor) or value.layout != torch.strided:
-            return
-        storage = value.untyped_storage()
-        key, size = storage._cdata, storage.nbytes() + more
-        if key in self.known:
-            return
-
-        def gone(_reference: Any) -> None:
-            self.known.pop(key, None)
-            if count:
-                self.live -= size
-
-        self.known[key] = (weakref.ref(storage, gone), size if count else 0, self.module())
-        if count:
-            self.live += size
+    def mark(self) -> str:
+        """For which module."""
+        return self.module()
 
     def module(self) -> str:
         """Whose forward pass runs, or whose backward pass."""

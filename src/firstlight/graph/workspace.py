@@ -196,7 +196,8 @@ def _blocked(weight: Tensor, groups: int, *, both: bool = False) -> float:
 
 
 def _by_onednn(inputs: Tensor, weight: Tensor, groups: int, transposed: bool) -> bool:
-    if not (torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled):  # type: ignore[no-untyped-call]
+    present = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch leaves it without types
+    if not (present and torch.backends.mkldnn.enabled):
         return False
     if inputs.dtype not in (torch.float32, torch.bfloat16, torch.float16):
         return False

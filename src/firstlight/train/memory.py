@@ -10,7 +10,6 @@ Shapes: B samples in a batch, P operations in a step.
 import contextlib
 import sys
 import traceback
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ import psutil
 import torch
 from torch import Tensor, nn
 from torch.optim import LBFGS, SGD, Optimizer
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text
+from firstlight.train.alive import Alive
 from firstlight.train.cgroup import memory_left
 from firstlight.train.check import unchanged
 
@@ -308,35 +307,16 @@ def peak_memory(device: torch.device | str = "cpu") -> Iterator[PeakMemory]:
             peak.bytes, peak.exact = meter.read()
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(Alive):
     """Adds up the tensors that are alive, after each operation."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it without types
-        self.live = 0
+        super().__init__()
         self.curve: list[float] = []
-        self.born: dict[int, int] = {}  # at which operation
-        self._known: dict[int, weakref.ref[Any]] = {}
 
-    def know(self, value: Any, *, count: bool) -> None:
-        """Take note of a tensor's memory, as one to count or as one that was there before."""
-        if not isinstance(value, Tensor) or value.layout != torch.strided:
-            return
-        storage = value.untyped_storage()
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._known:
-            return
-
-        def gone(_reference: Any) -> None:
-            self._known.pop(key, None)
-            self.born.pop(key, None)
-            if count:
-                self.live -= size
-
-        self._known[key] = weakref.ref(storage, gone)
-        if count:
-            self.live += size
-            self.born[key] = len(self.curve)
+    def mark(self) -> int:
+        """At which operation."""
+        return len(self.curve)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -378,9 +358,9 @@ def _curve(
     for storage in {
         one.untyped_storage()._cdata: one.untyped_storage() for one in gradients if one is not None
     }.values():
-        if (born := watch.born.get(storage._cdata)) is not None:
-            for place in range(born, len(watch.curve)):
-                watch.curve[place] -= storage.nbytes()
+        _reference, size, born = watch.known.get(storage._cdata, (None, 0, 0))
+        for place in range(born, len(watch.curve) if size else 0):
+            watch.curve[place] -= size
     return watch.curve
 
 

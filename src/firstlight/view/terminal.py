@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from firstlight.locale import say
 from firstlight.view.state import Board, still_curves
@@ -41,9 +41,14 @@ def sparkline(values: list[float], width: int = WIDTH) -> str:
 
 
 class Terminal:
-    """Lines at the bottom of the terminal: progress, numbers with the loss curve, an alarm; two where they fit."""
+    """Lines at the bottom of the terminal: progress, numbers with the loss curve, an alarm; two where they fit.
 
-    def __init__(self) -> None:
+    Args:
+        stream: Where to draw; else standard error.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
         self._live: RichLive | None = None
         self._drawn_at = 0.0
 
@@ -60,7 +65,7 @@ class Terminal:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(file=sys.stderr), auto_refresh=False, vertical_overflow="crop")
+            self._live = Live(console=Console(file=self._stream or sys.stderr), auto_refresh=False, vertical_overflow="crop")
             self._live.start()
         self._live.update(_lines(board, self._live.console.width), refresh=True)
 
@@ -73,9 +78,14 @@ class Terminal:
 
 
 class Lines:
-    """Standard error that is no terminal: a line after each epoch, or each ten seconds, but never many."""
+    """Standard error that is no terminal: a line after each epoch, or each ten seconds, but never many.
 
-    def __init__(self) -> None:
+    Args:
+        stream: Where to write; else standard error.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
         self._written_at = time.monotonic()
         self._epoch = 0
         self._last = ""
@@ -101,8 +111,9 @@ class Lines:
         line = board.state()["said"]
         if line != self._last:
             self._last = line
-            say(line, sys.stderr)
-            sys.stderr.flush()
+            stream = self._stream or sys.stderr
+            say(line, stream)
+            stream.flush()
 
 
 def _lines(board: Board, width: int) -> "RichText":

@@ -8,7 +8,7 @@ What this room promises to the others:
 - At rest, a view in a notebook is a picture with HTML and text, and stays so in the saved file.
 - `FIRSTLIGHT_VIEW=off` shows nothing; recording and stopping work as ever.
 
-`watch` and `listen` need torch and are loaded on first use; looking at a run of another process does not wait for torch.
+`watch` and `listen` need torch and are loaded on first use; looking at a run of another process waits for no torch.
 """
 
 from typing import TYPE_CHECKING, Any

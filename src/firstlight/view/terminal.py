@@ -65,7 +65,8 @@ class Terminal:
             from rich.console import Console
             from rich.live import Live
 
-            self._live = Live(console=Console(file=self._stream or sys.stderr), auto_refresh=False, vertical_overflow="crop")
+            console = Console(file=self._stream or sys.stderr)
+            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
             self._live.start()
         self._live.update(_lines(board, self._live.console.width), refresh=True)
 

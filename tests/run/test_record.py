@@ -858,3 +858,90 @@ class Clock:
 
     def __getattr__(self, name: str) -> object:
         return getattr(time, name)
+
+
+def test_a_pause_waits_between_two_steps_and_does_not_count(run: Run) -> None:
+    events: list[str] = []
+    run.subscribe(events.append)
+    run.log({"train/loss": 1.0}, step=0)
+    assert run.wait_if_paused() == 0.0
+    run.request_pause()
+    assert (run.pause_requested, run.paused) == (True, False)
+    seen: list[bool] = []
+
+    def look_and_go_on() -> None:
+        while not run.paused:
+            time.sleep(0.005)
+        other = Run.open(run.folder) if run.folder is not None else run
+        end = time.monotonic() + 5
+        while not other.paused and time.monotonic() < end:
+            time.sleep(0.02)
+        seen.append(other.paused)
+        time.sleep(0.1)
+        run.go_on()
+
+    thread = threading.Thread(target=look_and_go_on)
+    thread.start()
+    waited = run.wait_if_paused()
+    thread.join()
+    assert seen == [True]
+    assert waited >= 0.1
+    assert (run.pause_requested, run.paused) == (False, False)
+    assert events == ["paused", "went on"]
+    assert run.duration == pytest.approx(time.time() - run.started - waited, abs=0.2)
+    run.finish()
+    if run.folder is not None:
+        assert not Run.open(run.folder).paused
+        assert Run.open(run.folder).duration == pytest.approx(run.duration, abs=0.01)
+
+
+def test_a_stop_ends_a_pause_and_a_loop_that_was_left_knows_none(run: Run) -> None:
+    run.request_pause()
+    thread = threading.Timer(0.05, run.request_stop)
+    thread.start()
+    assert run.wait_if_paused() > 0
+    thread.join()
+    assert run.stop_requested
+    run.request_pause()
+    assert not run.pause_requested, "it is about to stop"
+    run.rest(TrainingStopped())
+    run.request_pause()
+    assert not run.pause_requested
+    run.resume()
+    run.request_pause()
+    assert run.pause_requested
+    run.rest()
+    assert not run.pause_requested
+    run.resume()
+    run.request_pause()
+    run.finish()
+    assert not run.pause_requested
+    assert run.wait_if_paused() == 0.0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal as Ctrl-C does")
+def test_ctrl_c_ends_a_pause(run: Run) -> None:
+    run.request_pause()
+    timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.wait_if_paused()
+    assert (run.pause_requested, run.paused) == (False, False)
+
+
+def test_facts_come_a_few_at_a_time(run: Run) -> None:
+    run.add_fact(0, "graph", {"operations": 1})
+    run.add_fact(0, "memory", {"peak": math.inf})
+    first, cursor = run.facts_since(0, wait=True)
+    assert [(fact.kind, fact.data) for fact in first] == [("graph", {"operations": 1}), ("memory", {"peak": math.inf})]
+    assert run.facts_since(cursor, wait=True) == ([], cursor)
+    run.add_fact(7, "graph", {"operations": 2})
+    later, cursor = run.facts_since(cursor, wait=True)
+    assert [(fact.step, fact.data["operations"]) for fact in later] == [(7, 2)]
+    run.finish()
+    assert run.facts_since(cursor) == ([], cursor)
+    assert len(run.facts_since(0)[0]) == 3
+    if run.folder is not None:
+        assert Run.open(run.folder).facts_since(0)[0] == run.facts_since(0)[0]
+        shutil.rmtree(run.folder)
+        assert run.facts_since(0) == ([], 0), "who only looks is not disturbed where the disk is gone"

@@ -128,6 +128,9 @@ class Run:
         self._stopped = False  # and whether somebody had asked for that
         self._paused_s = 0.0
         self._stop = threading.Event()
+        self._may_go_on = threading.Event()  # cleared while somebody wants the loop to wait
+        self._may_go_on.set()
+        self._waiting_since: float | None = None  # when the loop began to wait, None while it goes on
         self._closed = False
 
     @classmethod
@@ -293,7 +296,8 @@ class Run:
     def subscribe(self, callback: Callable[[str], None]) -> Callable[[], None]:
         """Be told what happens, in the thread where it happens.
 
-        Events are `started`, `resting` (the loop was left for now), `resumed` and `ended`.
+        Events are `started`, `resting` (the loop was left for now), `resumed`, `paused` (the loop waits between two
+        steps), `went on` and `ended`.
 
         Returns:
             A function that ends the subscription.
@@ -324,6 +328,7 @@ class Run:
             self._stopped = isinstance(error, KeyboardInterrupt) and self._stop.is_set()
             self._rested = time.time()
             self._stop.clear()  # the wish was for the loop that has been left now
+            self._may_go_on.set()
             self._save("rested", {"time": self._rested, "stopped": self._stopped})
         self._collect()
         self._note_code()
@@ -344,13 +349,73 @@ class Run:
         self._notify("resumed")
 
     def request_stop(self) -> None:
-        """Ask the loop to stop after the step that it is at; from any thread."""
+        """Ask the loop to stop after the step that it is at; from any thread. A loop that is paused stops too."""
         self._stop.set()
+        self._may_go_on.set()
 
     @property
     def stop_requested(self) -> bool:
         """Whether somebody asked the loop to stop."""
         return self._stop.is_set()
+
+    def request_pause(self) -> None:
+        """Ask the loop to wait after the step that it is at, until `go_on` or a stop; from any thread.
+
+        Nothing happens where the loop was left or is about to stop: there is no next step to wait at.
+        """
+        with self._lock:
+            if self._status == "running" and self._rested is None and not self._stop.is_set():
+                self._may_go_on.clear()
+
+    def go_on(self) -> None:
+        """End a pause; from any thread."""
+        self._may_go_on.set()
+
+    @property
+    def pause_requested(self) -> bool:
+        """Whether the loop is to wait, or waits already."""
+        return not self._may_go_on.is_set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the loop waits now, between two steps."""
+        return self._waiting_since is not None
+
+    def wait_if_paused(self) -> float:
+        """Between two steps: wait while somebody wants a pause. For the recorder, and for loops without one.
+
+        Returns:
+            The seconds that were waited, which belong to no step; 0.0 where nobody wants a pause.
+
+        Example:
+            >>> run = Run()
+            >>> run.request_pause()
+            >>> timer = threading.Timer(0.05, run.go_on)
+            >>> timer.start()
+            >>> run.wait_if_paused() > 0, run.pause_requested
+            (True, False)
+        """
+        if self._may_go_on.is_set():
+            return 0.0
+        began = time.monotonic()
+        self._waiting_since = time.time()
+        try:
+            self._collect()
+            self._save("paused", self._waiting_since)
+            self._notify("paused")
+            # In short waits: on Windows, Ctrl-C does not wake the main thread out of a long one.
+            while not self._may_go_on.wait(0.2):
+                pass
+        finally:
+            waited = time.monotonic() - began
+            with self._lock:
+                self._waiting_since = None
+                self._may_go_on.set()
+                self._paused_s += waited
+            self._save("paused", None)
+            self._save("paused_s", self._paused_s)
+            self._notify("went on")
+        return waited
 
     def finish(self, status: str = "finished", reason: str | None = None) -> None:
         """End the run and complete its record. A second call changes nothing.
@@ -373,6 +438,7 @@ class Run:
                 status = "stopped"
             self.ended = time.time() if self._rested is None else self._rested
             self._status, self.reason = status, reason
+            self._may_go_on.set()
         for key, value in (("status", status), ("reason", reason), ("ended", self.ended)):
             self._save(key, value)
         try:
@@ -420,6 +486,21 @@ class Run:
         self._collect()
         rows = self._select("facts", "kind", (kind,)) if kind is not None else self._select("facts")
         return [Fact(step, name, from_json(data), when) for step, name, data, when in rows]
+
+    def facts_since(self, cursor: int, *, wait: bool = False) -> tuple[list[Fact], int]:
+        """What facts came after `cursor`, and the next cursor. Begin with 0.
+
+        Args:
+            cursor: What the last call gave.
+            wait: For the disk, so that none is left out. Else what was noted in the last half second may come later:
+                who asks again and again keeps nobody waiting.
+        """
+        if self._store is not None:
+            rows, cursor = self._store.facts_since(cursor, wait=wait)
+        else:
+            rows = self._rows["facts"][cursor:]
+            cursor += len(rows)
+        return [Fact(step, name, from_json(data), when) for step, name, data, when in rows], cursor
 
     def add_result(self, metrics: Mapping[str, float]) -> None:
         """Note what was measured on the trained model, at the newest step; also when the run has ended.
@@ -645,6 +726,17 @@ class SavedRun(Run):
         )
         return [(name, step, _number(v), when) for _id, name, step, v, when in rows], rows[-1][0] if rows else cursor
 
+    def facts_since(self, cursor: int, *, wait: bool = False) -> tuple[list[Fact], int]:  # noqa: ARG002 - nobody to wait for
+        """What facts came to disk after `cursor`."""
+        rows, cursor = self._reader.facts_since(cursor)
+        return [Fact(step, name, from_json(data), when) for step, name, data, when in rows], cursor
+
+    @property
+    def paused(self) -> bool:
+        """Whether the loop waits between two steps, as written by now."""
+        self._follow()
+        return super().paused and self._status == "running"
+
     @property
     def steps(self) -> int:
         """Number of steps up to the newest one on disk that has a metric."""
@@ -688,6 +780,7 @@ class SavedRun(Run):
         rested = meta.get("rested") or {}
         self._rested, self._stopped = rested.get("time"), bool(rested.get("stopped"))
         self._paused_s = float(meta.get("paused_s", 0.0))
+        self._waiting_since = meta.get("paused")
         status = str(meta.get("status", "running"))
         if status == "running":
             there = process.alive(meta.get("process", {}))

@@ -124,6 +124,15 @@ class Store:
         except (RecordNotFound, RecordDamaged):  # the disk is gone or broken; memory is what there is
             return waiting
 
+    def facts_since(self, cursor: int, *, wait: bool) -> tuple[list[tuple[Any, ...]], int]:
+        """The facts whose number is above `cursor`, and the highest number; those on disk, after a flush if `wait`."""
+        if wait:
+            self.flush(timeout=2.0)
+        try:
+            return Reader(self.path.parent).facts_since(cursor)
+        except (RecordNotFound, RecordDamaged):  # the disk is gone or broken: who asks later may be luckier
+            return [], cursor
+
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until everything given so far is on disk; False when the disk does not take it."""
         if self._detached or not self._thread.is_alive():
@@ -276,6 +285,12 @@ class Reader:
         """Rows of `operations`, `facts` or `findings`, oldest first."""
         condition = f" WHERE {where} = ?" if where else ""
         return self.query(f"SELECT {','.join(COLUMNS[table])} FROM {table}{condition} ORDER BY id", params)
+
+    def facts_since(self, cursor: int) -> tuple[list[tuple[Any, ...]], int]:
+        """The facts whose number is above `cursor`, oldest first, and the highest number."""
+        columns = ",".join(COLUMNS["facts"])
+        rows = self.query(f"SELECT id,{columns} FROM facts WHERE id > ? ORDER BY id", (cursor,))
+        return [row[1:] for row in rows], rows[-1][0] if rows else cursor
 
     def meta(self) -> dict[str, Any]:
         """The table `meta`, each value read from its JSON."""

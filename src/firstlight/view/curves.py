@@ -8,14 +8,13 @@ import re
 import threading
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
 from firstlight import compat
-from firstlight.locale import _
+from firstlight.view import frontend
 
 
 class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
@@ -29,15 +28,15 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
         pages: Names of the pages that showed this widget; more than one when a page was loaded again.
     """
 
-    _esm = Path(__file__).with_suffix(".js")
-    _css = Path(__file__).with_suffix(".css")
+    _esm = frontend.MODULE
+    _css = frontend.STYLE
     key = traitlets.Unicode().tag(sync=True)
     kernel_id = traitlets.Unicode().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(self, state: dict[str, Any], *, stop: Callable[[], None], spoken: Callable[["Curves"], None]) -> None:
-        super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=_words(), state=state)
+        super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=frontend.words(), state=state)
         self.heard = threading.Event()
         self.asks_all = threading.Event()
         self.pages: set[str] = set()
@@ -85,14 +84,3 @@ def kernel_id() -> str:
         return ""
     found = re.search(r"kernel-(?:v\d+-)?([0-9a-f-]{36})\.json$", name)
     return found.group(1) if found else ""
-
-
-def _words() -> dict[str, str]:
-    return {
-        "region": _("Training, live"),
-        "progress": _("Progress"),
-        "stop": _("Stop"),
-        "stop_title": _("Stop the training after this step; the model keeps what it has learned"),
-        "stopping": _("Stopping after this step"),
-        "toolbar": _("To stop, press ■ in the toolbar"),
-    }

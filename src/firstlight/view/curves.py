@@ -28,8 +28,8 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
         pages: Names of the pages that showed this widget; more than one when a page was loaded again.
     """
 
-    _esm = frontend.MODULE
-    _css = frontend.STYLE
+    _esm = frontend.module()
+    _css = frontend.style()
     key = traitlets.Unicode().tag(sync=True)
     kernel_id = traitlets.Unicode().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from firstlight.train import choose_device as choose_device
     from firstlight.train import evaluate as evaluate
     from firstlight.train import fit as fit
+    from firstlight.train import nest as nest
     from firstlight.train import recipes as recipes
     from firstlight.view import watch as watch
 
@@ -35,6 +36,7 @@ _ROOMS = {
     "fit": "train",
     "load": "data",
     "memory": "graph",
+    "nest": "train",
     "read_picture": "data",
     "recipes": "train",
     "runs": "run",

@@ -1,4 +1,4 @@
-"""The command line: `firstlight lab`, `selftest`, `runs`, `lang`. Each command calls what a notebook can call too."""
+"""The command line: `firstlight lab`, `selftest`, `runs`, `watch`, `lang`. Each calls what a notebook can call too."""
 
 from firstlight.cli.main import main
 

@@ -91,6 +91,14 @@ def _runs(arguments: argparse.Namespace) -> int:
     return show_runs(arguments.dir, as_json=arguments.json)
 
 
+def _watch(arguments: argparse.Namespace) -> int:
+    from firstlight.cli.watch import show_page, watch_run
+
+    if arguments.web:
+        return show_page(arguments.run, arguments.dir, port=arguments.port, browser=arguments.browser)
+    return watch_run(arguments.run, arguments.dir, once=arguments.once)
+
+
 def _lang(arguments: argparse.Namespace) -> int:
     from firstlight.cli import lang
 
@@ -153,6 +161,25 @@ def _parser() -> argparse.ArgumentParser:
         "--dir", type=Path, metavar=_("FOLDER"), help=_("your folder, or a folder of runs (else all that are known)")
     )
     runs.add_argument("--json", action="store_true", help=_("the list as JSON"))
+
+    watch = command("watch", _watch, _("watch a run that another process trains"))
+    watch.add_argument(
+        "run",
+        nargs="?",
+        metavar=_("RUN"),
+        help=_("its name, its number in `firstlight runs`, or its folder (else the newest)"),
+    )
+    watch.add_argument(
+        "--dir", type=Path, metavar=_("FOLDER"), help=_("your folder, or a folder of runs (else all that are known)")
+    )
+    watch.add_argument("--once", action="store_true", help=_("show how it stands now, and leave"))
+    watch.add_argument("--web", action="store_true", help=_("on a page in the browser, for this machine only"))
+    watch.add_argument(
+        "--port", type=_port, metavar="N", help=_("with --web: this port and no other (else any free one)")
+    )
+    watch.add_argument(
+        "--no-browser", dest="browser", action="store_false", help=_("with --web: print the link, open nothing")
+    )
 
     lang = command("lang", _lang, _("check or update the translations"))
     lang.add_argument(

@@ -12,13 +12,15 @@ from firstlight.locale import _
 from firstlight.run.values import plain
 
 if TYPE_CHECKING:
-    from firstlight.run.listing import RunList
+    from firstlight.run.listing import RunList, Table
 
 
 def show_runs(folder: Path | None, *, as_json: bool) -> int:
     """Print the runs of a folder, or of all folders that are known, the newest first."""
-    places = _places(folder)
-    found = _runs(places)
+    from firstlight.view.following import runs_in
+
+    places = places_of(folder)
+    found = runs_in(places)
     if as_json:
         print(
             json.dumps(
@@ -39,15 +41,15 @@ def show_runs(folder: Path | None, *, as_json: bool) -> int:
             )
         )
     elif found:
-        print(found)
+        print(_numbered(found))
     else:
         print(_("No runs in {folder}.", folder=", ".join(map(str, places))), file=sys.stderr)
     return 0
 
 
-def _places(folder: Path | None) -> list[Path]:
+def places_of(folder: Path | None) -> list[Path]:
     """Where to look: runs of the lab stand in the learner's folder, runs of scripts in the data folder."""
-    from firstlight.run import runs_folder  # brings torch with it
+    from firstlight.run import runs_folder
 
     if folder is not None:
         return [folder / "runs" if (folder / "runs").is_dir() else folder]
@@ -57,8 +59,10 @@ def _places(folder: Path | None) -> list[Path]:
     return list(dict.fromkeys([*(lab / "runs" for lab in labs), runs_folder()]))
 
 
-def _runs(places: list[Path]) -> "RunList":
-    from firstlight.run import runs
-    from firstlight.run.listing import RunList
+def _numbered(found: "RunList") -> "Table":
+    """The table with the number by which `firstlight watch` knows a run; `fl.runs()` counts from 0, too."""
+    from firstlight.run.listing import Table
 
-    return RunList(sorted((run for place in places for run in runs(place)), key=lambda run: run.started, reverse=True))
+    table = found.table()
+    rows = tuple((str(number), *row) for number, row in enumerate(table.rows))
+    return Table((_("no."), *table.header), rows)

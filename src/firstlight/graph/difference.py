@@ -115,11 +115,21 @@ class Difference:
         lines = [same.format(count=part) if isinstance(part, int) else f"  {part}" for part in self.shown()]
         return "\n".join([self.heading, *lines])
 
-    def picture(self) -> Picture:
-        """The differences as something to look at: what is new, gone or changed is marked by sign and by colour."""
+    @property
+    def marks(self) -> dict[int, str]:
+        """The sign of each operation of the second graph that is new or changed, by its number."""
+        return {change.after.id: change.sign for change in self.changes if change.after and change.sign != " "}
+
+    def picture(self, *, most: int | None = None) -> Picture:
+        """The differences as something to look at: what is new, gone or changed is marked by sign and by colour.
+
+        Args:
+            most: So many lines at most; the operations of the second graph are then numbered, for the page of a run.
+        """
         said = {"+": _("added"), "-": _("removed"), "~": _("other shapes"), " ": _("the same")}
         rows = []
-        for part in self.shown():
+        parts = list(self.shown())
+        for part in parts if most is None else parts[:most]:
             if isinstance(part, int):
                 rows.append(f'<li class="fl-skip">{escape(_("… {count} the same", count=part))}</li>')
                 continue
@@ -132,7 +142,11 @@ class Difference:
             tag = f'<abbr title="{escape(said[part.sign])}" aria-label="{escape(said[part.sign])}">{part.sign}</abbr>'
             name = f"<del>{escape(one.name)}</del>" if part.sign == "-" else f"<b>{escape(one.name)}</b>"
             place = f"<i>{escape(part.place)}</i>" if part.place else ""
-            rows.append(f'<li class="fl-{kind}">{tag} {name} <code>{shapes}</code> {place}</li>')
+            number = f' data-op="{part.after.id}"' if most is not None and part.after is not None else ""
+            rows.append(f'<li class="fl-{kind}"{number}>{tag} {name} <code>{shapes}</code> {place}</li>')
+        if most is not None and len(parts) > most:
+            more = _("… and {count} more", count=f"{len(parts) - most:,}")
+            rows.append(f'<li class="fl-skip">{escape(more)}</li>')
         body = f'<ul class="fl-diff">{"".join(rows)}</ul>' if rows else ""
         html = f'<div class="fl-graph" role="group">{STYLE}<p class="fl-head">{escape(self.heading)}</p>{body}</div>'
         return Picture(html=html, text=repr(self))

@@ -4,7 +4,7 @@ Colours follow the page: text and lines are `currentColor`, so both light and da
 box says what kind of operation it is, and so does its name: nothing is told by colour alone (Okabe and Ito 2008).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -15,6 +15,7 @@ from firstlight.locale import _
 from firstlight.picture import Picture
 
 _MOST_BOXES = 48  # in one drawing; beyond, boxes are whole modules
+_MOST_ASKED = 400  # where somebody asks for a finer one
 _MOST_OPEN = 80  # operations up to which the tree is open from the start
 _MOST_DETAILS = 600  # operations up to which each says its line and arithmetic in the tree, too
 
@@ -55,6 +56,9 @@ border:1px solid rgba(128,134,139,.4);border-radius:8px}
 .fl-graph .fl-gone{border-color:var(--fl-red);background:rgba(213,94,0,.16)}
 .fl-graph .fl-other{border-color:var(--fl-orange);background:rgba(230,159,0,.16)}
 .fl-graph ins{text-decoration:none;font-weight:600}.fl-graph .fl-skip{border:0;opacity:.7;padding-left:24px}
+.fl-graph li.fl-changed{background:rgba(230,159,0,.16)}.fl-graph .fl-sign{text-decoration:none;font-weight:700}
+.fl-graph .fl-signs{margin-left:6px;padding:0 5px;border-radius:4px;background:rgba(230,159,0,.22)}
+.fl-graph svg .fl-changed rect:first-of-type{fill:rgba(230,159,0,.24);stroke:var(--fl-orange);stroke-width:2}
 .fl-graph .fl-scroll{overflow-x:auto;max-width:100%}
 .fl-graph table{border-collapse:collapse;margin:0 0 8px;font-size:13px}
 .fl-graph th,.fl-graph td{text-align:left;vertical-align:top;padding:3px 12px 3px 6px;background:none;color:inherit;
@@ -66,8 +70,38 @@ border-bottom:1px solid rgba(128,134,139,.3);white-space:normal}
 </style>"""
 
 
-def draw(graph: Graph) -> Picture:
+@dataclass(frozen=True)
+class Wish:
+    """How a page wants a graph to be drawn. Its operations are then numbered, so that a script finds them.
+
+    Attributes:
+        within: Draw only what happened in this call of a module.
+        level: How deep modules are unfolded in the drawing, from 1; None for as deep as there is room.
+        marks: Operations to point out, by number, with the sign of `Change`: `+` or `~`.
+    """
+
+    within: int | None = None
+    level: int | None = None
+    marks: Mapping[int, str] = field(default_factory=dict)
+
+
+def levels(graph: Graph, within: int | None = None) -> int:
+    """How many levels a drawing can be unfolded to; at the last, each operation is a box of its own."""
+    return max((len(path) for path in _paths(graph, within).values()), default=0) + 1
+
+
+def shown_level(graph: Graph, wish: Wish) -> int:
+    """The level at which a drawing shows modules; 0 where it has too many boxes to be drawn at all."""
+    return _level(_paths(graph, wish.within), wish.level)
+
+
+def draw(graph: Graph, wish: Wish | None = None, *, whole: bool = True) -> Picture:
     """The graph as HTML and text.
+
+    Args:
+        graph: What to draw.
+        wish: Of a page that has scripts; None for a picture that stands alone.
+        whole: With the tree of all operations; else the drawing alone, which is small however large the graph is.
 
     Example:
         >>> import torch
@@ -78,9 +112,15 @@ def draw(graph: Graph) -> Picture:
     """
     html = (
         f'<div class="fl-graph" role="group" aria-label="{escape(heading(graph))}">{STYLE}'
-        f'<p class="fl-head">{escape(heading(graph))}</p>{_notes(graph)}{_flow(graph)}{"".join(_tree(graph))}</div>'
+        f'<p class="fl-head">{escape(heading(graph))}</p>{_notes(graph)}{_flow(graph, wish)}'
+        f"{''.join(_tree(graph, wish)) if whole else ''}</div>"
     )
     return Picture(html=html, text=tree(graph))
+
+
+def marked_words(sign: str) -> str:
+    """What a sign of a change means."""
+    return {"+": _("added"), "-": _("removed"), "~": _("other shapes")}.get(sign, "")
 
 
 # What kind of operation it is: one colour for each.
@@ -150,44 +190,84 @@ class _Box:
     wide: float = 0.0
     given: set[int] = field(default_factory=set)
     back: set[int] = field(default_factory=set)
+    ids: Sequence[int] = ()
+    call: int | None = None
+    signs: str = ""
 
 
-def _flow(graph: Graph) -> str:
-    boxes = _boxes(graph)
+def _flow(graph: Graph, wish: Wish | None) -> str:
+    boxes = _boxes(graph, wish or Wish())
     if not boxes:
         return ""
-    return f'<div class="fl-draw" tabindex="0">{_svg(boxes)}</div>{_key(any(box.back for box in boxes))}'
+    drawing = _svg(boxes, numbered=wish is not None)
+    return f'<div class="fl-draw" tabindex="0">{drawing}</div>{_key(any(box.back for box in boxes))}'
 
 
-def _boxes(graph: Graph) -> list[_Box]:
+def _paths(graph: Graph, within: int | None) -> dict[int, tuple[Call, ...]]:
+    """The calls around each operation that is drawn, from below `within` inwards."""
+    found = {}
+    for operation in graph.operations:
+        path = graph.path(operation)
+        if within is not None:
+            inside = [at for at, call in enumerate(path) if call.id == within]
+            if not inside:
+                continue
+            path = path[inside[0] + 1 :]
+        found[operation.id] = path
+    return found
+
+
+def _owners(paths: Mapping[int, tuple[Call, ...]], level: int) -> dict[int, int]:
+    """The box of each operation at a level, numbered in the order of execution."""
+    owners = {at: path[level - 1].id if len(path) >= level else -1 - at for at, path in paths.items()}
+    order = {owner: number for number, owner in enumerate(dict.fromkeys(owners.values()))}
+    return {at: order[owner] for at, owner in owners.items()}
+
+
+def _level(paths: Mapping[int, tuple[Call, ...]], wanted: int | None) -> int:
+    deepest = max(map(len, paths.values()), default=0) + 1
+    if wanted is not None:
+        wanted = min(max(1, wanted), deepest)
+        return wanted if len(set(_owners(paths, wanted).values())) <= _MOST_ASKED else 0
+    if len(paths) <= _MOST_BOXES:
+        return deepest
+    for level in range(deepest - 1, 0, -1):
+        if 1 < len(set(_owners(paths, level).values())) <= _MOST_BOXES:
+            return level
+    return 0
+
+
+def _boxes(graph: Graph, wish: Wish) -> list[_Box]:
     """Operations, or calls of modules where there are too many of them; none where even these are too many."""
-    if not graph.operations:
+    paths = _paths(graph, wish.within)
+    level = _level(paths, wish.level)
+    if not paths or not level:
         return []
-    paths = [graph.path(operation) for operation in graph.operations]
-    deepest = max(map(len, paths))
-    chosen: list[int] | None = list(range(len(paths))) if len(paths) <= _MOST_BOXES else None
-    for depth in range(deepest, 0, -1) if chosen is None else ():
-        owners = [path[depth - 1].id if len(path) >= depth else -1 - at for at, path in enumerate(paths)]
-        order = {owner: at for at, owner in enumerate(dict.fromkeys(owners))}
-        if 1 < len(order) <= _MOST_BOXES:
-            chosen = [order[owner] for owner in owners]
-            break
-    if chosen is None:
-        return []
-    members: list[list[int]] = [[] for _box in range(max(chosen) + 1)]
-    for at, owner in enumerate(chosen):
+    chosen = _owners(paths, level)
+    members: list[list[int]] = [[] for _box in range(max(chosen.values()) + 1)]
+    for at, owner in chosen.items():
         members[owner].append(at)
     whole = len(members) < len(paths)
     boxes = [_box(graph, ids, whole) for ids in members]
+    for box in boxes:
+        box.signs = _signs(box.ids, wish.marks)
     for start, end in graph.edges:
-        if chosen[start] != chosen[end]:
+        if start in chosen and end in chosen and chosen[start] != chosen[end]:
             boxes[chosen[end]].given.add(chosen[start])
     owner_of = graph.operation_of_node
     for one, other in graph.backward_edges:
-        start, end = chosen[owner_of[one]], chosen[owner_of[other]]
-        if start != end:
-            boxes[start].back.add(end)
+        begin, to = chosen.get(owner_of[one]), chosen.get(owner_of[other])
+        if begin is not None and to is not None and begin != to:
+            boxes[begin].back.add(to)
     return boxes
+
+
+def _signs(ids: Sequence[int], marks: Mapping[int, str]) -> str:
+    """`+3 ~1` of several operations, `+` of one; empty where none is marked."""
+    found = [marks[at] for at in ids if at in marks]
+    if len(ids) == 1:
+        return "".join(found)
+    return " ".join(f"{sign}{found.count(sign)}" for sign in "+~" if sign in found)
 
 
 def _box(graph: Graph, ids: Sequence[int], whole: bool) -> _Box:
@@ -199,25 +279,24 @@ def _box(graph: Graph, ids: Sequence[int], whole: bool) -> _Box:
         sub = flow(last).rsplit("→", 1)[-1].strip()
         count = _("{count} operations", count=len(ids))
         weights = any(kind_of(graph[at]) == _WEIGHTS for at in ids)
-        return _Box(
-            call.title, f"{count} → {sub}", _WEIGHTS if weights else "fl-other-kind", f"{call.title}: {count}\n→ {sub}"
-        )
+        kind, hover = _WEIGHTS if weights else "fl-other-kind", f"{call.title}: {count}\n→ {sub}"
+        return _Box(call.title, f"{count} → {sub}", kind, hover, ids=ids, call=call.id)
     place = graph.place(first)
     hover = "\n".join([f"{first.name} {place}".strip(), *(f"{k}: {v}" for k, v in described(graph, first))])
     out = ", ".join(value.sides for value in first.outputs[:2]) + (" …" if len(first.outputs) > 2 else "")
     module = graph.calls[first.call].module if first.call is not None else ""
-    return _Box(first.name, f"{out}" + (f"  ·  {module}" if module else ""), kind_of(first), hover)
+    return _Box(first.name, f"{out}" + (f"  ·  {module}" if module else ""), kind_of(first), hover, ids=ids)
 
 
 _ROW, _HIGH, _GAP, _EDGE = 62, 38, 22, 26
 
 
-def _svg(boxes: list[_Box]) -> str:
+def _svg(boxes: list[_Box], *, numbered: bool = False) -> str:
     for at, box in enumerate(boxes):
         box.layer = max((boxes[other].layer + 1 for other in box.given if other < at), default=0)
     rows: dict[int, list[int]] = {}
     for at, box in enumerate(boxes):
-        box.wide = max(84.0, 7.0 * max(_wide(box.title), 0.92 * _wide(box.sub)) + 24)
+        box.wide = max(84.0, 7.0 * max(_wide(box.title) + _wide(box.signs) + 1, 0.92 * _wide(box.sub)) + 24)
         rows.setdefault(box.layer, []).append(at)
     for layer in sorted(rows):  # each below the middle of what it is made from: fewer lines cross
         rows[layer].sort(key=lambda at: _middle(boxes, boxes[at].given))
@@ -242,12 +321,21 @@ def _svg(boxes: list[_Box]) -> str:
     for box in boxes:
         colour = COLOURS.get(box.kind, "#80868b")
         middle = box.x + box.wide / 2 + 2
+        hover, title, extra = box.hover, box.title, ""
+        if box.signs:
+            said = [word for sign in "+~" if sign in box.signs and (word := marked_words(sign))]
+            hover, title = f"{hover}\n{box.signs} {', '.join(said)}", f"{box.signs} {title}"
+        if numbered:
+            extra = f' data-ops="{" ".join(map(str, box.ids))}"' + (
+                f' data-call="{box.call}"' if box.call is not None else ""
+            )
+            extra += f' class="fl-box{" fl-changed" if box.signs else ""}"'
         parts.append(
-            f'<g tabindex="0" role="listitem" aria-label="{escape(box.hover)}"><title>{escape(box.hover)}</title>'
+            f'<g tabindex="0" role="listitem"{extra} aria-label="{escape(hover)}"><title>{escape(hover)}</title>'
             f'<rect x="{box.x:.0f}" y="{box.y:.0f}" width="{box.wide:.0f}" height="{_HIGH}" rx="6"/>'
             f'<rect class="fl-bar" x="{box.x:.0f}" y="{box.y:.0f}" width="5" height="{_HIGH}" rx="2" '
             f'style="fill:{colour}"/>'
-            f'<text x="{middle:.0f}" y="{box.y + 16:.0f}" text-anchor="middle">{escape(box.title)}</text>'
+            f'<text x="{middle:.0f}" y="{box.y + 16:.0f}" text-anchor="middle">{escape(title)}</text>'
             f'<text class="fl-sub" x="{middle:.0f}" y="{box.y + 31:.0f}" text-anchor="middle">'
             f"{escape(box.sub)}</text></g>"
         )
@@ -297,11 +385,12 @@ def _curve(kind: str, start: _Point, first: _Point, second: _Point, end: _Point,
 # The tree.
 
 
-def _tree(graph: Graph) -> Iterator[str]:
+def _tree(graph: Graph, wish: Wish | None = None) -> Iterator[str]:
     inside = branches(graph)
     is_open = len(graph.operations) <= _MOST_OPEN
     detailed = len(graph.operations) <= _MOST_DETAILS
     counts = _counts(graph)
+    signs = _signs_of_calls(graph, wish.marks) if wish is not None else {}
     yield "<ul>"
     stack: list[Call | Operation | str] = list(reversed(inside[None]))
     while stack:
@@ -309,11 +398,13 @@ def _tree(graph: Graph) -> Iterator[str]:
         if isinstance(part, str):
             yield part
         elif isinstance(part, Operation):
-            yield _leaf(part, detailed)
+            yield _leaf(part, detailed, wish)
         else:
             operations, saved = counts[part.id]
             said = [_("{count} operations", count=f"{operations:,}")] + ([size(saved)] if saved else [])
             settings = f" <small>{escape(part.settings)}</small>" if part.settings else ""
+            if part.id in signs:
+                settings += f' <b class="fl-signs">{escape(signs[part.id])}</b>'
             yield (
                 f'<li class="fl-mod"><details{" open" if is_open or part.parent is None else ""}><summary>'
                 f"{escape(part.title)}<small>{escape(', '.join(said))}</small>{settings}</summary><ul>"
@@ -337,7 +428,16 @@ def _counts(graph: Graph) -> dict[int, tuple[int, int]]:
     return {call: (operations, saved) for call, (operations, saved) in counts.items()}
 
 
-def _leaf(operation: Operation, detailed: bool) -> str:
+def _signs_of_calls(graph: Graph, marks: Mapping[int, str]) -> dict[int, str]:
+    """What changed in each call, those inside of it too."""
+    inside: dict[int, list[int]] = {}
+    for at in marks:
+        for call in graph.path(graph[at]):
+            inside.setdefault(call.id, []).append(at)
+    return {call: _signs([*ids, -1], marks) for call, ids in inside.items()}
+
+
+def _leaf(operation: Operation, detailed: bool, wish: Wish | None = None) -> str:
     why = str(explain(operation))
     more = ""
     if detailed:
@@ -349,4 +449,14 @@ def _leaf(operation: Operation, detailed: bool) -> str:
     else:
         hover = f' title="{escape(why)}"' if why else ""
     name, _space, shapes = line(operation).partition("  ")
-    return f'<li class="{kind_of(operation)}"{hover}><b>{escape(name)}</b> <code>{escape(shapes)}</code>{more}</li>'
+    number, sign, changed = "", "", ""
+    if wish is not None:
+        number = f' data-op="{operation.id}"'
+        if mark := wish.marks.get(operation.id):
+            word = escape(marked_words(mark))
+            changed = " fl-changed"
+            sign = f'<abbr class="fl-sign" title="{word}" aria-label="{word}">{mark}</abbr> '
+    return (
+        f'<li class="{kind_of(operation)}{changed}"{number}{hover}>{sign}<b>{escape(name)}</b> '
+        f"<code>{escape(shapes)}</code>{more}</li>"
+    )

@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,12 +26,16 @@ from firstlight.run.values import from_json, to_json
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from firstlight.graph.operations import Graph
+    from firstlight.graph.recorded import MeasuredMemory
+
 audience: list[Callable[["Run"], None]] = []
 """Each callable is given every run that `Run.start` makes, before its first step."""
 
 _running: dict[int, "Run"] = {}  # runs with a folder that have not ended; finished when the process ends
 _exit_watched = False
 _ENDS = ("finished", "stopped", "failed")
+_PAUSED_S = 0.02  # a loop that is paused looks so often whether it may go on
 
 
 class TrainingStopped(KeyboardInterrupt):
@@ -128,8 +133,7 @@ class Run:
         self._stopped = False  # and whether somebody had asked for that
         self._paused_s = 0.0
         self._stop = threading.Event()
-        self._may_go_on = threading.Event()  # cleared while somebody wants the loop to wait
-        self._may_go_on.set()
+        self._pause_wanted = False  # no Event: a signal may end the pause in the very thread that waits
         self._waiting_since: float | None = None  # when the loop began to wait, None while it goes on
         self._closed = False
 
@@ -328,7 +332,7 @@ class Run:
             self._stopped = isinstance(error, KeyboardInterrupt) and self._stop.is_set()
             self._rested = time.time()
             self._stop.clear()  # the wish was for the loop that has been left now
-            self._may_go_on.set()
+            self._pause_wanted = False
             self._save("rested", {"time": self._rested, "stopped": self._stopped})
         self._collect()
         self._note_code()
@@ -351,7 +355,7 @@ class Run:
     def request_stop(self) -> None:
         """Ask the loop to stop after the step that it is at; from any thread. A loop that is paused stops too."""
         self._stop.set()
-        self._may_go_on.set()
+        self._pause_wanted = False
 
     @property
     def stop_requested(self) -> bool:
@@ -365,16 +369,16 @@ class Run:
         """
         with self._lock:
             if self._status == "running" and self._rested is None and not self._stop.is_set():
-                self._may_go_on.clear()
+                self._pause_wanted = True
 
     def go_on(self) -> None:
         """End a pause; from any thread."""
-        self._may_go_on.set()
+        self._pause_wanted = False
 
     @property
     def pause_requested(self) -> bool:
         """Whether the loop is to wait, or waits already."""
-        return not self._may_go_on.is_set()
+        return self._pause_wanted
 
     @property
     def paused(self) -> bool:
@@ -395,7 +399,7 @@ class Run:
             >>> run.wait_if_paused() > 0, run.pause_requested
             (True, False)
         """
-        if self._may_go_on.is_set():
+        if not self._pause_wanted:
             return 0.0
         began = time.monotonic()
         self._waiting_since = time.time()
@@ -403,14 +407,13 @@ class Run:
             self._collect()
             self._save("paused", self._waiting_since)
             self._notify("paused")
-            # In short waits: on Windows, Ctrl-C does not wake the main thread out of a long one.
-            while not self._may_go_on.wait(0.2):
-                pass
+            while self._pause_wanted:
+                time.sleep(_PAUSED_S)
         finally:
             waited = time.monotonic() - began
             with self._lock:
                 self._waiting_since = None
-                self._may_go_on.set()
+                self._pause_wanted = False
                 self._paused_s += waited
             self._save("paused", None)
             self._save("paused_s", self._paused_s)
@@ -438,7 +441,7 @@ class Run:
                 status = "stopped"
             self.ended = time.time() if self._rested is None else self._rested
             self._status, self.reason = status, reason
-            self._may_go_on.set()
+            self._pause_wanted = False
         for key, value in (("status", status), ("reason", reason), ("ended", self.ended)):
             self._save(key, value)
         try:
@@ -501,6 +504,38 @@ class Run:
             rows = self._rows["facts"][cursor:]
             cursor += len(rows)
         return [Fact(step, name, from_json(data), when) for step, name, data, when in rows], cursor
+
+    def graph(self, step: int | None = None) -> "Graph":
+        """The graph that PyTorch built in a step, forward and backward.
+
+        Looked at are the first steps, then ever fewer; `watch(..., looks=[...])` names steps of your own.
+
+        Args:
+            step: The newest look at this step or before it; None for the newest of all.
+
+        Returns:
+            The graph, whose `step` says where it was recorded. `a.diff(b)` says what changed.
+
+        Raises:
+            NoLook: No graph was recorded until then.
+        """
+        found: Graph = import_module("firstlight.graph.recorded").graph_of(self, step)
+        return found
+
+    def memory(self, step: int | None = None) -> "MeasuredMemory":
+        """What a step of the training held in memory: by kind, by phase, by module, and when it was most.
+
+        Args:
+            step: The newest look at this step or before it; None for the newest of all.
+
+        Returns:
+            The numbers, in bytes; in a notebook a picture, elsewhere a table.
+
+        Raises:
+            NoLook: The memory was not looked at until then.
+        """
+        found: MeasuredMemory = import_module("firstlight.graph.recorded").memory_of(self, step)
+        return found
 
     def add_result(self, metrics: Mapping[str, float]) -> None:
         """Note what was measured on the trained model, at the newest step; also when the run has ended.

@@ -53,3 +53,35 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return _("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
     return _("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
+
+
+def size(count: float) -> str:
+    """A number of bytes as it is read, as the graph room writes it (which would bring torch along).
+
+    Example:
+        >>> size(300), size(1_572_864)
+        ('300 B', '1.5 MB')
+    """
+    amount = float(count)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GB"
+
+
+def short(value: float | None) -> str:
+    """A number of any size in few letters: `0.03`, `3.2e-5`; a dash for none.
+
+    Example:
+        >>> short(0.03), short(0.000032), short(0.0), short(None), short(12.34), short(float("inf"))
+        ('0.03', '3.2e-5', '0', '–', '12', 'inf')
+    """
+    if value is None:
+        return "–"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e5:
+        return f"{float(f'{value:.2g}'):g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"

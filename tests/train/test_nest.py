@@ -3,6 +3,8 @@
 import copy
 import io
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -39,6 +41,8 @@ class Mean(nn.Module):
 
     def forward(self, x, mask=None):
         x = self.inner(x).relu()
+        if x.is_nested:  # PyTorch has no way back from x.mean(dim=1) of a nested tensor
+            return self.outer(torch.segment_reduce(x.values(), "mean", offsets=x.offsets()))
         if mask is None:
             return self.outer(x.mean(dim=1))
         return self.outer((x * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True))
@@ -153,6 +157,51 @@ def test_pytorchs_own_mask_is_true_at_padding():
     assert torch.equal(batch.arguments["key_padding_mask"], ~batch.mask)
     batch = nest(samples(), MaskedMean())
     assert torch.equal(batch.arguments["mask"], batch.mask)
+
+
+class NoWayBack(Mean):
+    """As one would write it first; PyTorch computes it for nested tensors, but cannot go back."""
+
+    def forward(self, x, mask=None):
+        x = self.inner(x).relu()
+        if mask is None:
+            return self.outer(x.mean(dim=1))
+        return self.outer((x * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True))
+
+
+class WrongWayBack(torch.autograd.Function):
+    """A function whose gradient is another one for nested tensors."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.nested = x.is_nested
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * (3 if ctx.nested else 2)
+
+
+class Misled(nn.Linear):
+    def forward(self, x):
+        return WrongWayBack.apply(super().forward(x))
+
+
+def test_a_jagged_batch_is_not_taken_where_no_right_gradients_come_back():
+    model = NoWayBack()
+    try:
+        model(nest(samples()).values).sum().backward()
+    except RuntimeError:  # so PyTorch 2.13; a later one may know the way
+        batch = nest(samples(), model)
+        assert (batch.layout, list(batch.arguments)) == ("padded", ["mask"])
+        assert "gradients" in batch.note
+    else:
+        assert nest(samples(), model).layout == "jagged"
+    assert nest(samples(), Misled(8, 3)).layout == "padded"
+    for quiet in (NoWayBack().requires_grad_(False), Misled(8, 3).requires_grad_(False)):
+        assert nest(samples(), quiet).layout == "jagged", "nothing is to be learned"
+    with torch.no_grad():
+        assert nest(samples(), NoWayBack()).layout == "jagged"
 
 
 def test_token_numbers_are_samples_too():
@@ -270,6 +319,11 @@ def test_weights_that_a_lookup_shortens_and_lazy_ones_stay():
     before = model.weight.detach().clone()
     nest([[1, 2, 3], [4]], model)
     assert torch.equal(model.weight, before)
+    heard = []
+    layer = nn.Linear(8, 3)
+    layer.weight.register_hook(heard.append)
+    assert nest(samples(), layer).layout == "jagged"
+    assert not heard, "hooks of the weights are the learner's"
     lazy = nn.LazyLinear(3)
     nest(samples(), lazy)
     assert isinstance(lazy.weight, nn.UninitializedParameter)
@@ -293,6 +347,13 @@ def test_a_compiled_model_is_asked_without_compiling():
 
     model = torch.compile(nn.Linear(8, 3), backend=never)
     assert nest(samples(), model).layout == "jagged"
+
+
+def test_no_line_for_authors_of_compilers():
+    code = "import firstlight as fl; print(fl.nest([[1.0, 2.0], [3.0]]).values.shape)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.strip() == "torch.Size([2, j1])"
 
 
 # What samples may come as.

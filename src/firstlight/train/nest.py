@@ -5,6 +5,7 @@ Shapes: N samples, L length of a sample, M the longest, * what each position hol
 
 import copy
 import inspect
+import logging
 import numbers
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,6 @@ import numpy as np
 import torch
 import torch.utils.data
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from firstlight.errors import FirstlightError
@@ -379,10 +379,26 @@ def _nested(parts: list[Tensor], layout: str, pad: float, labels: Tensor | None 
     # longest; saying so here spares them a look at the numbers.
     offsets = nn.functional.pad(lengths.cumsum(0), (1, 0))
     sizes = [len(part) for part in parts]
-    values = torch.nested.nested_tensor_from_jagged(
-        torch.cat(parts), offsets, min_seqlen=min(sizes), max_seqlen=max(sizes)
-    )
+    with _without_advice():
+        values = torch.nested.nested_tensor_from_jagged(
+            torch.cat(parts), offsets, min_seqlen=min(sizes), max_seqlen=max(sizes)
+        )
     return Nested(values, None, lengths, layout, labels)
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """PyTorch 2.13 logs a line for authors of compilers at the first nested tensor: nothing for a learner to act on."""
+    logger = logging.getLogger("torch.fx._symbolic_trace")
+    logger.addFilter(_nothing_below_error)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_nothing_below_error)
+
+
+def _nothing_below_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def _tried(model: nn.Module, parts: list[Tensor], pad: float) -> tuple[str, Form, str]:
@@ -395,6 +411,7 @@ def _tried(model: nn.Module, parts: list[Tensor], pad: float) -> tuple[str, Form
     tiny = [part[:length] for part, length in zip(short, _TINY, strict=True)]
     long = [high, next((part for part in reversed(ordered) if len(part) < len(high)), high)]
     forms = _forms(model)
+    learns = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in model.parameters())
     problem: Exception | None = None
     with _at_rest(model) as still:
         for pair in (tiny, short, long):  # a convolution may need more positions than the first ones have
@@ -407,6 +424,7 @@ def _tried(model: nn.Module, parts: list[Tensor], pad: float) -> tuple[str, Form
             raise CannotTry(shape=_sides(pair[0][None]), error=_first_line(problem)) from problem
         usable = _sound(usable)
         ran: Form | None = None
+        no_way_back = False
         for layout in ("jagged", "padded"):
             batch = _nested(pair, layout, pad)
             for form, wanted in usable:
@@ -416,7 +434,10 @@ def _tried(model: nn.Module, parts: list[Tensor], pad: float) -> tuple[str, Form
                     problem = error
                     continue
                 if apart is not None and _agree(apart, wanted):
-                    return layout, form, _same(layout)
+                    if layout == "padded" or not learns or _leads_back(still, pair, form, pad):
+                        return layout, form, _same(layout, no_way_back)
+                    no_way_back = True
+                    break
                 if layout == "padded" and ran is None:
                     ran = form
     if ran is None:
@@ -429,9 +450,14 @@ def _tried(model: nn.Module, parts: list[Tensor], pad: float) -> tuple[str, Form
     )
 
 
-def _same(layout: str) -> str:
+def _same(layout: str, no_way_back: bool) -> str:
     if layout == "jagged":
         return _("The model takes a jagged batch and computes the same as one by one.")
+    if no_way_back:
+        return _(
+            "The model takes a padded batch and computes the same as one by one. From a jagged one, no right gradients "
+            "come back."
+        )
     return _("The model takes a padded batch and computes the same as one by one. A jagged one it does not take.")
 
 
@@ -471,11 +497,14 @@ def _at_rest(model: nn.Module) -> Iterator[nn.Module]:
     """A model to try things with: the same weights, everything else its own, so that the learner's keeps no trace."""
     model = getattr(model, "_orig_mod", model)  # of torch.compile, which would compile for the two tiny samples
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
-    # What copies share. A lookup that shortens its rows (max_norm) and lazy layers write into their weights.
     memo: dict[int, Any] = {}
     for module in model.modules():
+        # The copy has parameters of its own on the memory of these, so no gradient and no hook of theirs is touched.
+        # A lookup that shortens its rows (max_norm) and lazy layers write into their weights: those are copied.
         if getattr(module, "max_norm", None) is None:
-            memo |= {id(weight): weight for weight in module.parameters(recurse=False) if not is_lazy(weight)}
+            for weight in module.parameters(recurse=False):
+                if type(weight) is nn.Parameter:
+                    memo[id(weight)] = nn.Parameter(weight.detach(), weight.requires_grad)
         # A carried state may belong to a graph, and such a tensor cannot be copied deeply.
         for held in vars(module).values():
             if isinstance(held, Tensor) and not isinstance(held, nn.Parameter):
@@ -528,6 +557,24 @@ def _apart(batch: Nested, output: Any, wanted: list[Tensor]) -> list[Tensor] | N
     if result.is_nested:
         return list(result.unbind())
     return [row[: len(one)] if one.ndim else row for row, one in zip(result, wanted, strict=True)]
+
+
+def _leads_back(model: nn.Module, pair: list[Tensor], form: Form, pad: float) -> bool:
+    """Whether the gradients of a jagged batch are those of its samples. Some of PyTorch's layers know no way back."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    found = []
+    for batches in ([_nested(pair, "jagged", pad)], [_nested([sample], "padded", pad) for sample in pair]):
+        try:
+            with torch.enable_grad():
+                outputs = [_result(model(batch.values, **form(batch))) for batch in batches]
+                parts = [part for output in outputs for part in (output.unbind() if output.is_nested else [output])]
+                if not all(part.requires_grad for part in parts):
+                    return True  # nothing that could be learned from
+                total = torch.stack([part.double().square().sum() for part in parts]).sum()
+            found.append(torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True))
+        except Exception:  # noqa: BLE001 (whatever is raised means that there is no way back)
+            return False
+    return _agree(list(found[0]), list(found[1]))
 
 
 def _agree(found: list[Tensor], wanted: list[Tensor]) -> bool:

@@ -7,14 +7,14 @@ in the browser shows comes from the same `Following` (`page.py`).
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
-from firstlight.run import RunList, runs
+from firstlight.run import RecordNotFound, RunList, runs
 from firstlight.run.points import Row
 from firstlight.run.record import SavedRun
-from firstlight.run.store import FILE, Reader
+from firstlight.run.store import FILE
 from firstlight.view.state import Board
 from firstlight.view.terminal import Lines, Terminal, _lines
 
@@ -106,7 +106,7 @@ class FollowedRun(SavedRun):
 
     def look(self) -> None:
         """Read what the run says of itself now."""
-        self._refresh(Reader(self._reader.path.parent).meta())  # a new Reader says in words what has become of the file
+        self._refresh(self._reader.meta())
 
     def points_since(self, cursor: int) -> tuple[list[Row], int]:
         """At most `CHUNK` points that came to disk after `cursor`: a long record is read piece by piece."""
@@ -136,7 +136,9 @@ class FollowedRun(SavedRun):
 class FollowedBoard(Board):
     """The state of a followed run, with words for ends that only others see. It can stop nothing."""
 
-    control = False  # the record carries no wishes to the process that trains
+    def state(self) -> dict[str, Any]:
+        """As of every board; a page offers no Stop and no Pause: the record carries no wishes to who writes it."""
+        return {**super().state(), "control": False}
 
     def _status_text(self, status: str) -> str:
         return _("Died: its process ended without a word") if self._is_dead else super()._status_text(status)
@@ -172,12 +174,20 @@ class Following:
     def __init__(self, folder: Path) -> None:
         self.run = FollowedRun(folder)
         self.board = FollowedBoard(self.run)
+        self._file = folder / FILE
         self._asked_at = time.monotonic()
         self._ended_at: float | None = None
 
     def look(self) -> bool:
-        """Take in what is new on disk, of a long record only as much as goes quickly; whether there was anything."""
+        """Take in what is new on disk, of a long record only as much as goes quickly; whether there was anything.
+
+        Raises:
+            RecordNotFound: When the record was taken away.
+            RecordDamaged: When it cannot be read any more.
+        """
         begun = time.monotonic()
+        if not self._file.is_file():  # SQLite would only say that it cannot open it
+            raise RecordNotFound(folder=str(self._file.parent))
         before = self.run.status
         if begun - self._asked_at >= META_S:
             self._asked_at = begun

@@ -1,7 +1,8 @@
 // The page of `firstlight watch RUN --web`. It gives the view of the notebook (view.js) what anywidget gives it there, a
 // model, and asks the server (page.py) for news: never more than ten times a second, seldom while nobody can see it.
 //
-// POST talk  {page, after, say: [messages of the view]}  ->  {serial, hear: [messages for the view], again_ms, lost, model}
+// POST talk  {page, after, say: [messages of the view], open: the newest of them that named a tab}
+//         ->  {serial, hear: [messages for the view], again_ms, lost: what ails the record, model: once}
 
 import view from "./view.js";
 
@@ -17,6 +18,7 @@ const ears = new Map(); // event -> functions
 let values = null; // the model's values; null until the server has told them
 let unsaid = [];
 let after = 0; // the newest answer that arrived
+let open = null; // the message that says which tab is open, for a server that has forgotten this page
 let asking = false;
 let asked = -Infinity;
 let timer = 0;
@@ -31,6 +33,7 @@ const model = {
   save_changes() {},
   send(message) {
     unsaid = [...unsaid, message].slice(-MOST_UNSAID);
+    if (message.t === "open") open = message;
     plan(0);
   },
   on(event, hear) {
@@ -70,7 +73,7 @@ async function ask() {
   asked = performance.now();
   const saying = unsaid;
   unsaid = [];
-  const answer = await fetched({ page: PAGE, after, say: saying });
+  const answer = await fetched({ page: PAGE, after, say: saying, open });
   document.body.dataset.connected = answer ? "yes" : "no";
   if (answer) {
     after = answer.serial;

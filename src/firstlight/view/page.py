@@ -26,14 +26,16 @@ from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, language
 from firstlight.view import frontend
 from firstlight.view.following import Following
+from firstlight.view.tabs import Tabs
 
 ADDRESS = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost")  # a page of somebody else's that points its own name at this machine says another
 LOOK_S = 0.1  # however many pages ask
 WORDS_EVERY_S = 0.5  # speed and time left change also when no point is new
-AGAIN_MS = {"running": 200, "stopping": 200, "waiting": 400, "resting": 500}  # else:
+AGAIN_MS = {"running": 200, "stopping": 200, "waiting": 400, "pausing": 200, "paused": 500, "resting": 500}  # else:
 AGAIN_LATER_MS = 2000  # an evaluation may still add its result to a run that has ended
 MOST_BYTES = 65_536  # of what a page says at once
+MOST_SAID = 100  # messages at once
 MOST_PAGES = 64  # those that asked last are remembered; others are told everything again
 IDLE_S = 60.0  # a connection without a word
 
@@ -153,9 +155,11 @@ class Page:
 
 
 class _Talk:
-    """What one page has been told."""
+    """What one page has been told. What is read from the record for its tabs is read once for all pages."""
 
-    def __init__(self) -> None:
+    def __init__(self, tabs: Tabs, shared: Tabs) -> None:
+        self.tabs = tabs
+        self.tabs.looks, self.tabs.graphs = shared.looks, shared.graphs
         self.sent: dict[str, tuple[int, int, int]] = {}
         self.serial = 0
         self.cursor = -1
@@ -168,6 +172,7 @@ class _Talks:
 
     def __init__(self, following: Following) -> None:
         self._following = following
+        self._shared = Tabs(following.board)
         self._key = uuid.uuid4().hex
         self._lock = threading.Lock()
         self._pages: dict[str, _Talk] = {}  # the one that asked last stands last
@@ -180,32 +185,44 @@ class _Talks:
             self._look()
             board = self._following.board
             page, after = str(question.get("page"))[:64], question.get("after")
-            talk = self._pages.pop(page, None) or _Talk()
+            talk = self._pages.pop(page, None) or _Talk(Tabs(board), self._shared)
             self._pages[page] = talk
             while len(self._pages) > MOST_PAGES:
                 del self._pages[next(iter(self._pages))]
             state = board.state()
             answer: dict[str, Any] = {"hear": [], "lost": self._lost}
+            hear = answer["hear"]
             everything = after != talk.serial or talk.serial == 0  # the last answer did not arrive, or there was none
             if after == 0:
                 answer["model"] = {"key": self._key, "kernel_id": "", "words": frontend.words(), "state": state}
-            for message in question.get("say", [])[:100]:
-                kind = message.get("t") if isinstance(message, dict) else None
+            said = [message for message in question.get("say", [])[:MOST_SAID] if isinstance(message, dict)]
+            if everything and isinstance(question.get("open"), dict):
+                said.insert(0, question["open"])  # the tab that it has open, which is then told anew
+            for message in said:
+                kind = message.get("t")
                 if kind == "hello":
-                    answer["hear"].append({"t": "here"})
+                    hear.append({"t": "here"})
                 everything = everything or kind in ("hello", "all")
+                talk.tabs.hear(message)
             now = time.monotonic()
             is_new = board.cursor != talk.cursor or state["status"] != talk.status or now - talk.told_at > WORDS_EVERY_S
             if everything or is_new:
                 if everything:
                     talk.sent.clear()
                 talk.cursor, talk.status, talk.told_at = board.cursor, state["status"], now
-                curves = board.curves(talk.sent)
-                answer["hear"].append({"t": "news", "all": everything, "state": state, "curves": curves})
+                hear.append({"t": "news", "all": everything, "state": state, "curves": board.curves(talk.sent)})
+            hear += self._told_by(talk.tabs)
             talk.serial += 1
             answer["serial"] = talk.serial
             answer["again_ms"] = 100 if self._following.run.behind else AGAIN_MS.get(state["status"], AGAIN_LATER_MS)
             return answer
+
+    def _told_by(self, tabs: Tabs) -> list[dict[str, Any]]:
+        try:
+            return tabs.news()
+        except FirstlightError as error:
+            self._lost = str(error)
+            return []
 
     def _look(self) -> None:
         now = time.monotonic()

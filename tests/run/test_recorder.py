@@ -1129,7 +1129,7 @@ def test_steps_whose_loss_is_not_noted_are_not_looked_at(monkeypatch: pytest.Mon
     model, (x, y) = net(), data()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run, losses = Run(), []
-    with Recorder(run, model, optimizer) as recorder:
+    with Recorder(run, model, optimizer, looks=False) as recorder:
         recorder._loss_every = recorder._accuracy_every = 4
         for _ in range(21):
             optimizer.zero_grad()

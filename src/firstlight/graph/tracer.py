@@ -142,13 +142,25 @@ class Tracer:
         if name in _NEVER or (is_getter and (name not in _VIEWS or func.__name__ != "__get__")):
             return func(*args, **kwargs)
         given = list(tensors_in([args, kwargs]))
-        before = [_version(tensor) for tensor in given]
-        self._meet(given)
+        before = self._look_before(given)
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
             self._note_failure(name, func, args, kwargs, given, error)
             raise
+        self._look_after(name, func, args, kwargs, given, before, result)
+        return result
+
+    def _look_before(self, given: list[Tensor]) -> list[int]:
+        """What is to be known of the tensors that go in, before the function runs: their versions."""
+        before = [_version(tensor) for tensor in given]
+        self._meet(given)
+        return before
+
+    def _look_after(
+        self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+        given: list[Tensor], before: list[int], result: Any,
+    ) -> None:  # fmt: skip
         made = list(tensors_in(result)) if isinstance(result, (Tensor, list, tuple, dict)) else []
         if name == "setitem":
             made = given[:1]
@@ -157,7 +169,6 @@ class Tracer:
             same = any(result is tensor for tensor in given)
             if not (same and not changed and name in _OFTEN_NOTHING):
                 self._note(name, func, args, kwargs, given, made, changed)
-        return result
 
     def _meet(self, given: list[Tensor]) -> None:
         """Mark where these tensors come from, so that the walk back from the result ends there."""
@@ -185,7 +196,7 @@ class Tracer:
         self, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
         given: list[Tensor], made: list[Tensor], changed: list[int],
     ) -> None:  # fmt: skip
-        frame, way = own_frame(sys._getframe(2))
+        frame, way = own_frame(sys._getframe(3))
         if way:  # the optimizer, the loader of the data, or the inside of what is compiled: no part of the model
             return
         in_place = bool(changed) and any(tensor is given[0] for tensor in made) and 0 in changed
@@ -315,27 +326,33 @@ class Tracer:
         given = list(tensors_in([args, kwargs]))
         with torch._C.DisableTorchFunction():  # our own questions are nobody's operations
             self._enter(module, given)
-        compiled = _is_compiled(module)
         before = len(self._operations)
+        inside = self._listens_inside(module)
         try:
-            run = self._unheard if compiled else _plainly
-            result = run(original, module, args, kwargs)
+            result = (_plainly if inside else self._unheard)(original, module, args, kwargs)
         except Exception as error:
             with torch._C.DisableTorchFunction():
                 self._note_module_failure(given, error)
             raise
         else:
-            unseen = [t for t in tensors_in(result) if t not in self._made and not any(t is other for other in given)]
-            if compiled or (unseen and len(self._operations) == before):
-                with torch._C.DisableTorchFunction():
-                    self._note_whole(module, given, result, kind="compiled" if compiled else "module")
+            with torch._C.DisableTorchFunction():
+                self._leave(module, given, result, before, inside=inside)
         finally:
             while self._stack and self._stack.pop()[1] is not module:
                 pass
         return result
 
+    def _listens_inside(self, module: nn.Module) -> bool:
+        return not is_compiled(module)
+
+    def _leave(self, module: nn.Module, given: list[Tensor], result: Any, before: int, *, inside: bool) -> None:
+        """A module of whose inside nothing was heard is one operation as a whole."""
+        unseen = [t for t in tensors_in(result) if t not in self._made and not any(t is other for other in given)]
+        if not inside or (unseen and len(self._operations) == before):
+            self._note_whole(module, given, result, kind="compiled" if is_compiled(module) else "module")
+
     def _unheard(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
-        """Run what is compiled without any trace of us: it would be compiled anew otherwise."""
+        """Run a module without any trace of us: what is compiled, say, would be compiled anew otherwise."""
         _take_away(self._ears)
         _tracers().remove(self)
         _unwrap_modules()
@@ -549,7 +566,8 @@ def _is_packed() -> bool:
     return ask is not None and ask(True) is not None
 
 
-def _is_compiled(module: nn.Module) -> bool:
+def is_compiled(module: nn.Module) -> bool:
+    """Whether torch.compile runs this module."""
     dynamo = sys.modules.get("torch._dynamo.eval_frame")
     whole = getattr(dynamo, "OptimizedModule", None)
     return (whole is not None and isinstance(module, whole)) or getattr(module, "_compiled_call_impl", None) is not None

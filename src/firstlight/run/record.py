@@ -407,7 +407,7 @@ class Run:
             self._collect()
             self._save("paused", self._waiting_since)
             self._notify("paused")
-            while self._pause_wanted:
+            while self.pause_requested:
                 time.sleep(_PAUSED_S)
         finally:
             waited = time.monotonic() - began

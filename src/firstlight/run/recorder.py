@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from time import perf_counter
 from types import TracebackType
 from typing import Any
@@ -21,6 +21,7 @@ from torch.optim.optimizer import Optimizer
 from torch.utils.data import DataLoader
 
 from firstlight.locale import _
+from firstlight.run import looks as closer
 from firstlight.run.errors import RunEnded
 from firstlight.run.points import Row
 from firstlight.run.record import Run, TrainingStopped
@@ -35,6 +36,9 @@ _RAREST = 64  # the loss is noted at least of each 64th step
 _COSTLY_FOR_LONG = 4  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
+_WEIGHTS_SHARE = 0.004  # of the time of all steps, for looks at weights and gradients
+_WEIGHTS_GROWTH = 0.02
+_MOST_ORDERS = 16  # of calls in a step; a loop that never repeats itself is not told in full
 
 
 class Recorder:
@@ -42,7 +46,10 @@ class Recorder:
 
     A step is one `optimizer.step()`, counted from 0. Noted are `train/loss`, `train/accuracy` (for classification),
     `lr`, `samples_per_s`, `step_s`, and now and then `grad/norm`; and the facts `epoch` and `skipped`. With several
-    optimizers, each further one has its own names: `train/loss/2`, `lr/2`.
+    optimizers, each further one has its own names: `train/loss/2`, `lr/2`. Once per burst, the seconds of a step by
+    phase: `time/data`, `time/forward` (with all that is no other phase), `time/backward`, `time/optimizer`; the fact
+    `order` when a step's calls come in an order that was not seen before. Looks at single steps add theirs
+    (`firstlight.run.looks`).
 
     Args:
         run: Where to write.
@@ -50,6 +57,8 @@ class Recorder:
         optimizers: An optimizer, several, or None for every optimizer of the models.
         loaders: Classes whose batches are counted.
         classify: Whether to note the accuracy where the loss has labels.
+        looks: Whether to look closely at single steps: the first ones, then ever more rarely; or the numbers of steps
+            to look at besides, whatever that costs.
 
     Example:
         >>> import torch
@@ -73,18 +82,31 @@ class Recorder:
         *,
         loaders: tuple[type, ...] = (DataLoader,),
         classify: bool = True,
+        looks: bool | Collection[int] = True,
     ) -> None:
         self.run = run
         self.models = _listed(models, nn.Module)
-        self.optimizers = _listed(optimizers, Optimizer)
+        self.optimizers: list[Optimizer] = []
         self.loaders = loaders
         self.own_s = 0.0
+        self.looks_s = 0.0  # what looks at single steps have cost
+        self._wanted = looks
+        self._looks: list[closer.Look] = []
+        self._open: list[closer.Look] = []  # those at the step that goes on
+        self._order: list[str] = []
+        self._orders: set[tuple[str, ...]] = set()
+        self._spent = [0.0, 0.0, 0.0]  # of this step: waiting for data, backward, optimizers
+        self._phases = [0.0, 0.0, 0.0, 0.0, 0.0]  # of this burst: steps, data, forward, backward, optimizers
+        self._waited = self._stepped_at = 0.0
         self._classify = classify
-        self._any = not self.optimizers
         self._leader: _Watched | None = None
+        self._backward_before = 0.0
         self._watched: dict[int, _Watched] = {}
         self._list: list[_Watched] = []
-        for optimizer in self.optimizers:
+        given = _listed(optimizers, Optimizer)
+        self._any = not given
+        self._everything = not self.models and not given
+        for optimizer in given:
             self._watch(optimizer)
         self._active = False
         self._waiting: deque[_Waiting] = deque()
@@ -123,7 +145,9 @@ class Recorder:
         self._unsubscribe = self.run.subscribe(self._on_event)
         _rest_when_cells_end(self)
         self._describe()
+        self._looks = self._make_looks()
         taps.add(self)
+        self._begin_looks()
         return self
 
     def stop(self) -> None:
@@ -131,6 +155,7 @@ class Recorder:
         if not self._active:
             return
         self._active = False
+        self._drop_looks()
         taps.remove(self)
         self.rest()
         self.collect()
@@ -139,12 +164,14 @@ class Recorder:
 
     def rest(self) -> None:
         """The loop is left: note its newest steps, which no burst has ended, so that the record reaches its end."""
+        self._drop_looks()
         steps, seconds, samples, _own = self._burst
         if steps and seconds > 0 and self._leader is not None:
             self._burst = [0, 0.0, 0, self.own_s]
             self._steps_s += seconds
             with contextlib.suppress(RunEnded):
                 self.run.extend(_pace(self._leader.steps - 1, steps, seconds, samples))
+                self.run.extend(self._times(self._leader.steps - 1))
 
     def __enter__(self) -> "Recorder":
         return self.start()
@@ -157,12 +184,16 @@ class Recorder:
     @property
     def overhead(self) -> float:
         """Own time, that of the record's writer thread included, as a share of the time of all steps."""
-        return (self.own_s + self.run.writer_cpu_s) / self._steps_s if self._steps_s else 0.0
+        own_s = self.own_s + self.looks_s + self.run.writer_cpu_s
+        return own_s / self._steps_s if self._steps_s else 0.0
 
     # Called by the taps.
 
     def before_backward(self) -> int:
         """Note the gradients as they are; answer how much is to be read of this loss (see `Taps._look`)."""
+        self._order.append("backward")
+        for look in self._open:
+            look.phase("backward")
         detail = 0 if self._list else 3
         for watched in self._list:
             steps = watched.steps
@@ -175,6 +206,20 @@ class Recorder:
             elif not detail:
                 detail = 2 if watched.accumulates is not None else 1
         return detail
+
+    def backward_took(self, seconds: float) -> None:
+        """A backward pass is over."""
+        self._spent[1] += seconds
+        for look in self._open:
+            look.phase("forward")
+
+    def cleared(self, owner: Any) -> None:
+        """`zero_grad` of an optimizer or a module was called."""
+        watched = self._watched.get(id(owner))
+        if watched is not None:
+            self._order.append(f"zero_grad{watched.suffix}")
+        elif any(owner is model for model in self.models):
+            self._order.append("model.zero_grad")
 
     def after_backward(self, loss: Loss | None) -> None:
         """Give the loss to the optimizers whose gradients it changed."""
@@ -204,10 +249,13 @@ class Recorder:
         if watched is None:
             return
         watched.in_step, watched.closure = True, closure
+        for look in self._open:
+            look.phase("closure" if closure else "optimizer")
         if not closure and watched.steps >= self._next_norm and self._leads(watched) and not _recording_a_graph():
             began = perf_counter()
             watched.norm = _gradient_norm(optimizer)
             self.own_s += perf_counter() - began
+        self._stepped_at, self._backward_before = perf_counter(), self._spent[1]
 
     def after_step(self, optimizer: Optimizer, source: Source | None) -> bool:
         """An optimizer has changed weights: a step is complete. Whether the losses of the next one may pass unseen."""
@@ -215,7 +263,13 @@ class Recorder:
         watched = self._watched.get(id(optimizer)) or self._find(optimizer)
         if watched is None:
             return self._loss_every > 1 and self._next_is_left_out()
-        self.thread = threading.get_ident()
+        if self._stepped_at:  # what went backward in a closure is no optimizer's time
+            self._spent[2] += began - self._stepped_at - (self._spent[1] - self._backward_before)
+            self._stepped_at = 0.0
+        self._order.append(f"step{watched.suffix}")
+        if self.thread != threading.get_ident():
+            self._drop_looks()  # begun elsewhere: they have seen nothing of this loop
+            self.thread = threading.get_ident()
         if self.run.resting:
             self.run.resume()
             self._mark = began
@@ -247,12 +301,16 @@ class Recorder:
         try:
             if leads:
                 self._time(began, source, step)
+                if self._open:
+                    self._end_looks()
             now = perf_counter()
             self.own_s += now - began
             if now - self._burst_at > _BURST_S:
                 self._end_burst(now, step)
         except RunEnded:  # another thread ended the run just now
             self.stop()
+        if self.run.wait_if_paused():
+            self._mark = perf_counter()
         if self.run.stop_requested:
             self._stop_seen += 1
             # With several optimizers in turns, let the round end: all have made the same number of steps.
@@ -260,7 +318,9 @@ class Recorder:
             if len(counts) == 1 or self._stop_seen >= 2 * len(self._list):
                 self.collect()
                 raise TrainingStopped
-        return self._loss_every > 1 and self._next_is_left_out()
+        if leads:
+            self._begin_looks()
+        return self._loss_every > 1 and not self._open and self._next_is_left_out()
 
     def pass_by(self, optimizer: Optimizer, source: Source | None) -> bool | None:
         """The short form of `after_step` for a step of which nothing is noted; None where there is more to do.
@@ -278,6 +338,7 @@ class Recorder:
             or len(self._list) > 1
             or self.run.resting
             or self.run.stop_requested
+            or self.run.pause_requested
         ):
             return None
         watched.steps += 1
@@ -285,7 +346,7 @@ class Recorder:
         if source is not None:
             mark = max(mark, source.switched)
             samples = source.samples - self._source_samples or samples
-            self._source_samples = source.samples
+            self._source_samples, self._waited = source.samples, source.waited
         burst = self._burst
         burst[0] += 1
         burst[1] += began - mark
@@ -337,6 +398,7 @@ class Recorder:
     def give_up(self, error: Exception) -> None:
         """The recorder itself failed: it goes, the training stays."""
         self._active = False
+        self._drop_looks()
         taps.remove(self)
         self.run.remove_source(self.collect)
         self._unsubscribe()
@@ -365,6 +427,7 @@ class Recorder:
     def _watch(self, optimizer: Optimizer) -> "_Watched":
         watched = _Watched(optimizer, len(self._watched))
         self._watched[id(optimizer)] = watched
+        self.optimizers.append(optimizer)
         self._list = [*self._list, watched]
         return watched
 
@@ -379,10 +442,8 @@ class Recorder:
 
     def _same(self, other: "Recorder") -> bool:
         mine = {id(part) for part in (*self.models, *self.optimizers)}
-        theirs = {
-            id(part) for part in (*other.models, *other.optimizers, *(w.optimizer for w in other._watched.values()))
-        }
-        return bool(mine & theirs) or (not mine and not (other.models or other.optimizers))
+        theirs = {id(part) for part in (*other.models, *other.optimizers)}
+        return bool(mine & theirs) or (self._everything and other._everything)
 
     def _claim(self, watched: "_Watched") -> None:
         """Losses whose graph did not reach the witness: this optimizer's, when no other can have made them."""
@@ -442,14 +503,89 @@ class Recorder:
                 self._new_epoch(source, step)
             self._mark = max(self._mark, source.switched)  # what came in between, such as an evaluation, is no step
             samples = source.samples - self._source_samples
-            self._source_samples = source.samples
+            self._spent[0] = source.waited - self._waited
+            self._source_samples, self._waited = source.samples, source.waited
         if not samples and self._leader is not None:
             samples = self._leader.samples
         burst = self._burst
         burst[0] += 1
         burst[1] += now - self._mark
         burst[2] += samples
+        self._time_phases(now - self._mark)
         self._mark = now
+
+    def _time_phases(self, whole: float) -> None:
+        """Where the time of this step went, and in which order its calls came."""
+        order, spent, phases = tuple(self._order), self._spent, self._phases
+        self._order, self._spent = [], [0.0, 0.0, 0.0]
+        if "backward" not in order:  # a step of which not everything was heard
+            return
+        phases[0] += 1
+        phases[1] += spent[0]
+        phases[2] += max(0.0, whole - sum(spent))
+        phases[3] += spent[1]
+        phases[4] += spent[2]
+        if order not in self._orders and len(self._orders) < _MOST_ORDERS and self._leader is not None:
+            self._orders.add(order)
+            self.run.add_fact(self._leader.steps - 1, "order", list(order))
+
+    def _times(self, step: int) -> list[Row]:
+        """The seconds of a step by phase, over the steps of a burst that were heard in full."""
+        steps, *seconds = self._phases
+        self._phases = [0.0, 0.0, 0.0, 0.0, 0.0]
+        now = time.time()
+        names = ("time/data", "time/forward", "time/backward", "time/optimizer")
+        return [(name, step, spent / steps, now) for name, spent in zip(names, seconds, strict=True)] if steps else []
+
+    # Looks at single steps.
+
+    def _make_looks(self) -> "list[closer.Look]":
+        if self._wanted is False:
+            return []
+        always = () if self._wanted is True else self._wanted
+        pace = closer.Pace(share=_WEIGHTS_SHARE, growth=_WEIGHTS_GROWTH, always=always)
+        found: list[closer.Look] = [closer.Weights(self, pace)]
+        return found + [make(self, always) for make in closer.makers]
+
+    def _begin_looks(self) -> None:
+        """Begin those that are due, at the step that comes now."""
+        if not self._looks or self._open or not self._active:
+            return
+        step = self._leader.steps if self._leader is not None else 0
+        elapsed = self._steps_s + self._burst[1]
+        for look in self._looks:
+            if look.pace.due(step, elapsed) and not _recording_a_graph():
+                try:
+                    if look.begin(step):
+                        self._open = [*self._open, look]
+                except Exception as error:  # noqa: BLE001 - whatever it is, the record is worth more than its looks
+                    self._leave_look(look, error)
+
+    def _end_looks(self) -> None:
+        open_looks, self._open = self._open, []
+        for look in open_looks:
+            before = look.pace.cost_s
+            try:
+                look.end()
+            except RunEnded:
+                raise
+            except Exception as error:  # noqa: BLE001 - as above
+                self._leave_look(look, error)
+            self.looks_s += look.pace.cost_s - before
+
+    def _leave_look(self, look: closer.Look, error: Exception) -> None:
+        look.drop()
+        self._looks = [other for other in self._looks if other is not look]
+        warnings.warn(
+            _("The looks at single steps stopped, and the training goes on: {error}", error=repr(error)),
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+    def _drop_looks(self) -> None:
+        open_looks, self._open = self._open, []
+        for look in open_looks:
+            look.drop()
 
     def _new_epoch(self, source: Source, step: int) -> None:
         if self._source is not None and self._epoch >= 0:
@@ -459,7 +595,7 @@ class Recorder:
                 self.run.set_plan(steps_per_epoch=steps)
         self._epoch += 1
         self._epoch_first = step
-        self._source, self._source_samples = source, 0
+        self._source, self._source_samples, self._waited = source, 0, 0.0
         if self.run.plan.steps_per_epoch is None and source.length and source.count:
             self._planned = -(-source.length // source.count)  # batches so far: those of this one step
             self.run.set_plan(steps_per_epoch=self._planned)
@@ -470,6 +606,7 @@ class Recorder:
         self._burst_at = now
         if steps and seconds > 0:
             self.run.extend(_pace(step, steps, seconds, samples))
+            self.run.extend(self._times(step))
             self._govern((self.own_s - own_before) / seconds, step)
             self._steps_s += seconds
         self._burst = [0, 0.0, 0, self.own_s]
@@ -514,7 +651,8 @@ class _Watched:
 
     def __init__(self, optimizer: Optimizer, index: int) -> None:
         self.optimizer = optimizer
-        self.lr_name = "lr" if index == 0 else f"lr/{index + 1}"
+        self.suffix = "" if index == 0 else f"/{index + 1}"
+        self.lr_name = f"lr{self.suffix}"
         self.loss_name: str | None = None
         self.accuracy_name = ""
         self.steps = self.samples = 0
@@ -680,11 +818,20 @@ def _rest_when_cells_end(recorder: Recorder) -> None:
     if shell is None:
         return
 
+    def begin(_info: Any = None) -> None:
+        if not recorder._active:
+            with contextlib.suppress(ValueError):
+                shell.events.unregister("pre_run_cell", begin)
+        elif recorder._leader is None:  # no step yet: the loop may stand in the cell that begins now
+            recorder._begin_looks()
+
     def rest(result: Any = None) -> None:
         if not recorder._active:
             with contextlib.suppress(ValueError):
                 shell.events.unregister("post_run_cell", rest)
         elif recorder.thread == threading.get_ident():
+            recorder._drop_looks()
             recorder.run.rest(getattr(result, "error_in_exec", None))
 
+    shell.events.register("pre_run_cell", begin)
     shell.events.register("post_run_cell", rest)

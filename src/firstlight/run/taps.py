@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
@@ -75,15 +75,18 @@ class Source:
         self.count = 0
         self.samples = 0
         self.switched = 0.0  # when the loop last came here from another source
+        self.waited = 0.0  # seconds that the loop has waited for batches
         self._reference = weakref.ref(self)  # a source that nobody loops over any more says nothing about later steps
 
     def __iter__(self) -> "Source":
         return self
 
     def __next__(self) -> Any:
+        began = perf_counter()
         if getattr(self._place, "source", None) is not self._reference:
-            self.switched = perf_counter()
+            self.switched = began
         batch = next(self._batches)
+        self.waited += perf_counter() - began
         self.count += 1
         self.samples += batch_size(batch)
         self._place.source = self._reference
@@ -118,6 +121,7 @@ class Taps:
                 self._wrapped = [Wrapped(torch.autograd, "backward", self._backward)]
                 for name, make in (("scale", self._scale), ("step", self._scaler_step)):
                     self._wrapped.append(Wrapped(torch.amp.GradScaler, name, make))
+                self._wrapped += [Wrapped(owner, "zero_grad", self._zero_grad) for owner in (Optimizer, nn.Module)]
                 self._handles = [
                     register_optimizer_step_pre_hook(self._before_step),
                     register_optimizer_step_post_hook(self._after_step),
@@ -175,8 +179,9 @@ class Taps:
                 result = original(tensors, *args, **kwargs)
                 outer = perf_counter()
                 try:
-                    if detail:
-                        for recorder in recorders:
+                    for recorder in recorders:
+                        recorder.backward_took(outer - inner)
+                        if detail:
                             recorder.after_backward(loss)
                 except Exception as error:  # noqa: BLE001 - as above
                     self._failed(error)
@@ -238,6 +243,15 @@ class Taps:
         return step
 
     # Steps and batches.
+
+    def _zero_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def zero_grad(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            if not self.quiet:
+                for recorder in self.recorders:
+                    recorder.cleared(owner)
+            return original(owner, *args, **kwargs)
+
+        return zero_grad
 
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.quiet:

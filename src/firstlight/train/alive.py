@@ -22,6 +22,10 @@ class Alive(TorchDispatchMode):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)  # type: ignore[no-untyped-call]  # as above
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing compiled runs in here; to be kept from torch.compile costs as much as the rest of a call
+
     def mark(self) -> Any:
         """What to note beside a storage that is new."""
         return None
@@ -30,7 +34,10 @@ class Alive(TorchDispatchMode):
         """Take note of a tensor's memory, as one to count or as one that was there before."""
         if not isinstance(value, Tensor) or value.layout != torch.strided:
             return
-        storage = value.untyped_storage()
+        try:
+            storage = value.untyped_storage()
+        except (NotImplementedError, RuntimeError):  # wrapped by torch.func, or of a kind without memory of its own
+            return
         key, size = storage._cdata, storage.nbytes() + more if count else 0
         if key in self.known:
             return

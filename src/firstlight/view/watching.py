@@ -1,5 +1,6 @@
 """`watch`: a plain PyTorch loop, seen while it runs."""
 
+from collections.abc import Collection
 from numbers import Integral
 from typing import Any
 
@@ -34,6 +35,16 @@ class NotALength(FirstlightError, ValueError):
     )
 
 
+class NotSteps(FirstlightError, TypeError):
+    """`looks` says neither whether to look nor where."""
+
+    text = Text(
+        what="watch() was given looks={value}.",
+        why="It is True, False, or a list of the steps to look at besides, counted from 0.",
+        do="Leave it out, or write looks=[3, 9].",
+    )
+
+
 def watch(
     model: nn.Module | None = None,
     optimizer: Optimizer | None = None,
@@ -41,6 +52,7 @@ def watch(
     epochs: int | None = None,
     steps: int | None = None,
     name: str | None = None,
+    looks: bool | Collection[int] = True,
 ) -> Run:
     """Show the training that follows: curves, progress, speed, and a Stop button.
 
@@ -54,13 +66,17 @@ def watch(
         epochs: How many passes over the data the loop will make, if known: the bar then shows the whole run.
         steps: The same in optimizer steps.
         name: What to call the run.
+        looks: Whether to look closely at the first steps and then at ever fewer: graph, gradients, activations, memory.
+            Numbers of steps, as in `looks=[3, 9]`, are looked at besides, whatever that costs.
 
     Returns:
-        The record, which fills while the loop runs. As a context manager it ends with its block.
+        The record, which fills while the loop runs. As a context manager it ends with its block. Of several processes
+        that train together (torchrun) the first keeps the record, and the others get one that stays empty.
 
     Raises:
         NotWatchable: When something is neither a model nor an optimizer.
         NotALength: When `epochs` or `steps` is no whole number above zero.
+        NotSteps: When `looks` is neither True, False nor numbers of steps.
 
     Example:
         >>> import torch
@@ -76,7 +92,9 @@ def watch(
         3
     """
     from firstlight.data.dataset import Batches  # `listen` alone needs neither the data room nor the recorder
+    from firstlight.graph import looks as closer
     from firstlight.run import Recorder
+    from firstlight.train.world import World
 
     given = [one for one in (model, optimizer, *more) if one is not None]
     models = [one for one in given if isinstance(one, nn.Module)]
@@ -85,16 +103,27 @@ def watch(
         if not isinstance(one, nn.Module | Optimizer):
             raise NotWatchable(kind=type(one).__name__)
     epochs, steps = _length("epochs", epochs), _length("steps", steps)
-    run = Run.start(name=name or (type(models[0]).__name__ if models else "run"))
+    wanted: Any = looks
+    if not isinstance(wanted, bool | Collection) or isinstance(wanted, str):
+        raise NotSteps(value=repr(wanted))
+    name = name or (type(models[0]).__name__ if models else "run")
+    if not World.here().first:
+        return Run(name)
+    run = Run.start(name=name)
     run.set_plan(total_steps=steps, total_epochs=epochs)
     cells.attach()
-    Recorder(run, models, optimizers, loaders=(DataLoader, Batches)).start()  # ends an older run of the same model
+    closer.attend()
+    recorder = Recorder(run, models, optimizers, loaders=(DataLoader, Batches), looks=looks)
+    recorder.start()  # ends an older run of the same model
     show_live(run, waits=True)
     return run
 
 
 def listen() -> None:
     """Show every run that starts from now on, such as those of `fit`. Calling it again changes nothing."""
+    from firstlight.graph import looks as closer
+
+    closer.attend()
     if _show not in audience:
         audience.append(_show)
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from firstlight.run import Run
+from firstlight.run import RecordDamaged, Run
 from firstlight.run.store import FILE
 
 TRAIN = """\
@@ -67,4 +67,7 @@ def watched(*, steps: int = 4000):
 
 
 def _has_step(found: set[Path]) -> bool:
-    return Run.open(next(iter(found)).parent).steps > 0
+    try:
+        return Run.open(next(iter(found)).parent).steps > 0
+    except RecordDamaged:  # it is being made
+        return False

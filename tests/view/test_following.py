@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +190,16 @@ def test_what_is_no_record_is_said(tmp_path: Path) -> None:
     (tmp_path / "run.sqlite").write_bytes(b"this is no database, whatever its name says" * 100)
     with pytest.raises(RecordDamaged):
         Following(tmp_path)
+
+
+def test_a_record_that_is_being_made_is_waited_for(tmp_path: Path) -> None:
+    whole = Run.start("net", folder=tmp_path / "runs")
+    whole.finish()
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "run.sqlite").touch()
+    threading.Timer(0.3, shutil.copy, (whole.folder / "run.sqlite", made)).start()
+    assert Following(made).run.name == "net"
 
 
 def test_a_run_without_a_step_is_shown_too(tmp_path: Path) -> None:

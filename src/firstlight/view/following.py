@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
-from firstlight.run import RecordNotFound, RunList, runs
+from firstlight.run import RecordDamaged, RecordNotFound, RunList, runs
 from firstlight.run.points import Row
 from firstlight.run.record import SavedRun
 from firstlight.run.store import FILE
@@ -26,6 +26,7 @@ META_S = 0.5  # how often to ask what the run says of itself, and whether its pr
 CATCH_UP_S = 0.2  # of a long record, as much is read at once before it is shown
 LAST_WORDS_S = 2.0  # a writer that said "finished" has its last points on disk by then
 CHUNK = 5_000
+BIRTH_S = 1.0  # a file that is younger may be a record that is not whole yet
 
 
 class RunUnknown(FirstlightError, LookupError):
@@ -172,7 +173,7 @@ class Following:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.run = FollowedRun(folder)
+        self.run = _opened(folder)
         self.board = FollowedBoard(self.run)
         self._file = folder / FILE
         self._asked_at = time.monotonic()
@@ -266,6 +267,17 @@ def follow(following: Following, stream: TextIO | None = None) -> None:
     elif notice and isinstance(screen, Lines):
         say(notice, stream)  # lines have no room for it
     stream.flush()
+
+
+def _opened(folder: Path) -> FollowedRun:
+    """The record; one that is being made at this very moment is waited for."""
+    while True:
+        try:
+            return FollowedRun(folder)
+        except RecordDamaged:
+            if time.time() - (folder / FILE).stat().st_mtime > BIRTH_S:
+                raise
+            time.sleep(0.05)
 
 
 def _catch_up(following: Following) -> None:

@@ -4,8 +4,10 @@
 // its own kind: wherever that mark is on the page, the moving view takes the place of the picture. So a saved notebook, a
 // page without widgets and a page that was loaded again while the kernel was busy still show the picture.
 //
-// Down, at most twenty times a second:  {t: "news", all, state, curves}   and once, as an answer:  {t: "here"}
-// Up:  {t: "hello", page}  until an answer comes,  {t: "all"}  when something was missed,  {t: "stop"}
+// Down, at most ten times a second:  {t: "news", all, state, curves}   and once, as an answer:  {t: "here"}
+// Up:  {t: "hello", page}  until an answer comes,  {t: "all"}  when something was missed,  {t: "stop"},  {t: "pause"},
+//      {t: "go_on"}
+// What is said about the tabs stands in tabs.py. The files of this module are put together by frontend.py.
 
 const PAGE = Math.random().toString(36).slice(2) + Date.now().toString(36); // another page sends another name
 const COLOURS = {
@@ -16,6 +18,7 @@ const FEW = 20; // fewer points than this are marked one by one
 const HELLO_TRIES = 5;
 const HELLO_EVERY_MS = 400;
 const STOP_PATIENCE_MS = 2000;
+const MOVING = ["waiting", "running", "pausing", "paused", "stopping"];
 
 function take(store, model, message) {
   store.state = message.state;
@@ -99,17 +102,9 @@ function stepText(value) {
 // ---- one chart ----
 
 function drawChart(canvas, chart, store, look) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth;
-  const height = canvas.clientHeight;
-  if (!width || !height) return;
-  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-  }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
+  const drawn = penFor(canvas);
+  if (!drawn) return;
+  const { pen, width, height } = drawn;
   const curves = [];
   for (const { key, split } of chart.curves) {
     const mine = store.curves[key];
@@ -194,17 +189,6 @@ function drawChart(canvas, chart, store, look) {
 
 // ---- the whole view ----
 
-function make(tag, name, parent) {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (parent) parent.append(node);
-  return node;
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text; // an unchanged text is not announced again
-}
-
 function interruptAddress(model) {
   const kernel = model.get("kernel_id");
   const config = document.getElementById("jupyter-config-data");
@@ -232,12 +216,15 @@ function initialize({ model }) {
   const store = { state: model.get("state"), curves: {}, answered: false };
   const root = make("section", "fl-live");
   root.setAttribute("aria-label", words.region);
+  root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab leaves our keys to us
   const head = make("div", "fl-head", root);
   const dot = make("span", "fl-dot", head);
   dot.setAttribute("aria-hidden", "true");
   const title = make("span", "fl-title", head);
   const status = make("span", "fl-status", head);
   const hint = make("span", "fl-hint", head);
+  const pause = makeButton("fl-stop fl-pause", head, words.pause, words.pause_title);
+  pause.hidden = true; // until the kernel answers: without messages nothing could end the pause
   const button = make("button", "fl-stop", head);
   button.type = "button";
   const square = make("span", "fl-square", button);
@@ -254,9 +241,11 @@ function initialize({ model }) {
   const under = make("div", "fl-under", root);
   const done = make("span", "", under);
   const left = make("span", "", under);
-  const charts = make("div", "fl-charts", root);
+  const tabs = makeTabs(root, model, words, () => soon());
+  const charts = make("div", "fl-charts", tabs.box("curves"));
   const notice = make("div", "fl-notice", root);
   const foot = make("div", "fl-foot", root);
+  const watching = make("div", "fl-foot fl-watching", root);
   const said = make("div", "fl-said", root);
   said.setAttribute("role", "status");
   said.setAttribute("aria-live", "polite");
@@ -275,12 +264,16 @@ function initialize({ model }) {
     root.dataset.theme = dark ? "dark" : "light";
     const own = getComputedStyle(root);
     return {
+      dark,
       colours: COLOURS[dark ? "dark" : "light"],
       grid: own.getPropertyValue("--fl-grid").trim(),
       axis: own.getPropertyValue("--fl-axis").trim(),
       faint: own.getPropertyValue("--fl-faint").trim(),
+      alarm: own.getPropertyValue("--fl-alarm").trim(),
+      ink: own.color,
+      paper: dark ? "#16191c" : "#ffffff",
       font: own.fontFamily,
-      running: store.state.status === "running" || store.state.status === "stopping",
+      running: MOVING.includes(store.state.status),
     };
   };
 
@@ -332,12 +325,19 @@ function initialize({ model }) {
     else bar.setAttribute("aria-valuenow", Math.floor(100 * share));
     setText(done, state.progress.text);
     setText(left, state.progress.left);
-    for (const chart of state.charts) drawChart(chartNodes(chart).canvas, chart, store, style);
+    if (tabs.open === "curves") for (const chart of state.charts) drawChart(chartNodes(chart).canvas, chart, store, style);
+    else tabs.paint(style);
     setText(notice, state.notice);
     const numbers = state.numbers.map((n) => `${n.label} ${n.value}`);
     setText(foot, [...numbers, state.device].filter(Boolean).join("  ·  "));
-    const moving = state.status === "running" || state.status === "stopping" || state.status === "waiting";
+    setText(watching, state.watching || "");
+    const moving = MOVING.includes(state.status);
     button.hidden = !moving;
+    const holds = state.status === "paused" || state.status === "pausing";
+    pause.hidden = way !== "message" || !moving || state.status === "waiting" || state.status === "stopping";
+    pause.classList.toggle("fl-holds", holds);
+    setText(pause, holds ? words.go_on : words.pause);
+    pause.title = holds ? words.go_on_title : words.pause_title;
     if (state.status === "stopping" || stopping) button.disabled = true;
     if (!moving) setText(hint, "");
     const now = performance.now();
@@ -361,6 +361,8 @@ function initialize({ model }) {
   const offer = (name) => {
     way = seen.way = name;
     button.disabled = stopping || store.state.status === "stopping";
+    if (name === "message") tabs.greet(); // what was said before the kernel could hear us is said again
+    soon();
     if (name === "words") {
       button.disabled = true;
       setText(hint, words.toolbar);
@@ -373,11 +375,17 @@ function initialize({ model }) {
     if (way === "message") {
       model.send({ t: "stop" });
       setTimeout(() => {
-        if (alive && address && store.state.status === "running") interrupt(address);
+        if (alive && address && MOVING.includes(store.state.status)) interrupt(address);
       }, STOP_PATIENCE_MS);
     } else if (!(address && (await interrupt(address)))) {
       offer("words");
     }
+  });
+
+  pause.addEventListener("click", () => {
+    const holds = store.state.status === "paused" || store.state.status === "pausing";
+    model.send({ t: holds ? "go_on" : "pause" });
+    if (!holds) setText(status, words.pausing);
   });
 
   let tries = 0;
@@ -397,31 +405,37 @@ function initialize({ model }) {
     if (!alive || root.isConnected) return;
     const place = document.querySelector(mark);
     if (!place) return;
-    const focused = root.dataset.focused === "yes";
+    const node = focused;
     place.replaceChildren(root);
-    if (focused) button.focus({ preventScroll: true });
+    for (const [box, [x, y]] of scrolled) if (root.contains(box)) box.scrollTo(x, y);
+    if (node && root.contains(node)) node.focus({ preventScroll: true });
     if (!greeting) {
       greeting = true;
       hello();
     }
     paint(); // at once: no frame without curves
   };
-  button.addEventListener("focus", () => (root.dataset.focused = "yes"));
-  button.addEventListener("blur", () => {
-    // Taken off the page it loses the focus, too; that is no wish of the person.
-    if (root.isConnected) root.dataset.focused = "no";
+  // Taken off the page the view loses focus and places of scrolling, too; that is no wish of the person.
+  let focused = null;
+  const scrolled = new Map();
+  root.addEventListener("focusin", (event) => (focused = event.target));
+  root.addEventListener("focusout", () => {
+    if (root.isConnected) focused = null;
   });
+  root.addEventListener("scroll", (event) => {
+    if (root.isConnected) scrolled.set(event.target, [event.target.scrollLeft, event.target.scrollTop]);
+  }, true);
   const places = new MutationObserver(settle);
   const follow = () => {
     places.disconnect();
-    const status = store.state.status;
-    if (status === "waiting" || status === "running" || status === "stopping") {
+    if (MOVING.includes(store.state.status)) {
       places.observe(document.body, { childList: true, subtree: true });
     }
   };
 
   const hear = (message) => {
     if (message.t === "here") offer("message");
+    if (tabs.hear(message)) soon();
     if (message.t !== "news") return;
     const before = store.state.status;
     take(store, model, message);
@@ -437,6 +451,7 @@ function initialize({ model }) {
   settle();
   return () => {
     alive = false;
+    tabs.close();
     cancelAnimationFrame(frame);
     model.off("msg:custom", hear);
     places.disconnect();

@@ -1,4 +1,4 @@
-"""The live widget: keeps the state, sends it to `curves.js`, and hears its Stop button.
+"""The live widget: keeps the state, sends it to `curves.js`, and hears its buttons and tabs.
 
 Importing this module needs anywidget; `notebook.py` does without where there is none.
 """
@@ -14,7 +14,9 @@ import anywidget
 import traitlets
 
 from firstlight import compat
+from firstlight.run import Run
 from firstlight.view import frontend
+from firstlight.view.tabs import Tabs
 
 
 class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
@@ -35,24 +37,37 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
     words = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, state: dict[str, Any], *, stop: Callable[[], None], spoken: Callable[["Curves"], None]) -> None:
+    def __init__(
+        self,
+        state: dict[str, Any],
+        *,
+        run: Run,
+        tabs: Tabs,
+        spoken: Callable[["Curves"], None],
+    ) -> None:
         super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=frontend.words(), state=state)
         self.heard = threading.Event()
         self.asks_all = threading.Event()
         self.pages: set[str] = set()
-        self._stop, self._spoken = stop, spoken
+        self._run, self._tabs, self._spoken = run, tabs, spoken
         self.on_msg(self._hear)
         compat.hear_while_busy(self.comm)
 
     def _hear(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
         kind = message.get("t")
         if kind == "stop":
-            self._stop()
+            self._run.request_stop()
+        elif kind == "pause":
+            self._run.request_pause()
+        elif kind == "go_on":
+            self._run.go_on()
         elif kind in ("hello", "all"):
             if kind == "hello":
                 self.pages.add(str(message.get("page")))
             self.asks_all.set()
             self.heard.set()
+        else:
+            self._tabs.hear(message)
         self._spoken(self)
 
     def close(self) -> None:

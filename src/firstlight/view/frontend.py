@@ -9,8 +9,8 @@ from pathlib import Path
 from firstlight.locale import _
 
 _HERE = Path(__file__).parent
-_MODULES = ("curves.js",)  # one ES module, made of these in this order
-_STYLES = ("curves.css",)
+_MODULES = ("parts.js", "strips.js", "bars.js", "graphs.js", "tabs.js", "curves.js")  # one ES module, in this order
+_STYLES = ("curves.css", "tabs.css")
 TABS = ("curves", "graph", "gradients", "activations", "memory", "time")  # in the order in which they stand there
 
 

@@ -79,7 +79,7 @@ class Graphs:
             return {"step": look.step, "problem": str(error)}
         within = asked.within if asked.within is not None and asked.within < len(graph.calls) else None
         wish = Wish(within, asked.level, difference.marks if difference is not None else {})
-        crumbs = []
+        crumbs: list[dict[str, Any]] = []
         call = graph.calls[within] if within is not None else None
         while call is not None:
             if call.parent is not None:
@@ -96,7 +96,7 @@ class Graphs:
             "html": draw(graph, wish).html,
             "changed": len(difference.marks) + len(difference.removed) if difference is not None else 0,
             "changes": difference.picture(most=_MOST_CHANGES).html if difference is not None else "",
-            "changes_title": _changes_title(look, before, bool(difference)),
+            "changes_title": _changes_title(before, changed=bool(difference)),
             "within": within,
             "crumbs": crumbs,
             "level": shown,
@@ -126,7 +126,7 @@ class Graphs:
             more = _("The operations inside of each module: run.graph() in a cell.")
             lines.append(f"<p>{escape(more)}</p>")
         if changed:
-            title = escape(_changes_title(look, before, True))
+            title = escape(_changes_title(before, changed=True))
             lines.append(f"<details><summary>{title}</summary>{changed}</details>")
         return "".join(lines)
 
@@ -146,7 +146,7 @@ def _count(graph: "Graph", look: GraphLook, before: GraphLook | None) -> str:
                             step=words.count(before.step))  # fmt: skip
 
 
-def _changes_title(look: GraphLook, before: GraphLook | None, changed: bool) -> str:
+def _changes_title(before: GraphLook | None, *, changed: bool) -> str:
     if before is None:
         return _("This is the first look: there is nothing to compare it with.")
     if not changed:

@@ -79,6 +79,8 @@ class Live:
     def _event(self, event: str) -> None:
         if event in ("started", "resumed"):
             self._go_live()
+        elif event in ("paused", "went on"):
+            self.wake()
         elif event == "resting":
             self._come_to_rest()
         elif event == "ended":
@@ -169,7 +171,7 @@ def choose_screen(live: Live) -> Screen:
     if picture.in_notebook():
         from firstlight.view.notebook import Notebook
 
-        return Notebook(stop=live.run.request_stop, wake=live.wake)
+        return Notebook(run=live.run, wake=live.wake)
     if sys.stderr is None:  # a Windows program without a console
         return NoScreen()
     if sys.stderr.isatty():

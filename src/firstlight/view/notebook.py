@@ -11,8 +11,10 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from firstlight.run import Run
 from firstlight.view.state import Board
 from firstlight.view.still import still
+from firstlight.view.tabs import Tabs
 
 if TYPE_CHECKING:
     from firstlight.view.curves import Curves
@@ -28,11 +30,12 @@ _retired: list["Curves"] = []  # widgets whose run has ended; the page may still
 class Notebook:
     """Shows one run below the cell that began it."""
 
-    def __init__(self, *, stop: Callable[[], None], wake: Callable[[], None]) -> None:
-        self._stop, self._wake = stop, wake
+    def __init__(self, *, run: Run, wake: Callable[[], None]) -> None:
+        self._run, self._wake = run, wake
         self._display_id = f"firstlight-{uuid.uuid4().hex}"
         self._widget: Curves | None = None
         self._board: Board | None = None
+        self._tabs: Tabs | None = None
         self._sent: dict[str, tuple[int, int, int]] = {}
         self._is_live = False
         self._live_since = self._drawn_at = self._told_at = self._whole_at = 0.0
@@ -44,7 +47,8 @@ class Notebook:
         """Take a place below the running cell."""
         close_retired()
         self._board = board
-        self._widget = self._make_widget(board)
+        self._tabs = Tabs(board)
+        self._widget = self._make_widget(board, self._tabs)
         self._publish(board, live=True, update=False)
         self._begin_live()
 
@@ -64,6 +68,7 @@ class Notebook:
                 self._tell(widget, board, now, everything=True)  # what was sent before the page listened is lost
             elif board.cursor != self._told or board.status() != self._status or now - self._told_at > WORDS_EVERY_S:
                 self._tell(widget, board, now, everything=False)
+            self._tell_tabs(widget)
         covered = widget is not None and (widget.heard.is_set() or now - self._live_since < ANSWER_S)
         shown = (board.cursor, board.status())
         if now - self._drawn_at >= (COVERED_EVERY_S if covered else ALONE_EVERY_S) and shown != self._drawn:
@@ -75,26 +80,29 @@ class Notebook:
         self._is_live = False
         if self._widget is not None:
             self._tell(self._widget, board, time.monotonic(), everything=True)
+            self._tell_tabs(self._widget, wait=True)
         self._publish(board, live=False, update=True)
         if board.run.ended is not None and self._widget is not None:
             _retired.append(self._widget)
             self._widget = None
 
-    def _make_widget(self, board: Board) -> "Curves | None":
+    def _make_widget(self, board: Board, tabs: Tabs) -> "Curves | None":
         try:
             from firstlight.view.curves import Curves
         except ImportError:  # no anywidget here: the picture alone does it
             return None
-        return Curves(board.state(), stop=self._stop, spoken=self._page_spoke)
+        return Curves(board.state(), run=self._run, tabs=tabs, spoken=self._page_spoke)
 
     def _page_spoke(self, widget: "Curves") -> None:
         """A page wants to know everything; from any thread."""
         if self._is_live:
             self._wake()  # the view's thread answers
-        elif self._board is not None and widget.asks_all.is_set():
+            return
+        if self._board is not None and widget.asks_all.is_set():
             widget.asks_all.clear()
             widget.say_here()
             widget.tell(self._board.state(), self._board.curves(), everything=True)
+        self._tell_tabs(widget, wait=True)
 
     def _begin_live(self) -> None:
         self._is_live = True
@@ -114,11 +122,18 @@ class Notebook:
         self._status = state["status"]
         widget.tell(state, board.curves(self._sent), everything=everything)
 
+    def _tell_tabs(self, widget: "Curves", *, wait: bool = False) -> None:
+        """Send what is new in the tabs that pages have open: nothing is read for those that are not."""
+        if self._tabs is not None:
+            for message in self._tabs.news(wait=wait):
+                widget.send(message)
+
     def _publish(self, board: Board, *, live: bool, update: bool) -> None:
         from IPython.display import publish_display_data
 
         key = self._widget.key if live and self._widget is not None else ""
-        data: dict[str, Any] = dict(still(board, live=live, key=key).bundle())
+        tabs = None if live else self._tabs  # what covers it, or is soon drawn anew, needs no more than the curves
+        data: dict[str, Any] = dict(still(board, live=live, key=key, tabs=tabs).bundle())
         publish_display_data(data=data, transient={"display_id": self._display_id}, update=update)
 
 

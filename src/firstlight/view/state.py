@@ -4,12 +4,13 @@ Every view (the widget, plain HTML, the picture, the terminal) is drawn from thi
 """
 
 import math
+import time
 from collections import deque
 from typing import Any
 
 from firstlight.locale import _, language
 from firstlight.run import Run
-from firstlight.view import words
+from firstlight.view import panels, words
 from firstlight.view.series import Series, smooth
 
 SPLITS = ("train", "val", "test")  # the order in which they are drawn and named
@@ -53,6 +54,9 @@ class Board:
                 self.last_point = when
                 if not self._pace or when - self._pace[-1][0] >= 0.25:
                     self._pace.append((when, step))
+        if self.run.paused:
+            self.forget_pace()
+            self.last_point = time.time()  # the next step follows as soon as the loop may go on
         return bool(points)
 
     def forget_pace(self) -> None:
@@ -74,17 +78,22 @@ class Board:
             "charts": charts,
             "numbers": numbers,
             "device": str(self.run.info.get("device_line") or self.run.info.get("device") or ""),
+            "watching": self._watching(),
             "notice": self._notice(),
             "said": self._said(status, progress, charts),
         }
 
     def status(self) -> str:
-        """`waiting`, `running`, `stopping`, `resting`, `finished`, `stopped` or `failed`."""
+        """`waiting`, `running`, `pausing`, `paused`, `stopping`, `resting`, `finished`, `stopped` or `failed`."""
         status = str(self.run.status)
         if status in ("running", "resting") and self.step < 0:
             return "waiting"
         if status == "running" and self.run.stop_requested:
             return "stopping"
+        if status == "running" and self.run.paused:
+            return "paused"
+        if status == "running" and self.run.pause_requested:
+            return "pausing"
         return "failed" if status == "died" else status
 
     def curves(self, sent: dict[str, tuple[int, int, int]] | None = None) -> dict[str, Any]:
@@ -212,6 +221,16 @@ class Board:
             numbers.append({"label": _("gradient norm"), "value": words.number(norm.current())})
         return numbers
 
+    def _watching(self) -> str:
+        """What watching costs, and what it does not see."""
+        info = self.run.info
+        said = []
+        cost = info.get("overhead")
+        if isinstance(cost, int | float) and self.step >= 0:
+            said.append(_("Watching costs {share} of the time.", share=words.share(cost)))
+        less = info.get("sees_less")
+        return " ".join([*said, *panels.sees_less(less if isinstance(less, list) else [])])
+
     def _notice(self) -> str:
         if self.error:
             return self.error
@@ -248,6 +267,10 @@ def _status_text(status: str) -> str:
         return _("Training")
     if status == "stopping":
         return _("Stopping after this step")
+    if status == "pausing":
+        return _("Pausing after this step")
+    if status == "paused":
+        return _("Paused between two steps")
     if status == "resting":
         return _("Done for now")
     if status == "finished":

@@ -55,7 +55,9 @@ class Interrupts:
         self._installed = False
 
     def stepping(self) -> bool:
-        """Whether the loop made a step a moment ago."""
+        """Whether the loop made a step a moment ago, or waits to make the next one: a pause is no other work."""
+        if self._run.paused:
+            return True
         pace = self._board.seconds_per_step() or 0.0
         return time.time() - self._board.last_point < max(PATIENCE_S, 5 * pace)
 

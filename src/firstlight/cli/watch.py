@@ -53,7 +53,7 @@ def show_page(word: str | None, folder: Path | None, *, port: int | None, browse
             opened = _announce(page, browser=browser)
             page.wait()
         except KeyboardInterrupt:
-            _say(_("The page is closed. Watching has no say in the training: it is as it was."))
+            _say(_("The page is closed. The training is not touched by that."))
         finally:
             if opened is not None:
                 opened.unlink(missing_ok=True)
@@ -81,7 +81,7 @@ def _announce(page: "Page", *, browser: bool) -> Path | None:
         else:
             _say(_("Open this link in your browser:"))
     print(f"\n    {page.url}\n", flush=True)  # the one place where the token stands
-    _say(_("Ctrl-C here closes the page; the training goes on."))
+    _say(_("Ctrl-C here closes the page and leaves the training alone."))
     return path
 
 

@@ -86,7 +86,7 @@ def test_the_page_and_its_files(page: Page, run: Run) -> None:
     assert ask(page, "GET", token(page) + "view.css")[2].decode() == frontend.style()
 
 
-@pytest.mark.parametrize(("language", "word"), [("ja", "学習"), ("ko", "학습")])
+@pytest.mark.parametrize(("language", "word"), [("ja", "訓練"), ("ko", "훈련")])
 def test_the_page_speaks_the_language(page: Page, language: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTLIGHT_LANG", language)
     text = ask(page, "GET", token(page))[2].decode()

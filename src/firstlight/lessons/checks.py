@@ -175,6 +175,80 @@ def _amdahl() -> Exercise:
     )
 
 
+def _tanh() -> Exercise:
+    return Exercise(
+        right=1,
+        mistakes={
+            0: _("That is the value of `hidden`. Its slope is 1 - hidden²."),
+            -1: _("`tanh` never falls: its slope is never below 0."),
+            2: _("So steep it is nowhere. Put 0 into 1 - hidden²."),
+        },
+        hints=(
+            _("The line for `d_inner` multiplies by the slope of `tanh`."),
+            _("That slope is 1 - hidden²."),
+            _("Compute 1 - 0²."),
+        ),
+        yes=_(
+            "Right: 1 - 0² = 1. There `tanh` passes the gradient on whole; where `hidden` is near 1 or -1, almost none."
+        ),
+    )
+
+
+def _combines(tree: Any) -> Exercise:
+    text = str(tree)
+    signs, digits = sum(text.count(sign) for sign in "+-*"), sum(letter.isdigit() for letter in text)
+    return Exercise(
+        right=signs,
+        mistakes={
+            tree.depth: _("That is how many signs stand above one another. Count all of them."),
+            digits: _("That is the number of digits. They are looked up in the table; `combine` joins two parts."),
+            signs + digits: _("Those are all nodes. The digits among them need no `combine`."),
+        },
+        hints=(
+            _("`combine` joins a left and a right part. Where does the expression join two parts?"),
+            _("At each sign: +, - or *."),
+            _("Count the signs in {text}.", text=text),
+        ),
+        yes=_("Right: {signs} signs, so {signs} calls. Another tree has another number.", signs=signs),
+    )
+
+
+def _padding() -> Exercise:
+    return Exercise(
+        right=15,
+        mistakes={
+            30: _("Those are all positions of the batch. Some of them are real."),
+            10: _("That is the length of the longest. How much does each of the others lack?"),
+            5: _("Those are the real positions of the two short samples. What is added to them?"),
+            8: _("The first sample lacks that much. The second one lacks some too."),
+            7: _("The second sample lacks that much. The first one lacks some too."),
+        },
+        hints=(
+            _("The batch has three rows, each as long as the longest sample."),
+            _("The first row is filled up from 2 to 10, the second from 3 to 10."),
+            _("Compute 8 + 7."),
+        ),
+        yes=_("Right: 15 of 30. Half of the work would be for nothing."),
+    )
+
+
+def _adamw() -> Exercise:
+    return Exercise(
+        right=400,
+        mistakes={
+            100: _("Those are the parameters alone."),
+            200: _("Those are parameters and gradients. The state of AdamW is missing."),
+            300: _("Nearly: AdamW keeps two numbers for each parameter, not one."),
+        },
+        hints=(
+            _("Each parameter has one gradient, of the same size."),
+            _("AdamW adds two more numbers of that size."),
+            _("Compute 100 + 100 + 2 × 100."),
+        ),
+        yes=_("Right: 400 MB, four times the parameters, and no activation is counted yet."),
+    )
+
+
 _EXERCISES: dict[str, Callable[..., Exercise]] = {
     "elements": _elements,
     "weights": _weights,
@@ -184,6 +258,10 @@ _EXERCISES: dict[str, Callable[..., Exercise]] = {
     "stride": _stride,
     "bfloat16": _bfloat16,
     "amdahl": _amdahl,
+    "tanh": _tanh,
+    "combines": _combines,
+    "padding": _padding,
+    "adamw": _adamw,
 }
 
 

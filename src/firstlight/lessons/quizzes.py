@@ -271,6 +271,111 @@ def _recipe() -> Question:
     )
 
 
+def _kept() -> Question:
+    return Question(
+        _("Why does PyTorch keep the result of `tanh` until `backward`?"),
+        (
+            Option(
+                _("In order to show it to you later."),
+                _("It would not do that unasked: memory is precious. `fl.trace` keeps shapes, no numbers."),
+            ),
+            Option(
+                _("Because the slope of `tanh` is computed from its result."),
+                _("Right: 1 - hidden², as in our line for `d_inner`. After `backward` it is let go."),
+                right=True,
+            ),
+            Option(
+                _("Because the next step needs it."),
+                _("The next step computes its own, with new weights. This one is let go after `backward`."),
+            ),
+        ),
+    )
+
+
+def _when() -> Question:
+    return Question(
+        _("When does PyTorch make the graph?"),
+        (
+            Option(
+                _("When the model is made, in `__init__`."),
+                _("There only the layers are made. In which order they will be used, nobody knows yet."),
+            ),
+            Option(
+                _("While `forward` runs, operation by operation, anew each time."),
+                _("Right. That is why an `if` may decide, and why each tree can have a graph of its own."),
+                right=True,
+            ),
+            Option(
+                _("When `backward` is called."),
+                _("`backward` reads the graph. It has been written by then."),
+            ),
+        ),
+    )
+
+
+def _levels() -> Question:
+    return Question(
+        _("`DepthNet` computes the same numbers. Why is it faster?"),
+        (
+            Option(
+                _("It leaves out nodes that occur twice."),
+                _("It computes each node, even equal ones. Leaving those out would be one more idea."),
+            ),
+            Option(
+                _("It calls few large operations where `TreeNet` calls many small ones."),
+                _("Right. Each call has a fixed cost, whether it is for one node or for a hundred."),
+                right=True,
+            ),
+            Option(
+                _("It needs no way back."),
+                _("It does, and it has the same gradients: you have compared them."),
+            ),
+        ),
+    )
+
+
+def _mask() -> Question:
+    return Question(
+        _("`TextNet` is given a padded batch, but no mask. What happens?"),
+        (
+            Option(
+                _("An error: the shapes do not fit."),
+                _("They fit. That is the danger: nothing warns you."),
+            ),
+            Option(
+                _("Nothing: padding consists of zeros, and zeros change nothing."),
+                _("Here 0 is a character like any other, the digit 0. And the mean counts each position."),
+            ),
+            Option(
+                _("It counts the padding in the mean, and its scores depend on the other samples in the batch."),
+                _("Right. One longer sample in the batch, and all scores differ. `fl.nest` looks for just that."),
+                right=True,
+            ),
+        ),
+    )
+
+
+def _batch_memory() -> Question:
+    return Question(
+        _("Training runs out of memory. The model must stay as it is. What helps most?"),
+        (
+            Option(
+                _("A smaller batch: its activations are most of the memory."),
+                _("Right, here they are. `forecast.largest_batch` says how many samples fit."),
+                right=True,
+            ),
+            Option(
+                _("A smaller learning rate."),
+                _("That is a number, and a number takes the same room whatever its value."),
+            ),
+            Option(
+                _("Fewer epochs."),
+                _("Each step lets go of its activations before the next. A thousand steps need no more than one."),
+            ),
+        ),
+    )
+
+
 _QUESTIONS: dict[str, Callable[[], Question]] = {
     "batch": _batch,
     "gradient": _gradient,
@@ -282,6 +387,11 @@ _QUESTIONS: dict[str, Callable[[], Question]] = {
     "threads": _threads,
     "autocast": _autocast,
     "recipe": _recipe,
+    "kept": _kept,
+    "when": _when,
+    "levels": _levels,
+    "mask": _mask,
+    "batch_memory": _batch_memory,
 }
 
 

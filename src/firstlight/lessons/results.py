@@ -7,6 +7,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from firstlight.lessons.alive import RESULTS as ALIVE
 from firstlight.lessons.notes import note, table
 from firstlight.lessons.problems import NoSuchCheck
 from firstlight.lessons.speed import RESULTS as SPEED
@@ -145,6 +146,7 @@ _RESULTS: dict[str, Callable[..., Picture]] = {
     "saved": _saved,
     "products": _products,
     **SPEED,
+    **ALIVE,
 }
 
 

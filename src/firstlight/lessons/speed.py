@@ -1,4 +1,4 @@
-"""What the cells of `making_it_fast` say about the learner's own measurements.
+"""What the cells of the lessons say about the learner's own measurements of time.
 
 No sentence here knows in advance what is faster: each looks at the numbers, and says so where something did not help.
 """
@@ -151,7 +151,14 @@ def _bars(rates: Mapping[str, Mapping[str, float]]) -> Picture:
 
 
 def _net(name: str) -> str:
-    return {"lenet": "LeNet", "cnn": _("larger net")}.get(name, name)
+    known = {
+        "lenet": "LeNet",
+        "cnn": _("larger net"),
+        "trees": _("trees"),
+        "texts": _("texts"),
+        "long_text": _("one long text"),
+    }
+    return known.get(name, name)
 
 
 def _label(name: str) -> str:
@@ -163,6 +170,10 @@ def _label(name: str) -> str:
         "plain": lambda: _("usual layout"),
         "channels_last": lambda: "channels last",
         "bfloat16": lambda: "bfloat16",
+        "one_by_one": lambda: _("one by one"),
+        "by_depth": lambda: _("by depth"),
+        "padded": lambda: _("padded"),
+        "jagged": lambda: _("jagged"),
     }
     return known[name]() if name in known else name
 

@@ -80,7 +80,6 @@ def test_a_run_of_another_process_grows_until_its_end() -> None:
         state = board.state()
         assert state["status"] == "running"
         assert state["progress"]["total"] == 150
-        assert state["control"] is False
         until(following, following.is_over)
         assert process.wait(10) == 0
     assert board.state()["status"] == "finished"

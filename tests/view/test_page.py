@@ -157,9 +157,10 @@ def test_every_answer_is_fenced_in(page: Page) -> None:
     for path in (token(page), f"{token(page)}view.js", "/", f"{token(page)}nothing"):
         _status, headers, _content = ask(page, "GET", path)
         policy = headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'")
-        assert "unsafe" not in policy
-        assert "frame-ancestors 'none'" in policy
+        rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+        assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == rules["form-action"] == "'none'"
+        assert rules["script-src"] == rules["connect-src"] == "'self'"
+        assert not [part for rule in rules.values() for part in rule.split() if ":" in part and part != "data:"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
         assert headers["cache-control"] == "no-store"
@@ -189,8 +190,7 @@ def test_a_link_without_its_last_stroke_leads_there(page: Page) -> None:
 def test_a_page_is_told_everything_and_then_the_news(page: Page, run: Run) -> None:
     first = talk(page, "one", 0)
     model = first["model"]
-    assert model["words"] == frontend.words()
-    assert model["state"]["control"] is False
+    assert model["words"].keys() == frontend.words().keys()
     (news,) = first["hear"]
     assert news["all"]
     assert news["curves"]["train/loss"]["x"] == list(range(30))

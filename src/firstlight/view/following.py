@@ -7,7 +7,7 @@ in the browser shows comes from the same `Following` (`page.py`).
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
@@ -135,11 +135,7 @@ class FollowedRun(SavedRun):
 
 
 class FollowedBoard(Board):
-    """The state of a followed run, with words for ends that only others see. It can stop nothing."""
-
-    def state(self) -> dict[str, Any]:
-        """As of every board; a page offers no Stop and no Pause: the record carries no wishes to who writes it."""
-        return {**super().state(), "control": False}
+    """The state of a followed run, with words for an end that only others see."""
 
     def _status_text(self, status: str) -> str:
         return _("Died: its process ended without a word") if self._is_dead else super()._status_text(status)

@@ -41,8 +41,10 @@ IDLE_S = 60.0  # a connection without a word
 
 _HERE = Path(__file__).parent
 _SAFETY = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    # Styles may stand inside: the drawing of a graph brings its own, as a saved notebook needs it. Scripts may not, and
+    # nothing at all can be loaded from or sent to another place.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -194,7 +196,8 @@ class _Talks:
             hear = answer["hear"]
             everything = after != talk.serial or talk.serial == 0  # the last answer did not arrive, or there was none
             if after == 0:
-                answer["model"] = {"key": self._key, "kernel_id": "", "words": frontend.words(), "state": state}
+                words = {**frontend.words(), "no_answer": _("The record is long; the answer takes a while.")}
+                answer["model"] = {"key": self._key, "kernel_id": "", "words": words, "state": state}
             said = [message for message in question.get("say", [])[:MOST_SAID] if isinstance(message, dict)]
             if everything and isinstance(question.get("open"), dict):
                 said.insert(0, question["open"])  # the tab that it has open, which is then told anew

@@ -1200,7 +1200,7 @@ def test_steps_that_pass_by_count_for_speed_epochs_and_stop(monkeypatch: pytest.
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     loader = DataLoader(TensorDataset(x, y), batch_size=10)
     run = Run()
-    with Recorder(run, model, optimizer) as recorder:
+    with Recorder(run, model, optimizer, looks=False) as recorder:
         recorder._loss_every = recorder._accuracy_every = 4
 
         def step(batch: Tensor, labels: Tensor) -> None:

@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from firstlight.graph.calling import tensors_in
 from firstlight.graph.operations import Graph
-from firstlight.graph.tracer import Tracer, is_compiled
+from firstlight.graph.tracer import Tracer, is_compiled, tracers_here, unwrap_modules
 from firstlight.graph.workspace import workspace
 from firstlight.run import Recorder
 from firstlight.run.looks import Pace, makers, rounded, unheard
@@ -36,6 +36,7 @@ _POINTS = 100  # of the curve of memory over a step
 # Modules that take another, faster way in evaluation unless somebody listens to the functions inside of them.
 _TWO_WAYS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
 _NUMBER_OF = torch.ops.aten._local_scalar_dense.default
+_NO_MEMORY = ("prim", "profiler")  # what asks or notes and makes no tensor
 _PHASES = ("forward", "backward", "optimizer")
 
 
@@ -187,13 +188,18 @@ class StepTracer(Tracer):
         """Stop. From another thread than that of the step, the modes go deaf and are taken away at the next look."""
         if not self._running:
             return
-        if threading.get_ident() != self._thread:
-            self._give_up(None)
-            _stale.append(self)
+        if threading.get_ident() == self._thread:
+            super().stop()
             return
+        self._running = False
+        self._give_up(None)
+        unwrap_modules()
+        _stale.append(self)
+
+    def _leave_thread(self) -> None:
         if self.live is not None:
             _take_dispatcher_away(self.live)
-        super().stop()
+        super()._leave_thread()
 
     def _run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._deaf or not torch.is_grad_enabled():
@@ -363,7 +369,7 @@ class _Live(Alive):
         if func is _NUMBER_OF and not isinstance(args[0], Tensor):
             return args[0]  # autograd's constants arrive as plain numbers here, which the function itself does not take
         out = func(*args, **(kwargs or {}))
-        if self.broken is not None or func.namespace == "prim":
+        if self.broken is not None or func.namespace in _NO_MEMORY:
             return out
         began = perf_counter()
         try:
@@ -420,9 +426,13 @@ _stale: list[StepTracer] = []  # of threads that were left; taken away when some
 
 
 def _sweep() -> None:
-    for tracer in [one for one in _stale if one._thread == threading.get_ident()]:
+    alive = {thread.ident for thread in threading.enumerate()}
+    for tracer in list(_stale):
+        if tracer in tracers_here():
+            tracer._leave_thread()
+        elif tracer._thread in alive:
+            continue
         _stale.remove(tracer)
-        tracer.stop()
 
 
 def _compile_is_in_use() -> bool:

@@ -114,7 +114,7 @@ class Tracer:
             return
         self._running, self._thread = True, threading.get_ident()
         self._first_node = _newest_node()
-        _tracers().append(self)
+        tracers_here().append(self)
         _wrap_modules()
         _put_at_bottom(self._ears)
 
@@ -124,10 +124,13 @@ class Tracer:
             return
         self._running = False
         self._stack.clear()
-        if self in _tracers():  # not while something compiled runs
-            _take_away(self._ears)
-            _tracers().remove(self)
-            _unwrap_modules()
+        if self in tracers_here():  # not while something compiled runs
+            self._leave_thread()
+            unwrap_modules()
+
+    def _leave_thread(self) -> None:
+        _take_away(self._ears)
+        tracers_here().remove(self)
 
     def graph(self) -> Graph:
         """What was noted, as values that refer to no tensor and no module."""
@@ -354,14 +357,14 @@ class Tracer:
     def _unheard(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         """Run a module without any trace of us: what is compiled, say, would be compiled anew otherwise."""
         _take_away(self._ears)
-        _tracers().remove(self)
-        _unwrap_modules()
+        tracers_here().remove(self)
+        unwrap_modules()
         try:
             return original(module, *args, **kwargs)
         finally:
             if self._running:
                 _wrap_modules()
-                _tracers().append(self)
+                tracers_here().append(self)
                 _put_at_bottom(self._ears)
 
     def _enter(self, module: nn.Module, given: list[Tensor]) -> None:
@@ -598,7 +601,8 @@ def _variable(module: nn.Module) -> str:
     return found[0] if found else ""
 
 
-def _tracers() -> list[Tracer]:
+def tracers_here() -> list[Tracer]:
+    """Those that listen in this thread, innermost last."""
     if not hasattr(_here, "tracers"):
         _here.tracers = []
     tracers: list[Tracer] = _here.tracers
@@ -614,7 +618,8 @@ def _wrap_modules() -> None:
             nn.Module.__call__ = _heard_call  # type: ignore[method-assign]
 
 
-def _unwrap_modules() -> None:
+def unwrap_modules() -> None:
+    """One tracer less needs the wrapper around `nn.Module.__call__`; from any thread."""
     global _wrapped, _original
     with _lock:
         _wrapped -= 1
@@ -627,7 +632,7 @@ def _heard_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     original = _original or nn.Module._wrapped_call_impl
     if torch.compiler.is_compiling():
         return original(module, *args, **kwargs)
-    tracers = _tracers()
+    tracers = tracers_here()
     if not tracers:
         return original(module, *args, **kwargs)
     return _through(tracers, len(tracers) - 1, original, module, args, kwargs)

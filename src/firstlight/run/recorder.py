@@ -187,6 +187,11 @@ class Recorder:
         own_s = self.own_s + self.looks_s + self.run.writer_cpu_s
         return own_s / self._steps_s if self._steps_s else 0.0
 
+    @property
+    def looking(self) -> bool:
+        """Whether this step is looked at closely."""
+        return bool(self._open)
+
     # Called by the taps.
 
     def before_backward(self) -> int:
@@ -802,13 +807,14 @@ def _listed(value: Any, kind: type) -> list[Any]:
 
 
 def _gradient_norm(optimizer: Optimizer) -> Tensor | None:
-    gradients = [
-        parameter.grad.detach()
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-        if parameter.grad is not None and type(parameter.grad) is Tensor and parameter.grad.layout == torch.strided
-    ]
-    return torch.nn.utils.get_total_norm(gradients) if gradients else None
+    with closer.unheard():
+        gradients = [
+            parameter.grad.detach()
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None and type(parameter.grad) is Tensor and parameter.grad.layout == torch.strided
+        ]
+        return torch.nn.utils.get_total_norm(gradients) if gradients else None
 
 
 def _rest_when_cells_end(recorder: Recorder) -> None:

@@ -21,12 +21,14 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
+from firstlight.run.looks import unheard
 from firstlight.run.loss import LossReader, Reading, scale_of
 
 if TYPE_CHECKING:
     from firstlight.run.recorder import Recorder
 
 
+_NOTHING = contextlib.nullcontext()
 READ_AT_ONCE = ("cpu",)  # devices where asking for a number waits for nothing
 
 
@@ -172,7 +174,8 @@ class Taps:
                     for recorder in recorders:
                         detail = max(detail, recorder.before_backward())
                     if detail:
-                        loss = self._look(tensors, detail)
+                        with unheard() if any(recorder.looking for recorder in recorders) else _NOTHING:
+                            loss = self._look(tensors, detail)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the training is worth more than its record
                     self._failed(error)
                 inner = perf_counter()

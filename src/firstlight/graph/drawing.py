@@ -38,24 +38,25 @@ border:1px solid rgba(128,134,139,.4);border-radius:8px}
 .fl-graph details{margin:0 0 0 4px}.fl-graph summary{cursor:pointer;padding:1px 4px;border-radius:4px}
 .fl-graph summary:focus-visible{outline:2px solid var(--fl-blue)}
 .fl-graph summary small{opacity:.75;margin-left:6px}
-.fl-graph ul{list-style:none;margin:0 0 0 7px;padding:0 0 0 10px;border-left:1px solid rgba(128,134,139,.4)}
-.fl-graph li{margin:0;padding:1px 6px;border-left:3px solid var(--fl-grey);overflow-wrap:anywhere}
-.fl-graph li.fl-mod{padding:0;border:0}
-.fl-graph li code,.fl-graph td code{font-size:12px;background:none;color:inherit;padding:0}
+.fl-graph.fl-graph ul{list-style:none;margin:0 0 0 7px;padding:0 0 0 10px;
+border-left:1px solid rgba(128,134,139,.4)}
+.fl-graph.fl-graph li{margin:0;padding:1px 6px;border-left:3px solid var(--fl-grey);overflow-wrap:anywhere}
+.fl-graph.fl-graph li.fl-mod{padding:0;border:0}
+.fl-graph.fl-graph li code,.fl-graph.fl-graph td code{font-size:12px;background:none;color:inherit;padding:0}
 .fl-graph li small{display:block;opacity:.8}.fl-graph summary small{display:inline}
-.fl-graph .fl-weights{border-color:var(--fl-blue)}.fl-graph .fl-act{border-color:var(--fl-orange)}
-.fl-graph .fl-shape{border-color:var(--fl-green)}.fl-graph .fl-loss{border-color:var(--fl-red)}
-.fl-graph .fl-join{border-color:var(--fl-pink)}
+.fl-graph.fl-graph .fl-weights{border-color:var(--fl-blue)}.fl-graph.fl-graph .fl-act{border-color:var(--fl-orange)}
+.fl-graph.fl-graph .fl-shape{border-color:var(--fl-green)}.fl-graph.fl-graph .fl-loss{border-color:var(--fl-red)}
+.fl-graph.fl-graph .fl-join{border-color:var(--fl-pink)}
 .fl-graph .fl-key span{display:inline-block;margin:0 12px 4px 0;padding-left:6px;border-left:4px solid var(--fl-grey)}
 .fl-graph .fl-key .fl-weights{border-color:var(--fl-blue)}.fl-graph .fl-key .fl-act{border-color:var(--fl-orange)}
 .fl-graph .fl-key .fl-shape{border-color:var(--fl-green)}.fl-graph .fl-key .fl-loss{border-color:var(--fl-red)}
 .fl-graph .fl-key .fl-join{border-color:var(--fl-pink)}.fl-graph .fl-key .fl-dash{border-left:4px dashed #e07b00}
-.fl-graph .fl-diff{margin:0;padding:0;border:0}.fl-graph .fl-diff i{opacity:.75;font-style:normal}
+.fl-graph.fl-graph .fl-diff{margin:0;padding:0;border:0}.fl-graph .fl-diff i{opacity:.75;font-style:normal}
 .fl-graph .fl-diff abbr{display:inline-block;width:1.2em;text-align:center;font-weight:700;text-decoration:none}
-.fl-graph .fl-add{border-color:var(--fl-blue);background:rgba(0,114,178,.16)}
-.fl-graph .fl-gone{border-color:var(--fl-red);background:rgba(213,94,0,.16)}
-.fl-graph .fl-other{border-color:var(--fl-orange);background:rgba(230,159,0,.16)}
-.fl-graph ins{text-decoration:none;font-weight:600}.fl-graph .fl-skip{border:0;opacity:.7;padding-left:24px}
+.fl-graph.fl-graph .fl-add{border-color:var(--fl-blue);background:rgba(0,114,178,.16)}
+.fl-graph.fl-graph .fl-gone{border-color:var(--fl-red);background:rgba(213,94,0,.16)}
+.fl-graph.fl-graph .fl-other{border-color:var(--fl-orange);background:rgba(230,159,0,.16)}
+.fl-graph ins{text-decoration:none;font-weight:600}.fl-graph.fl-graph .fl-skip{border:0;opacity:.7;padding-left:24px}
 .fl-graph li.fl-changed{background:rgba(230,159,0,.16)}.fl-graph .fl-sign{text-decoration:none;font-weight:700}
 .fl-graph .fl-signs{margin-left:6px;padding:0 5px;border-radius:4px;background:rgba(230,159,0,.22)}
 .fl-graph svg .fl-changed rect:first-of-type{fill:rgba(230,159,0,.24);stroke:var(--fl-orange);stroke-width:2}
@@ -92,7 +93,7 @@ def levels(graph: Graph, within: int | None = None) -> int:
 
 def shown_level(graph: Graph, wish: Wish) -> int:
     """The level at which a drawing shows modules; 0 where it has too many boxes to be drawn at all."""
-    return _level(_paths(graph, wish.within), wish.level)
+    return _level(_paths(graph, wish.within), wish.level, on_page=True)
 
 
 def draw(graph: Graph, wish: Wish | None = None, *, whole: bool = True) -> Picture:
@@ -196,7 +197,7 @@ class _Box:
 
 
 def _flow(graph: Graph, wish: Wish | None) -> str:
-    boxes = _boxes(graph, wish or Wish())
+    boxes = _boxes(graph, wish or Wish(), on_page=wish is not None)
     if not boxes:
         return ""
     drawing = _svg(boxes, numbered=wish is not None)
@@ -224,23 +225,25 @@ def _owners(paths: Mapping[int, tuple[Call, ...]], level: int) -> dict[int, int]
     return {at: order[owner] for at, owner in owners.items()}
 
 
-def _level(paths: Mapping[int, tuple[Call, ...]], wanted: int | None) -> int:
+def _level(paths: Mapping[int, tuple[Call, ...]], wanted: int | None, *, on_page: bool) -> int:
     deepest = max(map(len, paths.values()), default=0) + 1
     if wanted is not None:
         wanted = min(max(1, wanted), deepest)
         return wanted if len(set(_owners(paths, wanted).values())) <= _MOST_ASKED else 0
     if len(paths) <= _MOST_BOXES:
         return deepest
-    for level in range(deepest - 1, 0, -1):
-        if 1 < len(set(_owners(paths, level).values())) <= _MOST_BOXES:
-            return level
+    boxes = {level: len(set(_owners(paths, level).values())) for level in range(deepest, 0, -1)}
+    for most in (_MOST_BOXES, _MOST_ASKED if on_page else 0):  # a page can move and shrink a large drawing
+        for level, count in boxes.items():
+            if 1 < count <= most:
+                return level
     return 0
 
 
-def _boxes(graph: Graph, wish: Wish) -> list[_Box]:
+def _boxes(graph: Graph, wish: Wish, *, on_page: bool) -> list[_Box]:
     """Operations, or calls of modules where there are too many of them; none where even these are too many."""
     paths = _paths(graph, wish.within)
-    level = _level(paths, wish.level)
+    level = _level(paths, wish.level, on_page=on_page)
     if not paths or not level:
         return []
     chosen = _owners(paths, level)

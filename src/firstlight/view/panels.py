@@ -117,8 +117,8 @@ def activations(looks: Looks) -> dict[str, Any]:
         sign, said = _state_of(mean, std, zero)
         rows.append(
             {
-                "name": title or _("the model"),
-                "detail": kinds[places[0]] if one else _("{count} modules", count=len(places)),
+                "name": title or kinds[places[0]],  # a model that is one module has no path
+                "detail": (kinds[places[0]] if title else "") if one else _("{count} modules", count=len(places)),
                 "sign": sign,
                 "said": said,
                 "values": {"zero": [None if z is None or not math.isfinite(z) else round(1000 * z) for z in zeros]},

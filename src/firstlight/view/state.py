@@ -11,10 +11,12 @@ from typing import Any
 from firstlight.locale import _, language
 from firstlight.run import Run
 from firstlight.view import panels, words
+from firstlight.view.looks import Looks
 from firstlight.view.series import Series, smooth
 
 SPLITS = ("train", "val", "test")  # the order in which they are drawn and named
 MAX_CHARTS = 4
+LOOKED_EVERY_S = 2.0
 
 
 class Board:
@@ -40,6 +42,8 @@ class Board:
         self.cursor = 0  # grows with each point
         self._pace: deque[tuple[float, int]] = deque(maxlen=64)  # (time, step), about one each quarter second
         self.last_point = 0.0  # when the newest step was noted, in seconds since 1970
+        self._looks: Looks | None = None
+        self._looked = (-math.inf, "")  # when the looks were read, and what they say
 
     def gather(self) -> bool:
         """Take in what the run logged since the last call; whether there was anything."""
@@ -62,6 +66,17 @@ class Board:
     def forget_pace(self) -> None:
         """The loop stood still on purpose: time that passed says nothing about its speed."""
         self._pace.clear()
+
+    def looked(self) -> str:
+        """What the looks at single steps found, in one line for a terminal; read every other second at most."""
+        if self._looks is None:
+            self._looks = Looks(self.run)
+        now = time.monotonic()
+        is_over = str(self.run.status) not in ("running", "resting")
+        if is_over or now - self._looked[0] >= LOOKED_EVERY_S:
+            self._looks.gather(wait=is_over)
+            self._looked = (now, panels.summary(self._looks, self))
+        return self._looked[1]
 
     def state(self) -> dict[str, Any]:
         """Everything but the points: text, progress, charts and their curves."""

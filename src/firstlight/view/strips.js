@@ -96,7 +96,7 @@ function makeStrips(box, words) {
       if (!drawn) continue;
       for (let x = 0; x < drawn.width; x++) {
         drawn.pen.fillStyle = colourAt(ramp(strip, look), x / drawn.width);
-        drawn.pen.fillRect(x, 0, 1, drawn.height);
+        drawn.pen.fillRect(x, 0, 2, drawn.height); // overlapping: screens with 1.5 pixels for each of ours
       }
     }
   };
@@ -140,7 +140,7 @@ function makeStrips(box, words) {
       title.scope = "col";
       title.textContent = data.head[column];
       if (strip) {
-        title.className = "fl-of-strip";
+        title.className = "fl-of-strip"; // the strip and its newest number
         const now = make("th", "fl-number", head);
         now.scope = "col";
         now.textContent = data.head.now;

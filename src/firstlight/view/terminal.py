@@ -106,10 +106,12 @@ class Lines:
     def rest(self, board: Board) -> None:
         """The last line, complete."""
         if board.step >= 0:
-            self._write(board)
+            self._write(board, looked=True)
 
-    def _write(self, board: Board) -> None:
+    def _write(self, board: Board, *, looked: bool = False) -> None:
         line = board.state()["said"]
+        if looked and (found := board.looked()):
+            line = f"{line}{_BETWEEN}{found}"
         if line != self._last:
             self._last = line
             stream = self._stream or sys.stderr
@@ -126,7 +128,7 @@ def _lines(board: Board, width: int) -> "RichText":
     said = [RichText(state["status_text"], "bold")]
     progress = [*state["progress"]["text"].split(_BETWEEN), state["progress"]["left"]]
     said += [RichText(part, "bright_black") for part in progress if part]
-    if share is not None and state["status"] in ("running", "stopping"):
+    if share is not None and state["status"] in ("running", "pausing", "paused", "stopping"):
         room = width - sum(part.cell_len for part in said) - len(_BETWEEN) * (len(said) - 1) - 1
         length = max(_SHORTEST, min(WIDTH, room))
         full = round(share * length)
@@ -143,6 +145,8 @@ def _lines(board: Board, width: int) -> "RichText":
             values.append(part)
     numbers = [RichText(f"{number['label']} {number['value']}", "bright_black") for number in state["numbers"]]
     lines = [*_filled(said, width), *_filled([*values, *numbers], width, between="  ")]
+    looks = [RichText(part, "bright_black") for part in board.looked().split(_BETWEEN) if part]
+    lines += _filled(looks, width)
     if state["notice"]:
         lines.append(RichText(state["notice"], "bold red"))  # a sentence: it breaks where the terminal breaks it
     return RichText("\n").join(lines)

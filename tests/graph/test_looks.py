@@ -127,7 +127,7 @@ def test_the_newest_look_at_or_before_a_step_answers() -> None:
     assert run.memory(2).step == 2
     with pytest.raises(NoLook, match="0, 1, 2, 3"):
         run.graph(-1)
-    with pytest.raises(NoLook, match="none"):
+    with pytest.raises(NoLook, match="at any step"):
         Run("empty").memory()
 
 

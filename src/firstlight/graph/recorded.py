@@ -21,15 +21,15 @@ class NoLook(FirstlightError, LookupError):
     """Nothing of the kind was recorded."""
 
     text = Text(
-        what="The run {name} has no record of the {kind} of step {step} or of a step before it.",
+        what="The record of the run {name} holds nothing about its {kind} {where}.",
         why="Only some steps are looked at closely: the first ones, then ever fewer. {why}",
-        do="Steps with such a look: {steps}. watch(..., looks=[3, 9]) looks at steps of your choice.",
+        do="Steps that were looked at: {steps}. watch(..., looks=[3, 9]) looks at steps of your choice.",
     )
 
 
 def graph_of(run: Run, step: int | None = None) -> Graph:
     """The graph of the newest look at or before a step; see `Run.graph`."""
-    look = _newest(run, "graph", _("graph"), step)
+    look = _newest(run, "graph", _("computation graph"), step)
     return Graph.from_rows(run.operations(look.data["rows_at"]), step=look.step)
 
 
@@ -174,5 +174,6 @@ def _newest(run: Run, kind: str, name: str, step: int | None) -> Fact:
     why = ""
     if "compile" in run.info.get("sees_less", []):
         why = _("Of what torch.compile runs, no more than the whole is seen.")
-    steps = ", ".join(str(look.step) for look in looks[:5]) or _("none")
-    raise NoLook(name=run.name, kind=name, step=_("(any)") if step is None else step, why=why, steps=steps)
+    steps = ", ".join(str(look.step) for look in looks[:5]) or "-"
+    where = _("at any step") if step is None else _("at step {step} or before", step=step)
+    raise NoLook(name=run.name, kind=name, where=where, why=why, steps=steps)

@@ -129,6 +129,25 @@ def test_a_killed_training_is_seen_to_have_died() -> None:
     assert "power cut" in shown.text
 
 
+@posix
+def test_asked_to_end_it_gives_the_cursor_back() -> None:
+    with training(), terminal() as shown:
+        shown.read_until(lambda text: "\x1b[?25l" in text)
+        shown.process.send_signal(signal.SIGTERM)
+        assert shown.close() == 128 + signal.SIGTERM
+        assert "\x1b[?25h" in shown.text.rpartition("\x1b[?25l")[2]
+        assert "Traceback" not in shown.text
+
+
+@posix
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    with training(steps=100):
+        command = " ".join([*COMMAND, "|", "head", "-n", "1"])
+        ran = subprocess.run(["sh", "-c", command], capture_output=True, encoding="utf-8", check=False)
+    assert ran.stdout.startswith("Training")
+    assert "Traceback" not in ran.stderr
+
+
 def test_a_pipe_gets_lines(tmp_path: Path) -> None:
     with training(steps=100) as (_process, folder):
         ran = subprocess.run([*COMMAND, str(folder)], capture_output=True, text=True, encoding="utf-8", check=False)

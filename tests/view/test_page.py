@@ -3,6 +3,7 @@ import json
 import re
 import shutil
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from firstlight.run import Run
 from firstlight.view import following, frontend
 from firstlight.view import page as module
 from firstlight.view.page import Page, PortTaken
-from tests.view.others import training
+from tests.view.others import training, watched
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -338,3 +339,38 @@ def test_a_training_in_another_process_moves_on_the_page_and_dies() -> None:
         process.wait()
         if sys.platform != "win32":
             _until(page, lambda state: state["status_text"].startswith("Died"))
+
+
+def test_the_tabs_of_a_watched_loop_come_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = f"""if True:
+        import json, sys
+        from pathlib import Path
+        from firstlight.view.page import Page
+        page = Page(Path(sys.argv[1]))
+        first = page._talks.talk({{"page": "one", "after": 0, "say": []}})
+        heard = []
+        for tab in {frontend.TABS!r}:
+            say = [{{"t": "open", "page": "abc", "tab": tab}}]
+            say += [{{"t": "graph", "page": "abc", "step": None, "ask": 7}}] if tab == "graph" else []
+            answer = page._talks.talk({{"page": "one", "after": first["serial"], "say": say}})
+            heard += [m for m in answer["hear"] if m["t"] != "news"]
+            first = answer
+        print(json.dumps({{"torch": "torch" in sys.modules, "heard": heard}}, allow_nan=False))
+        """
+    with watched() as (_process, folder):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, str(folder)], capture_output=True, encoding="utf-8", check=False
+        )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert not told["torch"]
+    assert {m["tab"] for m in told["heard"] if m["t"] == "tab"} == {
+        "graph",
+        "gradients",
+        "activations",
+        "memory",
+        "time",
+    }
+    (graph,) = (m for m in told["heard"] if m["t"] == "graph")
+    assert (graph["page"], graph["ask"]) == ("abc", 7)
+    assert "linear" in graph["html"].lower()

@@ -1,8 +1,11 @@
 """`firstlight watch`: a run of another process, in this terminal or in the browser."""
 
+import contextlib
 import os
+import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +33,8 @@ def watch_run(word: str | None, folder: Path | None, *, once: bool) -> int:
     try:
         if following.run.ended is None:
             _say(_("Following {folder}. Ctrl-C leaves; the training goes on.", folder=following.run.folder))
-        follow(following)
+        with _tidy_end():
+            follow(following)
     except KeyboardInterrupt:
         _say(_("You have left; the training goes on."))
     return 0
@@ -48,7 +52,7 @@ def show_page(word: str | None, folder: Path | None, *, port: int | None, browse
     from firstlight.view.page import Page
 
     opened = None
-    with Page(find_run(word, places_of(folder)), port=port) as page:
+    with _tidy_end(), Page(find_run(word, places_of(folder)), port=port) as page:
         try:
             opened = _announce(page, browser=browser)
             page.wait()
@@ -83,6 +87,22 @@ def _announce(page: "Page", *, browser: bool) -> Path | None:
     print(f"\n    {page.url}\n", flush=True)  # the one place where the token stands
     _say(_("Ctrl-C here closes the page and leaves the training alone."))
     return path
+
+
+@contextlib.contextmanager
+def _tidy_end() -> Iterator[None]:
+    """Who is asked to end, as by `kill`, gives the terminal its cursor back and takes away the file for the browser."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # the only one in which Python sets signals
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has one of them
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                before[number] = signal.signal(number, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(sentence: str) -> None:

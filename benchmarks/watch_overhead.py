@@ -23,6 +23,7 @@ does not count (`benchmarks.harness`).
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -94,15 +95,14 @@ def measure(name: str, repeats: int, quiet: Quiet | None) -> dict[str, Any]:
         stream.block(1, counts=False)
     run = fl.watch(watched.model, watched.optimizer)
     recorder = recorder_of(run)
-    recorder.stop()
+    taps.remove(recorder)
     run.rest()
 
     def watch_blocks(count: int, *, counts: bool = True) -> None:
-        recorder.start()
-        run.resume()
-        for _block in range(count):
+        taps.add(recorder)
+        for _block in range(count):  # its first step says that the run goes on
             watched.block(work.block, counts=counts)
-        recorder.stop()
+        taps.remove(recorder)
         run.rest()
 
     def repeat() -> Turn:
@@ -140,6 +140,8 @@ def measure(name: str, repeats: int, quiet: Quiet | None) -> dict[str, Any]:
         "step_ms": 1000 * sum(plain.wall) / len(plain.wall) / work.block,
         "watched_step_ms": 1000 * sum(watched.wall) / len(watched.wall) / work.block,
         "overhead": sum(watched.wall) / sum(plain.wall) - 1,
+        "overhead_later": sum(watched.wall[2 * ROUNDS :]) / sum(plain.wall[2 * ROUNDS :]) - 1 if repeats > 1 else None,
+        "watched_s": sum(watched.wall),
         "error": statistics.stdev(ratios) / len(ratios) ** 0.5,
         "overhead_of_rounds": [ratio - 1 for ratio in ratios],
         "noise": sum(plain.wall[1::2]) / sum(plain.wall[::2]) - 1,
@@ -183,8 +185,10 @@ def lines(found: list[dict[str, Any]]) -> list[str]:
             f"{one['work']:11} {one['step_ms']:8.3f} -> {one['watched_step_ms']:8.3f} ms a step: "
             f"{one['overhead']:+6.2%} +- {one['error']:.2%} ({len(rounds)} rounds, median "
             f"{statistics.median(rounds):+.2%}, plain against plain {one['noise']:+.2%}); {same}",
-            f"{'':11} processor {one['processor_overhead']:+.2%}; by itself {one['overhead_by_the_run'] or 0:.2%}; "
-            f"{one['looks']} looks, {one['looks_s']:.3f} s, in {one['steps']} steps",
+            f"{'':11} after the first repeat {one['overhead_later'] or math.nan:+.2%}; processor "
+            f"{one['processor_overhead']:+.2%}; by itself {one['overhead_by_the_run'] or 0:.2%}; "
+            f"{one['looks']} looks, {one['looks_s']:.3f} s, in {one['steps']} steps, "
+            f"{one['watched_s']:.0f} s timed",
         ]
     return said
 

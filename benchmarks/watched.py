@@ -77,7 +77,7 @@ class Work:
         optimizer: Makes it, of the weights.
         samples: Makes inputs and labels.
         batch: Samples in a batch.
-        block: Steps that take about a tenth of a second on one core; a quarter for the shortest steps.
+        block: Steps that take a tenth to half a second on one core.
     """
 
     model: Callable[[], nn.Module]
@@ -118,6 +118,6 @@ WORKS = {
     "lenet": Work(_lenet, lambda weights: torch.optim.SGD(weights, 0.01, momentum=0.9),
                   lambda: _pictures(4096, 3, 32, 32), 128, 8),
     "resnet18": Work(ResNet18, lambda weights: torch.optim.SGD(weights, 0.01, momentum=0.9),
-                     lambda: _pictures(256, 3, 32, 32), 8, 1),
-    "transformer": Work(Reader, lambda weights: torch.optim.AdamW(weights, 1e-3), lambda: _sentences(2048), 32, 2),
+                     lambda: _pictures(256, 3, 32, 32), 8, 2),
+    "transformer": Work(Reader, lambda weights: torch.optim.AdamW(weights, 1e-3), lambda: _sentences(2048), 32, 4),
 }  # fmt: skip

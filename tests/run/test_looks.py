@@ -144,6 +144,14 @@ def test_a_look_that_fails_is_left_and_the_record_goes_on(monkeypatch: pytest.Mo
     assert not run.facts("weights")
 
 
+def test_what_is_not_seen_is_said_once() -> None:
+    run = Run()
+    with Recorder(run, nn.Linear(3, 1)) as recorder:
+        for why in ("quiet", "compile", "quiet"):
+            recorder.see_less(why)
+    assert run.info["sees_less"] == ["quiet", "compile"]
+
+
 def test_no_looks_where_none_are_wanted() -> None:
     model = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

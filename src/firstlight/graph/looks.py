@@ -78,13 +78,13 @@ class StepLook:
         models = self._recorder.models
         compiles = _compile_is_in_use()
         if compiles and not any(is_compiled(module) for model in models for module in model.modules()):
-            self._say_less("compile")  # what is compiled would be compiled anew with a tracer around it
+            self._recorder.see_less("compile")  # what is compiled would be compiled anew with a tracer around it
             return False
         began = perf_counter()
         self._tracer = StepTracer(step)
         self._live = None
         if compiles:
-            self._say_less("compile")
+            self._recorder.see_less("compile")
         elif _memory_can_be_seen(models):
             self._live = self._tracer.live = _Live(self._tracer)
             self._live.note(models, self._recorder.optimizers)
@@ -143,11 +143,6 @@ class StepLook:
         if self._told.get(kind) != data:
             self._told[kind] = data
             self._run.add_fact(step, kind, data)
-
-    def _say_less(self, why: str) -> None:
-        less = self._run.info.get("sees_less", [])
-        if why not in less:
-            self._run.set_info(sees_less=[*less, why])
 
 
 class _Left(Exception):

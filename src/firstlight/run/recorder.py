@@ -400,6 +400,11 @@ class Recorder:
             with contextlib.suppress(RunEnded):
                 self.run.extend(rows)
 
+    def see_less(self, why: str) -> None:
+        """Say that something is not seen: `compile`, `capture` (a CUDA graph) or `quiet` (very short steps)."""
+        if why not in (less := self._known.get("sees_less", [])):
+            self._tell(sees_less=[*less, why])
+
     def give_up(self, error: Exception) -> None:
         """The recorder itself failed: it goes, the training stays."""
         self._active = False
@@ -559,7 +564,10 @@ class Recorder:
         step = self._leader.steps if self._leader is not None else 0
         elapsed = self._steps_s + self._burst[1]
         for look in self._looks:
-            if look.pace.due(step, elapsed) and not _recording_a_graph():
+            if look.pace.due(step, elapsed):
+                if _recording_a_graph():
+                    self.see_less("capture")
+                    return
                 try:
                     if look.begin(step):
                         self._open = [*self._open, look]
@@ -639,6 +647,7 @@ class Recorder:
             self._norm_slowdown *= 2
         elif self._costly >= _COSTLY_FOR_LONG and self._loss_every < _RAREST:
             self._costly = 0
+            self.see_less("quiet")
             self._loss_every *= 2  # very short steps; a busy neighbour alone does not last that long
         if share < _SHARE / 3 and self._loss_every > 1:  # twice as many looks cost at most twice as much
             self._loss_every //= 2

@@ -191,6 +191,24 @@ def test_what_is_no_record_is_said(tmp_path: Path) -> None:
         Following(tmp_path)
 
 
+def test_the_last_words_of_a_run_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "META_S", 0.0)
+    run = Run.start("net", folder=tmp_path)
+    run.log({"train/loss": 1.0}, step=0)
+    for key, value in {"status": "finished", "ended": time.time()}.items():
+        run._save(key, value)  # on disk before the last points are: a long record takes several turns
+    assert run._store is not None
+    assert run._store.flush()
+    following = Following(run.folder)
+    following.look()
+    assert following.board.state()["status"] == "finished"
+    assert not following.is_over(), "its writer has not said that all is written"
+    run.log({"train/loss": 0.5}, step=1)
+    run.finish()
+    until(following, following.is_over)
+    assert following.board.step == 1
+
+
 def test_a_record_that_is_being_made_is_waited_for(tmp_path: Path) -> None:
     whole = Run.start("net", folder=tmp_path / "runs")
     whole.finish()

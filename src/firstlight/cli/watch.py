@@ -27,12 +27,12 @@ def watch_run(word: str | None, folder: Path | None, *, once: bool) -> int:
         once: Show the state of this moment and leave.
     """
     following = Following(find_run(word, places_of(folder)))
-    if once:
+    if once or following.run.ended is not None:
+        _say(_("Run: {folder}", folder=following.run.folder))
         show_once(following)
         return 0
     try:
-        if following.run.ended is None:
-            _say(_("Following {folder}. Ctrl-C leaves; the training goes on.", folder=following.run.folder))
+        _say(_("Following {folder}. Ctrl-C leaves; the training goes on.", folder=following.run.folder))
         with _tidy_end():
             follow(following)
     except KeyboardInterrupt:

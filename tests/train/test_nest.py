@@ -204,6 +204,32 @@ def test_a_jagged_batch_is_not_taken_where_no_right_gradients_come_back():
         assert nest(samples(), NoWayBack()).layout == "jagged"
 
 
+class MaskedSum(nn.Linear):
+    """To a mask that is the wrong way round, it says 0 of everything, of one by one too."""
+
+    def forward(self, x, mask):
+        assert not x.is_nested
+        return (super().forward(x) * mask[..., None]).sum(dim=1)
+
+
+class MayMask(Mean):
+    """With a mask that is the wrong way round it says 0 again; without one, padding misleads it."""
+
+    def forward(self, x, mask=None):
+        assert not x.is_nested
+        mask = torch.ones(x.shape[:2]) if mask is None else mask.float()
+        return (self.inner(x) * mask[..., None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+@pytest.mark.parametrize("model", [MaskedSum(8, 3, bias=False), MayMask()], ids=["must", "may"])
+def test_a_mask_is_not_taken_the_wrong_way_round(model):
+    batch = nest(samples(), model)
+    assert torch.equal(batch.arguments["mask"], batch.mask)
+    outputs = model(batch.values, **batch.arguments)
+    for part, found in zip(samples(), outputs, strict=True):
+        assert torch.allclose(found, model(part[None], mask=torch.ones(1, len(part), dtype=torch.bool))[0], atol=1e-5)
+
+
 def test_token_numbers_are_samples_too():
     model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
     batch = nest([[1, 2, 3], [4]], model)

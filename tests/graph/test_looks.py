@@ -75,7 +75,7 @@ def test_an_evaluation_between_two_steps_is_no_part_of_the_graph() -> None:
                 (model(torch.randn(4, 1, 12, 12)).argmax(1) == 1).float().mean()
         model.train()
 
-    with fl.watch(model, optimizer) as run:
+    with fl.watch(model, optimizer, looks=range(4)) as run:
         train(model, optimizer, 3, evaluate)
     names = [one.name for one in run.graph(0)]
     assert [one.name for one in run.graph(2)] == names
@@ -119,7 +119,7 @@ def test_graphs_that_differ_are_kept_each_and_others_once() -> None:
 def test_the_newest_look_at_or_before_a_step_answers() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with fl.watch(model, optimizer) as run:
+    with fl.watch(model, optimizer, looks=range(4)) as run:
         train(model, optimizer, 12)
     looks = [fact.step for fact in run.facts("graph")]
     assert looks[:4] == [0, 1, 2, 3]
@@ -205,7 +205,7 @@ def test_activations_say_mean_spread_and_zeros() -> None:
 def test_a_loop_in_another_thread_is_seen_and_ours_is_left_clean() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    run = fl.watch(model, optimizer)
+    run = fl.watch(model, optimizer, looks=range(9))
     thread = threading.Thread(target=train, args=(model, optimizer, 3))
     thread.start()
     thread.join()
@@ -245,7 +245,7 @@ def test_a_mistake_of_ours_costs_the_looks_alone(name: str, monkeypatch: pytest.
     monkeypatch.setattr(StepTracer, name, broken)
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with fl.watch(model, optimizer) as run, pytest.warns(RuntimeWarning, match="ZeroDivisionError"):
+    with fl.watch(model, optimizer, looks=range(4)) as run, pytest.warns(RuntimeWarning, match="ZeroDivisionError"):
         train(model, optimizer, 4)
     assert len(run.metric("train/loss")) == 4
     assert len(run.facts("weights")) == 4, "the other look goes on"

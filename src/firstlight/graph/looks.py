@@ -27,8 +27,7 @@ from firstlight.run import Recorder
 from firstlight.run.looks import Pace, makers, rounded, unheard
 from firstlight.train.alive import Alive
 
-_SHARE = 0.005  # of the time of all steps
-_GROWTH = 0.25
+_PACE = {"share": 0.003, "growth": 0.25, "free_s": 0.06}  # see `firstlight.run.looks.Pace`
 _MOST_OPERATIONS = 20_000  # more is no step but something else: the look is given up
 _MOST_ON_DISK = 32 * 2**20  # bytes of graphs in one record
 _SAMPLE = 16_384  # so many numbers of an activation say enough
@@ -47,7 +46,7 @@ def attend() -> None:
 
 
 def _make(recorder: Recorder, always: Collection[int]) -> "StepLook":
-    return StepLook(recorder, Pace(share=_SHARE, growth=_GROWTH, always=always))
+    return StepLook(recorder, Pace(**_PACE, always=always))
 
 
 class StepLook:

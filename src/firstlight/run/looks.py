@@ -18,7 +18,6 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from firstlight.run.recorder import Recorder
 
-_FREE_S = 0.1  # looks may cost this much at once, whatever the share
 _MOST_CLONED = 256 * 2**20  # bytes of weights that are copied to see how far a step moves them
 
 
@@ -50,10 +49,11 @@ class Pace:
     Args:
         share: Of the time of all steps that looks may cost.
         growth: The next look is so much later than the step of the last, as a share of that step.
+        free_s: Seconds that looks may cost besides, so that the first steps are seen.
         always: Steps to look at whatever that costs.
 
     Example:
-        >>> pace = Pace(share=0.01, growth=0.5)
+        >>> pace = Pace(share=0.01, growth=0.5, free_s=0.1)
         >>> seen = []
         >>> for step in range(100):
         ...     if pace.due(step, elapsed_s=0.1 * step):
@@ -63,9 +63,9 @@ class Pace:
         [0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94]
     """
 
-    def __init__(self, *, share: float, growth: float, always: Collection[int] = ()) -> None:
+    def __init__(self, *, share: float, growth: float, free_s: float = 0.0, always: Collection[int] = ()) -> None:
         self.cost_s = 0.0
-        self._share, self._growth, self._always = share, growth, frozenset(always)
+        self._share, self._growth, self._free_s, self._always = share, growth, free_s, frozenset(always)
         self._next = 0
         self._newest_s = 0.0
 
@@ -80,7 +80,7 @@ class Pace:
             return True
         if step < self._next:
             return False
-        return step < 2 or self.cost_s + self._newest_s <= _FREE_S + self._share * elapsed_s
+        return step < 2 or self.cost_s + self._newest_s <= self._free_s + self._share * elapsed_s
 
     def took(self, step: int, seconds: float) -> None:
         """A look at a step is over, and cost so much."""

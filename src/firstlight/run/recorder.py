@@ -36,8 +36,7 @@ _RAREST = 64  # the loss is noted at least of each 64th step
 _COSTLY_FOR_LONG = 4  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
-_WEIGHTS_SHARE = 0.004  # of the time of all steps, for looks at weights and gradients
-_WEIGHTS_GROWTH = 0.02
+_WEIGHTS = {"share": 0.002, "growth": 0.04, "free_s": 0.02}  # of looks at weights and gradients, see `Pace`
 _MOST_ORDERS = 16  # of calls in a step; a loop that never repeats itself is not told in full
 
 
@@ -553,7 +552,7 @@ class Recorder:
         if self._wanted is False:
             return []
         always = () if self._wanted is True else self._wanted
-        pace = closer.Pace(share=_WEIGHTS_SHARE, growth=_WEIGHTS_GROWTH, always=always)
+        pace = closer.Pace(**_WEIGHTS, always=always)
         found: list[closer.Look] = [closer.Weights(self, pace)]
         return found + [make(self, always) for make in closer.makers]
 

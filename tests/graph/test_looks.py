@@ -75,8 +75,16 @@ def test_an_evaluation_between_two_steps_is_no_part_of_the_graph() -> None:
                 (model(torch.randn(4, 1, 12, 12)).argmax(1) == 1).float().mean()
         model.train()
 
+    def hear(module: nn.Module, *_: Any) -> None:
+        if not module.training:
+            modes.add((torch.overrides._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()))
+
+    modes: set[tuple[int, int]] = set()
+    model[0].register_forward_hook(hear)
+
     with fl.watch(model, optimizer, looks=range(4)) as run:
         train(model, optimizer, 3, evaluate)
+    assert modes == {(0, 0)}, "it runs as if nobody watched"
     names = [one.name for one in run.graph(0)]
     assert [one.name for one in run.graph(2)] == names
     assert names.count("conv2d") == 1

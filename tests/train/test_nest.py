@@ -230,6 +230,22 @@ def test_a_mask_is_not_taken_the_wrong_way_round(model):
         assert torch.allclose(found, model(part[None], mask=torch.ones(1, len(part), dtype=torch.bool))[0], atol=1e-5)
 
 
+def test_gradients_that_are_rounding_alone_do_not_count():
+    class Centred(nn.Module):
+        """What is added to all scores alike, softmax takes away again: its gradient is 0 but for rounding."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner, self.same = nn.Linear(8, 16), nn.Linear(8, 1)
+
+        def forward(self, x):
+            return (self.inner(x) + self.same(x)).softmax(dim=-1)
+
+    assert nest(samples(), Centred()).layout == "jagged"
+    assert nest([part.bfloat16() for part in samples()], nn.Linear(8, 3).bfloat16()).layout == "jagged"
+    assert nest([part.double() for part in samples()], nn.Linear(8, 3).double()).layout == "jagged"
+
+
 def test_token_numbers_are_samples_too():
     model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
     batch = nest([[1, 2, 3], [4]], model)

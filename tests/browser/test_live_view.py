@@ -101,7 +101,7 @@ def test_curves_move_and_stop_stops_and_the_notebook_goes_on(
     live(page, 80)
     assert page.locator(LIVE).screenshot() != first, "the curves did not move while the cell was running"
 
-    page.locator(f"{LIVE} button").focus()
+    page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").focus()
     began = time.monotonic()
     page.keyboard.press("Enter")
     wait_run_all(page)
@@ -166,7 +166,7 @@ def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     assert found["way"] == ("message" if subshells == "perCommTarget" else "interrupt")
     assert page.locator(LIVE).count() == 1
     began = time.monotonic()
-    page.locator(f"{LIVE} button").click()
+    page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()
     wait_run_all(page)
     assert time.monotonic() - began < 2
     _, watched, first, second, after = outputs(page)
@@ -180,7 +180,7 @@ def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     run_cell(page, 3)  # the same loop again: it goes on in the same place, and can be stopped again
     live(page, stopped_at + 50)
     assert page.locator(LIVE).count() == 1
-    page.locator(f"{LIVE} button").click()
+    page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()
     wait_run_cell(page)
     assert "stopped between two steps" in text_of(outputs(page)[3])
     assert not errors(page)
@@ -200,7 +200,7 @@ run = fl.fit(net, train, test, epochs=200)"""
     live(page, int(live(page)["step"]) + 500)
     assert page.locator(LIVE).screenshot() != first
     began = time.monotonic()
-    page.locator(f"{LIVE} button").click()
+    page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()
     wait_run_all(page)
     assert time.monotonic() - began < 2
     assert not errors(page)

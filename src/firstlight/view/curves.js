@@ -18,6 +18,7 @@ const FEW = 20; // fewer points than this are marked one by one
 const HELLO_TRIES = 5;
 const HELLO_EVERY_MS = 400;
 const STOP_PATIENCE_MS = 2000;
+const FOCUS_TRIES = 30; // frames
 const MOVING = ["waiting", "running", "pausing", "paused", "stopping"];
 
 function take(store, model, message) {
@@ -408,7 +409,8 @@ function initialize({ model }) {
     const node = focused;
     place.replaceChildren(root);
     for (const [box, [x, y]] of scrolled) if (root.contains(box)) box.scrollTo(x, y);
-    if (node && root.contains(node)) node.focus({ preventScroll: true });
+    returning = node;
+    refocus(FOCUS_TRIES);
     if (!greeting) {
       greeting = true;
       hello();
@@ -418,9 +420,22 @@ function initialize({ model }) {
   // Taken off the page the view loses focus and places of scrolling, too; that is no wish of the person.
   let focused = null;
   const scrolled = new Map();
+  let returning = null; // what is to have the focus again
+  const refocus = (tries) => {
+    const elsewhere = document.activeElement && document.activeElement !== document.body;
+    if (!returning || !root.contains(returning) || (elsewhere && !root.contains(document.activeElement))) returning = null;
+    else if (tries) {
+      returning.focus({ preventScroll: true });
+      // JupyterLab may show the new place a moment later only; until then it takes no focus.
+      if (document.activeElement === returning) returning = null;
+      else requestAnimationFrame(() => refocus(tries - 1));
+    } else returning = null;
+  };
   root.addEventListener("focusin", (event) => (focused = event.target));
   root.addEventListener("focusout", () => {
-    if (root.isConnected) focused = null;
+    setTimeout(() => {
+      if (root.isConnected && !returning && !root.contains(document.activeElement)) focused = null;
+    });
   });
   root.addEventListener("scroll", (event) => {
     if (root.isConnected) scrolled.set(event.target, [event.target.scrollLeft, event.target.scrollTop]);

@@ -29,7 +29,7 @@ function makeGraph(box, words, ask) {
   next.setAttribute("aria-label", words.next_hit);
   const hits = make("output", "fl-hits", tools);
   hits.setAttribute("role", "status");
-  const zooms = make("span", "fl-group", tools);
+  const zooms = make("span", "fl-zooms", tools);
   const tool = (text, title, act) => {
     const node = makeButton("fl-tool", zooms, text, title);
     node.setAttribute("aria-label", title);
@@ -118,6 +118,16 @@ function makeGraph(box, words, ask) {
     setText(said, filled(words.fetching, { step: step.toLocaleString("en-US") }));
   };
   slider.addEventListener("input", () => move(+slider.value));
+  // By ourselves: JupyterLab keeps some arrow keys from doing what they do by default.
+  slider.addEventListener("keydown", (event) => {
+    const i = index();
+    const to = { ArrowLeft: i - 1, ArrowDown: i - 1, ArrowRight: i + 1, ArrowUp: i + 1, PageDown: i - 10, PageUp: i + 10,
+                 Home: 0, End: looks.length - 1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    move(to);
+  });
   earlier.addEventListener("click", () => move(index() - 1));
   later.addEventListener("click", () => move(index() + 1));
   follow.addEventListener("click", () => {

@@ -40,7 +40,7 @@ function shortNumber(value) {
   if (value === 0 || !Number.isFinite(value)) return `${value}`;
   if (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5) return `${+value.toPrecision(2)}`;
   const [mantissa, exponent] = value.toExponential(1).split("e");
-  return `${mantissa}e${+exponent}`;
+  return `${+mantissa}e${+exponent}`;
 }
 
 function filled(text, values) {

@@ -55,22 +55,22 @@ function makeStrips(box, words) {
     const colours = ramp(strip, look);
     values.forEach((value, at) => {
       const [x, end] = [Math.round(at * wide), Math.round((at + 1) * wide)];
-      const gap = wide > 5 ? 1 : 0;
+      const over = wide > 5 ? -1 : 1; // a gap, or no seam on screens with 1.5 pixels for each of ours
       if (value === null) {
         pen.fillStyle = look.axis;
-        pen.fillRect(x, height / 2 - 0.5, end - x - gap, 1);
+        pen.fillRect(x, height / 2 - 0.5, end - x + over, 1);
         return;
       }
       if (value === BROKEN) {
         pen.fillStyle = look.alarm;
-        pen.fillRect(x, 0, end - x - gap, height);
+        pen.fillRect(x, 0, end - x + over, height);
         return;
       }
       pen.fillStyle = colourAt(colours, value === ZERO ? 0 : (value - strip.low) / (strip.high - strip.low));
-      pen.fillRect(x, 0, end - x - gap, height);
+      pen.fillRect(x, 0, end - x + over, height);
       if (value === ZERO) {
         pen.fillStyle = look.paper;
-        pen.fillRect(x, height - 4, end - x - gap, 2);
+        pen.fillRect(x, height - 4, end - x + over, 2);
       }
     });
     if (marked !== null) {

@@ -11,6 +11,7 @@ function makeTabs(root, model, words, soon) {
   const buttons = {};
   const boxes = {};
   const panels = {};
+  const told = new Set(); // tabs that the kernel has spoken of
   for (const tab of TABS) {
     const button = (buttons[tab] = makeButton("fl-tab", list, words[`tab_${tab}`]));
     button.setAttribute("role", "tab");
@@ -43,6 +44,7 @@ function makeTabs(root, model, words, soon) {
     },
     hear(message) {
       if (message.t === "tab" && panels[message.tab]) {
+        told.add(message.tab);
         panels[message.tab].update(message.data);
         if (message.tab === tabs.open) tabs.dirty = true;
         return true;
@@ -82,6 +84,10 @@ function makeTabs(root, model, words, soon) {
     mark();
     say({ t: "open", tab: tab === "curves" ? "" : tab });
     soon();
+    setTimeout(() => {
+      const empty = boxes[tab].querySelector(".fl-empty");
+      if (empty && !told.has(tab)) setText(empty, words.no_answer);
+    }, NO_ANSWER_MS);
   };
   list.addEventListener("keydown", (event) => {
     const at = TABS.indexOf(tabs.open);

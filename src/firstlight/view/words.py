@@ -84,4 +84,4 @@ def short(value: float | None) -> str:
     if 1e-3 <= abs(value) < 1e5:
         return f"{float(f'{value:.2g}'):g}"
     mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
+    return f"{float(mantissa):g}e{int(exponent)}"

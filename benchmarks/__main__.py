@@ -33,7 +33,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parts = options.parts or list(ROWS)
     begun = time.perf_counter()
     pictures = cifar.prepare()
-    if {"lenet", "tutorial"} & set(parts):
+    if {"lenet", "tutorial", "tools", "forecast"} & set(parts):
         environment.prepare()
     facts = machine()
     when = datetime.datetime.now(datetime.timezone.utc)
@@ -84,6 +84,9 @@ def table(rows: Sequence[Row], facts: Mapping[str, Any], when: datetime.datetime
     speeds = next((row.details["samples_per_s"] for row in rows if "samples_per_s" in row.details), None)
     if speeds:
         table += ["", "pictures/s, LeNet, batch 128: " + ", ".join(f"{name} {rate:,}" for name, rate in speeds.items())]
+    tools = next((row.details["lines"] for row in rows if "lines" in row.details), None)
+    if tools:
+        table += ["", *tools]
     foot = f"{when:%Y-%m-%d %H:%M} UTC, {seconds / 60:.0f} min, {machine_line(facts)}"
     return "\n".join(["", *table, "", foot])
 

@@ -430,7 +430,7 @@ def main() -> None:
     errors = [abs(row["error"]) for row in rows]
     total = {"models": len({row["model"] for row in rows}), "median": statistics.median(errors), "worst": max(errors)}
     if options.json:
-        print(json.dumps({"rows": rows, **total}, indent=1))
+        print(json.dumps({"rows": rows, **total}))
     else:
         print(
             f"{total['models']} models: error {100 * total['median']:.2f} % median, {100 * total['worst']:.2f} % worst"

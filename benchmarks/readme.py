@@ -36,6 +36,14 @@ def spelled(name: str, number: float | None) -> str:
         return "–"
     if name in ("import", "help"):
         return f"{1000 * number:.0f} ms"
+    if name.startswith(("watch-", "forecast-", "torchinfo-")):
+        return f"{number:.1%}"
+    if name in ("record-million", "page-memory"):
+        return f"{number:.0f} MB"
+    if name.startswith("record-"):
+        return f"{number:.0f} B"
+    if name == "page-frames":
+        return f"{number:.0f}"
     return f"{number:.0%}" if name in ("peak", "to-90") else f"{number:.1f}x"
 
 

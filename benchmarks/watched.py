@@ -116,7 +116,7 @@ def _sentences(count: int) -> tuple[Tensor, Tensor]:
 WORKS = {
     "mlp": Work(_mlp, lambda weights: torch.optim.SGD(weights, 0.05), lambda: _pictures(8192, 1, 28, 28), 128, 200),
     "lenet": Work(_lenet, lambda weights: torch.optim.SGD(weights, 0.01, momentum=0.9),
-                  lambda: _pictures(4096, 3, 32, 32), 128, 8),
+                  lambda: _pictures(4096, 3, 32, 32), 128, 16),
     "resnet18": Work(ResNet18, lambda weights: torch.optim.SGD(weights, 0.01, momentum=0.9),
                      lambda: _pictures(256, 3, 32, 32), 8, 2),
     "transformer": Work(Reader, lambda weights: torch.optim.AdamW(weights, 1e-3), lambda: _sentences(2048), 32, 4),

@@ -5,14 +5,17 @@ and backward pass, against the model, the batch and what the profiler sees three
 """
 
 import statistics
+import time
 
 import torch
 from torchinfo import summary
 
 from benchmarks.forecast import OPTIMIZERS, WORKS, measured
+from benchmarks.harness import report
 
 
 def main() -> None:
+    begun = time.perf_counter()
     errors = []
     for work in WORKS:
         torch.manual_seed(0)
@@ -37,6 +40,7 @@ def main() -> None:
         f"torchinfo, {len(errors)} models of {len(WORKS)}: error {100 * statistics.median(errors):.1f} % median, "
         f"{100 * max(errors):.1f} % worst"
     )
+    report(time.perf_counter() - begun, models=len(errors), median=statistics.median(errors), worst=max(errors))
 
 
 if __name__ == "__main__":

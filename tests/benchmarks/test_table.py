@@ -9,7 +9,7 @@ from benchmarks.harness import ContenderFailed, Quiet, Ratio, TooNoisy, machine
 from benchmarks.rows import Row, at_least
 
 from benchmarks import __main__ as bench
-from benchmarks import readme, rows
+from benchmarks import readme, rows, watch_peers
 
 WHEN = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)
 
@@ -95,3 +95,32 @@ def test_a_readme_takes_its_numbers_from_the_results(tmp_path: Path) -> None:
     )
     assert readme.quote(found, results) == found
     assert readme.quoted(found) == {"fit-plain": "5.8x", "peak": "61%"}
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "spelled"),
+    [
+        ("help", 0.051, "51 ms"),
+        ("watch-lenet", 0.0151, "1.5%"),
+        ("forecast-worst", 0.0989, "9.9%"),
+        ("record-mlp", 12.3, "12 B"),
+        ("record-million", 3.9, "4 MB"),
+        ("page-frames", 59.9, "60"),
+        ("page-memory", 32.1, "32 MB"),
+        ("fit-plain", None, "–"),
+    ],
+)
+def test_a_readme_spells_numbers_with_their_units(name: str, number: float | None, spelled: str) -> None:
+    assert readme.spelled(name, number) == spelled
+
+
+def test_what_other_tools_cost_stands_below_the_table(found: list[Row]) -> None:
+    own = {work: {"step_ms": 10.0, "watched_step_ms": 10.1, "overhead": 0.01} for work in watch_peers.WORKS}
+    one = {"plain_s": 0.01, "step_s": 0.02, "ratio": 2.0}
+    others = {tool: dict.fromkeys(watch_peers.WORKS, one) for tool in watch_peers.TOOLS}
+    others["torchview"] = {work: {"failed": "ModuleNotFoundError: graphviz"} for work in watch_peers.WORKS}
+    lines = watch_peers.table(own, others)
+    assert len({line.count(" | ") for line in [lines[0], *lines[2:]]}) == 1, "each row has all columns"
+    text = bench.table([*found, Row("tools", "tools", "-", "-", None, None, {"lines": lines})], machine(), WHEN, 1)
+    assert "10 -> 20 ms, 2.00x" in text
+    assert "fails: ModuleNotFoundError: graphviz" in text

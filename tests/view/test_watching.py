@@ -13,7 +13,7 @@ from firstlight.view import live as live_room
 from firstlight.view.live import Live, NoScreen, choose_screen, show_live
 from firstlight.view.state import Board
 from firstlight.view.terminal import Lines
-from firstlight.view.watching import NotALength, NotWatchable
+from firstlight.view.watching import NotALength, NotSteps, NotWatchable
 
 
 @pytest.fixture(autouse=True)
@@ -169,3 +169,21 @@ def test_a_kernel_that_ends_publishes_nothing_more(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("firstlight.picture.in_notebook", lambda: True)
     live_room._leave_pages()
     assert isinstance(live.screen, NoScreen)
+
+
+def test_of_several_processes_the_first_keeps_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, optimizer = parts()
+    for rank, kept in (("1", False), ("0", True)):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        with watch(model, optimizer) as run:
+            model(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+        assert (run.folder is not None) == kept
+        assert bool(run.metrics()) == kept
+
+
+@pytest.mark.parametrize("looks", [3, "12", 0.5])
+def test_what_says_no_steps_is_refused(looks: object) -> None:
+    with pytest.raises(NotSteps, match="looks="):
+        watch(*parts(), looks=looks)

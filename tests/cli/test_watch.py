@@ -134,7 +134,7 @@ def test_asked_to_end_it_gives_the_cursor_back() -> None:
     with training(), terminal() as shown:
         shown.read_until(lambda text: "\x1b[?25l" in text)
         shown.process.send_signal(signal.SIGTERM)
-        assert shown.close() == 128 + signal.SIGTERM
+        assert shown.close() == 128 + signal.SIGTERM, shown.text
         assert "\x1b[?25h" in shown.text.rpartition("\x1b[?25l")[2]
         assert "Traceback" not in shown.text
 

@@ -1,13 +1,11 @@
 """`firstlight watch`: a run of another process, in this terminal or in the browser."""
 
-import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from firstlight.cli.runs import places_of
 from firstlight.lab.folder import default_folder
@@ -31,13 +29,12 @@ def watch_run(word: str | None, folder: Path | None, *, once: bool) -> int:
         _say(_("Run: {folder}", folder=following.run.folder))
         show_once(following)
         return 0
-    try:
+    with _Leave() as leave:
         _say(_("Following {folder}. Ctrl-C leaves; the training goes on.", folder=following.run.folder))
-        with _tidy_end():
-            follow(following)
-    except KeyboardInterrupt:
-        _say(_("You have left; the training goes on."))
-    return 0
+        follow(following, left=leave.asked)
+        if leave.asked():
+            _say(_("You have left; the training goes on."))
+    return leave.status
 
 
 def show_page(word: str | None, folder: Path | None, *, port: int | None, browser: bool) -> int:
@@ -52,16 +49,15 @@ def show_page(word: str | None, folder: Path | None, *, port: int | None, browse
     from firstlight.view.page import Page
 
     opened = None
-    with _tidy_end(), Page(find_run(word, places_of(folder)), port=port) as page:
+    with _Leave() as leave, Page(find_run(word, places_of(folder)), port=port) as page:
         try:
             opened = _announce(page, browser=browser)
-            page.wait()
-        except KeyboardInterrupt:
+            page.wait(left=leave.asked)
             _say(_("The page is closed. The training is not touched by that."))
         finally:
             if opened is not None:
                 opened.unlink(missing_ok=True)
-    return 0
+    return leave.status
 
 
 def _announce(page: "Page", *, browser: bool) -> Path | None:
@@ -89,20 +85,41 @@ def _announce(page: "Page", *, browser: bool) -> Path | None:
     return path
 
 
-@contextlib.contextmanager
-def _tidy_end() -> Iterator[None]:
-    """Who is asked to end, as by `kill`, gives the terminal its cursor back and takes away the file for the browser."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():  # the only one in which Python sets signals
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has one of them
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
-                before[number] = signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
+class _Leave:
+    """Ctrl-C, and being asked to end as by `kill`, heard between two looks: the terminal gets its cursor back.
+
+    An exception at any moment, as Python would have it, could come in the middle of drawing.
+    """
+
+    def __init__(self) -> None:
+        self._heard = 0
+        self._before: dict[int, Any] = {}
+
+    def asked(self) -> bool:
+        """Whether the person wants to leave."""
+        return self._heard != 0
+
+    @property
+    def status(self) -> int:
+        """The exit status: to leave by Ctrl-C is no failure."""
+        return 0 if self._heard in (0, signal.SIGINT) else 128 + self._heard
+
+    def __enter__(self) -> "_Leave":
+        if threading.current_thread() is threading.main_thread():  # the only one in which Python sets signals
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)  # Windows has no SIGHUP
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+                    self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def _hear(self, number: int, _frame: object) -> None:
+        if self._heard:  # once more: at once, whatever is going on
+            sys.exit(128 + number)
+        self._heard = number
 
 
 def _say(sentence: str) -> None:

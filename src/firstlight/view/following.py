@@ -6,6 +6,7 @@ in the browser shows comes from the same `Following` (`page.py`).
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -233,15 +234,16 @@ def show_once(following: Following, stream: TextIO | None = None) -> None:
     stream.flush()
 
 
-def follow(following: Following, stream: TextIO | None = None) -> None:
+def follow(following: Following, stream: TextIO | None = None, *, left: Callable[[], bool] = lambda: False) -> None:
     """Show a run until it ends, as the process that trains would show it. Ctrl-C passes through as `KeyboardInterrupt`.
 
     Args:
         following: The run.
         stream: Where; else standard output. A terminal gets lines that move, anything else a line now and then.
+        left: Asked many times a second: whether the person wants no more of it.
     """
     stream = stream or sys.stdout
-    _catch_up(following)
+    _catch_up(following, left)
     board = following.board
     if following.is_over():
         show_once(following, stream)
@@ -250,13 +252,15 @@ def follow(following: Following, stream: TextIO | None = None) -> None:
     if isinstance(screen, Lines):
         screen.rest(board)  # a line at once says that it works
     try:
-        while not following.is_over():
+        while not (following.is_over() or left()):
             screen.show(board)
             time.sleep(LOOK_S)
             following.look()
         screen.show(board)
     finally:
         screen.rest(board)
+    if left():
+        return
     notice = board.state()["notice"]
     if board.step < 0:
         show_once(following, stream)  # the screens wait for a first step, which never came
@@ -276,7 +280,7 @@ def _opened(folder: Path) -> FollowedRun:
             time.sleep(0.05)
 
 
-def _catch_up(following: Following) -> None:
+def _catch_up(following: Following, left: Callable[[], bool] = lambda: False) -> None:
     following.look()
-    while following.run.behind:
+    while following.run.behind and not left():
         following.look()

@@ -107,10 +107,10 @@ class Page:
         )
         self._thread.start()
 
-    def wait(self) -> None:
-        """Until `close`. Ctrl-C comes through, on Windows too, where a longer wait would not hear it."""
-        while self._thread.is_alive():
-            self._thread.join(0.5)
+    def wait(self, *, left: Callable[[], bool] = lambda: False) -> None:
+        """Until `close`, or until `left`, which is asked a few times a second, says so."""
+        while self._thread.is_alive() and not left():
+            self._thread.join(0.2)
 
     def close(self) -> None:
         """Serve no more. Open pages say so and stay as they are."""

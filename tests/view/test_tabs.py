@@ -224,7 +224,8 @@ def test_a_step_may_be_seen_again_with_what_changed_marked() -> None:
     assert (inside["within"], inside["crumbs"]) == (1, [{"call": 1, "title": "0 (Linear)"}])
     assert re.findall(r'data-ops="([^"]*)"', str(inside["html"])) == ["0"]
     folded_ = ask(step=2, level=1)
-    assert (folded_["level"], folded_["levels"]) == (1, 3)
+    assert (folded_["level"], folded_["coarser"], folded_["finer"]) == (1, None, 2)
+    assert (newest["coarser"], newest["finer"]) == (1, None), "one operation in each module: the same boxes"
     assert re.findall(r'data-ops="([^"]*)"', str(folded_["html"])) == ["0 1 2"]
     assert ask(step=2, within=99)["within"] is None, "a call of another graph"
     assert tabs.hear({"t": "graph", "page": "p", "step": "x"}), "no number: the newest"

@@ -86,9 +86,11 @@ class Wish:
     marks: Mapping[int, str] = field(default_factory=dict)
 
 
-def levels(graph: Graph, within: int | None = None) -> int:
-    """How many levels a drawing can be unfolded to; at the last, each operation is a box of its own."""
-    return max((len(path) for path in _paths(graph, within).values()), default=0) + 1
+def boxes_by_level(graph: Graph, within: int | None = None) -> dict[int, int]:
+    """How many boxes a drawing has at each level, from 1; at the last, each operation is a box of its own."""
+    paths = _paths(graph, within)
+    deepest = max(map(len, paths.values()), default=0) + 1
+    return {level: len(set(_owners(paths, level).values())) for level in range(1, deepest + 1)}
 
 
 def shown_level(graph: Graph, wish: Wish) -> int:

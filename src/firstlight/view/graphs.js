@@ -39,8 +39,8 @@ function makeGraph(box, words, ask) {
   tool("−", words.zoom_out, () => zoom(currentScale() / ZOOM));
   tool("+", words.zoom_in, () => zoom(currentScale() * ZOOM));
   tool("⤢", words.zoom_fit, () => zoom(null));
-  const coarser = tool("⊟", words.coarser, () => change({ level: shown.level - 1 }));
-  const finer = tool("⊞", words.finer, () => change({ level: shown.level + 1 }));
+  const coarser = tool("⊟", words.coarser, () => change({ level: shown.coarser }));
+  const finer = tool("⊞", words.finer, () => change({ level: shown.finer }));
 
   const said = make("p", "fl-headline", body);
   said.setAttribute("role", "status");
@@ -66,7 +66,7 @@ function makeGraph(box, words, ask) {
   let looks = [];
   let following = true;
   let wanted = { step: null, within: null, level: null };
-  let shown = { step: null, level: 1, levels: 1, within: null };
+  let shown = { step: null, within: null };
   let number = 0; // of the newest question
   let asked = 0; // when; 0 once it is answered
   let timer = 0; // a question that waits for its turn
@@ -294,8 +294,8 @@ function makeGraph(box, words, ask) {
         makeButton("fl-crumb", crumbs, title).addEventListener("click", () => change({ within: call, level: null }));
       });
     }
-    coarser.disabled = answer.level <= 1;
-    finer.disabled = !answer.level || answer.level >= answer.levels;
+    coarser.disabled = answer.coarser === null;
+    finer.disabled = !answer.level || answer.finer === null;
     for (const one of boxes()) one.setAttribute("tabindex", "-1");
     const [first] = boxes();
     if (first) first.setAttribute("tabindex", "0");

@@ -65,7 +65,7 @@ class Graphs:
     def answer(self, asked: Asked) -> dict[str, Any] | None:
         """What a page asks to see; None where no look has been taken."""
         from firstlight.graph import NotAGraph
-        from firstlight.graph.drawing import Wish, draw, levels, shown_level
+        from firstlight.graph.drawing import Wish, boxes_by_level, draw, shown_level
 
         look = self._looks.graph_at(asked.step)
         if look is None:
@@ -89,6 +89,8 @@ class Graphs:
         if not shown and asked.level is not None:  # too fine to be drawn
             wish = Wish(within, None, wish.marks)
             shown = shown_level(graph, wish)
+        boxes = boxes_by_level(graph, within)
+        here = boxes.get(shown, 0)  # a level that shows the same is no step of folding
         return {
             "step": look.step,
             "operations": len(graph),
@@ -100,7 +102,8 @@ class Graphs:
             "within": within,
             "crumbs": crumbs,
             "level": shown,
-            "levels": levels(graph, within),
+            "coarser": max((level for level, count in boxes.items() if level < shown and count < here), default=None),
+            "finer": min((level for level, count in boxes.items() if level > shown and count > here), default=None),
             "problem": "",
         }
 

@@ -91,6 +91,19 @@ def test_an_evaluation_between_two_steps_is_no_part_of_the_graph() -> None:
     assert run.facts("modes")[0].data == {"evaluation": []}
 
 
+def test_what_makes_the_data_ready_is_no_part_of_the_graph() -> None:
+    images = torch.randint(255, (24, 1, 12, 12), dtype=torch.uint8)
+    data, _test = fl.load((images, torch.arange(24) % 3))
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with fl.watch(model, optimizer, looks=range(4)) as run:
+        for x, y in data.batches(8):
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+    assert len({call.model for call in run.graph(1).calls}) == 1
+    assert run.graph(1)[0].name == "conv2d"
+
+
 def test_modes_and_shapes_are_told_where_they_change() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

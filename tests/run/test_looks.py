@@ -37,6 +37,13 @@ def test_costly_looks_are_few_and_chosen_steps_are_looked_at_all_the_same() -> N
     )
 
 
+def test_a_first_look_in_which_all_is_done_for_the_first_time_costs_the_next_ones_nothing() -> None:
+    pace = Pace(share=0.0, growth=0.0, free_s=0.05)
+    pace.took(0, 3.0)
+    assert [step for step in range(1, 9) if pace.due(step, 0.0) and not pace.took(step, 0.01)] == [1, 2, 3, 4, 5]
+    assert pace.cost_s == pytest.approx(3.05)
+
+
 def test_looks_become_rarer_over_a_million_steps() -> None:
     pace = Pace(share=1.0, growth=0.04)
     step, found = 0, []

@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from firstlight.graph.calling import tensors_in
 from firstlight.graph.operations import Graph
+from firstlight.graph.source import own_frame
 from firstlight.graph.tracer import Tracer, is_compiled, tracers_here, unwrap_modules
 from firstlight.graph.workspace import workspace
 from firstlight.run import Recorder
@@ -237,7 +238,8 @@ class StepTracer(Tracer):
     def _call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         if self._deaf:
             return original(module, *args, **kwargs)
-        if not torch.is_grad_enabled():
+        from_data = not self._stack and own_frame(sys._getframe(1))[1] == "data"  # pictures made ready, say
+        if from_data or not torch.is_grad_enabled():
             return self._unheard(original, module, args, kwargs)
         return super()._call(original, module, args, kwargs)
 

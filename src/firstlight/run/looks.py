@@ -67,6 +67,7 @@ class Pace:
         self.cost_s = 0.0
         self._share, self._growth, self._free_s, self._always = share, growth, free_s, frozenset(always)
         self._next = 0
+        self._first_s: float | None = None
         self._newest_s = 0.0
 
     def due(self, step: int, elapsed_s: float) -> bool:
@@ -80,11 +81,13 @@ class Pace:
             return True
         if step < self._next:
             return False
-        return step < 2 or self.cost_s + self._newest_s <= self._free_s + self._share * elapsed_s
+        return step < 2 or self.cost_s - (self._first_s or 0.0) + self._newest_s <= self._free_s + self._share * elapsed_s
 
     def took(self, step: int, seconds: float) -> None:
         """A look at a step is over, and cost so much."""
         self.cost_s += seconds
+        if self._first_s is None:  # in which all is done for the first time; it says nothing about the next ones
+            self._first_s, seconds = seconds, 0.0
         self._newest_s = seconds
         self._next = step + max(1, int(step * self._growth))
 

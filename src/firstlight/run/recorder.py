@@ -646,7 +646,8 @@ class Recorder:
             self._norm_slowdown *= 2
         elif self._costly >= _COSTLY_FOR_LONG and self._loss_every < _RAREST:
             self._costly = 0
-            self.see_less("quiet")
+            if self._loss_every > 2:  # less may come of a busy neighbour
+                self.see_less("quiet")
             self._loss_every *= 2  # very short steps; a busy neighbour alone does not last that long
         if share < _SHARE / 3 and self._loss_every > 1:  # twice as many looks cost at most twice as much
             self._loss_every //= 2

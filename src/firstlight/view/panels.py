@@ -279,7 +279,7 @@ def sees_less(codes: Sequence[str]) -> list[str]:
     known = {
         "compile": _("Part of the model is compiled (torch.compile): its inside is not seen."),
         "capture": _("The step runs as one captured CUDA graph: its inside is not seen."),
-        "quiet": _("The steps are very short: most pass without a closer look, so that watching costs little."),
+        "quiet": _("Not every step is noted, so that watching costs little."),
     }
     return [known.get(code, _("Something is not seen: {code}.", code=code)) for code in codes]
 

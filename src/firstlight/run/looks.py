@@ -81,7 +81,8 @@ class Pace:
             return True
         if step < self._next:
             return False
-        return step < 2 or self.cost_s - (self._first_s or 0.0) + self._newest_s <= self._free_s + self._share * elapsed_s
+        spent = self.cost_s - (self._first_s or 0.0) + self._newest_s
+        return step < 2 or spent <= self._free_s + self._share * elapsed_s
 
     def took(self, step: int, seconds: float) -> None:
         """A look at a step is over, and cost so much."""

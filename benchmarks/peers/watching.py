@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from benchmarks.harness import report
 from benchmarks.watched import WORKS
 
-SECONDS = 5.0  # each tool and work, about
+SECONDS = 3.0  # each tool and work, about
 Step = Callable[[Tensor, Tensor], None]
 
 

@@ -14,6 +14,7 @@ import firstlight as fl
 from firstlight.graph import looks as looks_module
 from firstlight.graph.looks import StepTracer
 from firstlight.graph.recorded import MeasuredMemory, NoLook
+from firstlight.graph.tracer import sweep
 from firstlight.run import Run
 
 
@@ -26,7 +27,7 @@ def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_trace() -> Any:
     call = vars(nn.Module)["__call__"]
     yield
-    looks_module._sweep()
+    sweep()
     assert vars(nn.Module)["__call__"] is call
     assert not torch.overrides._len_torch_function_stack()
     assert not torch._C._len_torch_dispatch_stack()
@@ -233,6 +234,18 @@ def test_a_loop_in_another_thread_is_seen_and_ours_is_left_clean() -> None:
     run.finish()
     assert [fact.step for fact in run.facts("graph")] == [1, 2], "the first was begun in another thread"
     assert torch.relu(torch.ones(1)) == 1.0
+
+
+def test_tensors_without_numbers_have_a_graph_and_no_numbers() -> None:
+    with torch.device("meta"):
+        model = nn.Linear(3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with fl.watch(model, optimizer) as run:
+        model(torch.ones(4, 3, device="meta")).sum().backward()
+        optimizer.step()
+    assert [operation.name for operation in run.graph()] == ["ones", "linear", "sum"]
+    assert run.facts("weights")[0].data["weight"] == [None, None]
+    assert run.metrics().count("train/loss") == 0
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])

@@ -1,7 +1,10 @@
 """Watching changes nothing: programs of many kinds, bit for bit the same with and without, looked at in each step."""
 
 import contextlib
+import multiprocessing
 import random
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -469,6 +472,218 @@ def stopped_by_its_button(watch: Watch) -> Iterator[Any]:
         yield loss, model
 
 
+@program
+def traced_by_torch_jit_between_steps(watch: Watch) -> Iterator[Any]:
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    for _ in range(3):
+        traced = torch.jit.trace(model, torch.randn(2, 4))
+        loss = model(torch.randn(5, 4)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, traced(torch.ones(2, 4)), model
+
+
+@program
+def lazy_layers_that_are_made_in_the_loop(watch: Watch) -> Iterator[Any]:
+    model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    for _ in range(4):
+        loss = model(torch.randn(5, 4)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
+@program
+def packed_by_hooks_that_count_on_one_call(watch: Watch) -> Iterator[Any]:
+    model = nn.Linear(4, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    held: list[Tensor | None] = []
+
+    def pack(tensor: Tensor) -> int:
+        held.append(tensor)
+        return len(held) - 1
+
+    def unpack(place: int) -> Tensor:
+        tensor, held[place] = held[place], None
+        assert tensor is not None
+        return tensor
+
+    for _ in range(3):
+        with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+            hidden = Clipped.apply(model(torch.randn(6, 4)))
+        loss = (hidden * 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
+@program
+def checkpointed_function_of_its_own(watch: Watch) -> Iterator[Any]:
+    model = nn.Linear(4, 4)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    calls = torch.zeros(())
+
+    def part(x: Tensor) -> Tensor:
+        calls.add_(1)
+        return Clipped.apply(F.dropout(model(x)))
+
+    for _ in range(3):
+        loss = checkpoint(part, torch.randn(5, 4), use_reentrant=False).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, calls, model
+
+
+@program
+def nested_tensors_of_two_lengths(watch: Watch) -> Iterator[Any]:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    for _ in range(3):
+        batch = torch.nested.nested_tensor([torch.randn(2, 4), torch.randn(3, 4)], layout=torch.jagged)
+        loss = model(batch).values().square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
+@program
+def optimizers_that_step_within_backward(watch: Watch) -> Iterator[Any]:
+    model = lenet()
+    optimizers = {weight: torch.optim.SGD([weight], lr=0.1) for weight in model.parameters()}
+    watch(model)
+
+    def step(weight: Tensor) -> None:
+        optimizers[weight].step()
+        optimizers[weight].zero_grad()
+
+    for weight in model.parameters():
+        weight.register_post_accumulate_grad_hook(step)
+    x, y = pictures()
+    for _ in range(4):
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        yield loss, model
+    model(x)
+
+
+class Chain(nn.Module):
+    """A model that calls itself as often as Python's limit allows, nearly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.link = nn.Linear(3, 3)
+
+    def forward(self, length: int) -> Tensor:
+        return torch.tanh(self.link(self(length - 1))) if length else torch.ones(3)
+
+
+@program
+def recursion_to_a_depth_of_180(watch: Watch) -> Iterator[Any]:
+    model = Chain()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    for _ in range(2):
+        loss = model(180).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, torch.tensor(sys.getrecursionlimit()), model
+
+
+class Stacks(torch.utils.data.Dataset[Tensor]):
+    """Says in each sample what stands on the stacks of modes where it is made."""
+
+    def __len__(self) -> int:
+        return 12
+
+    def __getitem__(self, place: int) -> Tensor:
+        modes = torch.overrides._len_torch_function_stack(), torch._C._len_torch_dispatch_stack()
+        return torch.tensor([place, *modes, nn.Module.__call__.__name__ != "_wrapped_call_impl"], dtype=torch.float32)
+
+
+@program
+def workers_forked_at_a_look_are_left_alone(watch: Watch) -> Iterator[Any]:
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    context = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
+    loader = DataLoader(Stacks(), batch_size=4, num_workers=1, multiprocessing_context=context)
+    watch(model, optimizer)
+    for batch in loader:
+        loss = model(batch).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, batch, model
+
+
+@program
+def finished_within_backward(watch: Watch) -> Iterator[Any]:
+    model, (x, y) = lenet(), pictures()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = watch(model, optimizer)
+    for step in range(4):
+        if step == 2 and run is not None:
+            model[0].weight.register_hook(lambda _gradient: run.finish())
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
+@program
+def finished_by_another_thread_in_an_evaluation(watch: Watch) -> Iterator[Any]:
+    model, (x, y) = lenet(), pictures()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = watch(model, optimizer)
+
+    def finish(*_: Any) -> None:
+        if run is not None and not torch.is_grad_enabled():
+            thread = threading.Thread(target=run.finish)
+            thread.start()
+            thread.join()
+
+    for step in range(4):
+        if step == 2:
+            model[1].register_forward_hook(finish)
+        with torch.no_grad():
+            model(x)
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
+@program
+def finished_by_another_thread(watch: Watch) -> Iterator[Any]:
+    model, (x, y) = lenet(), pictures()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = watch(model, optimizer)
+    for step in range(4):
+        if step == 2 and run is not None:
+            thread = threading.Thread(target=run.finish)
+            thread.start()
+            thread.join()
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
 def bits(found: Any) -> list[bytes]:
     parts = []
     for one in found if isinstance(found, tuple) else (found,):
@@ -498,6 +713,8 @@ def played(written: Program, watch: Watch) -> tuple[list[list[bytes]], list[Any]
 
 @pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
 def test_it_computes_the_same_bit_for_bit(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("FIRSTLIGHT_VIEW", "off")
     monkeypatch.setenv("FIRSTLIGHT_RUNS", str(tmp_path))

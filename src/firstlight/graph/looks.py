@@ -7,7 +7,6 @@ what runs without gradients (an evaluation between two steps runs as fast as eve
 """
 
 import sys
-import threading
 from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
 from typing import Any
@@ -22,10 +21,10 @@ from torch.utils._pytree import tree_leaves
 from firstlight.graph.calling import tensors_in
 from firstlight.graph.operations import Graph
 from firstlight.graph.source import own_frame
-from firstlight.graph.tracer import Tracer, is_compiled, tracers_here, unwrap_modules
+from firstlight.graph.tracer import Tracer, is_compiled, sweep
 from firstlight.graph.workspace import workspace
 from firstlight.run import Recorder
-from firstlight.run.looks import Pace, makers, rounded, unheard
+from firstlight.run.looks import Pace, in_backward, makers, rounded, unheard
 from firstlight.train.alive import Alive
 
 _PACE = {"share": 0.003, "growth": 0.25, "free_s": 0.06}  # see `firstlight.run.looks.Pace`
@@ -72,7 +71,7 @@ class StepLook:
 
     def begin(self, step: int) -> bool:
         """See `Look.begin`."""
-        _sweep()
+        sweep()
         if self._on_disk > _MOST_ON_DISK:
             return False
         models = self._recorder.models
@@ -87,7 +86,8 @@ class StepLook:
             self._recorder.see_less("compile")
         elif _memory_can_be_seen(models):
             self._live = self._tracer.live = _Live(self._tracer)
-            self._live.note(models, self._recorder.optimizers)
+            with unheard():
+                self._live.note(models, self._recorder.optimizers)
         self._tracer.start()
         self._began_s = perf_counter() - began
         return True
@@ -173,31 +173,29 @@ class StepTracer(Tracer):
         """Whether there is a graph to tell of."""
         return self.broken is None and bool(self._operations)
 
-    def start(self) -> None:
-        """Begin, with the memory if that is to be seen too."""
-        super().start()
+    def _enter_thread(self) -> None:
+        super()._enter_thread()
         if self.live is not None:
             _put_dispatcher_at_bottom(self.live)
+            self.live.placed = True
 
-    def stop(self) -> None:
-        """Stop. From another thread than that of the step, the modes go deaf and are taken away at the next look."""
-        if not self._running:
-            return
-        if threading.get_ident() == self._thread:
-            super().stop()
-            return
-        self._running = False
-        self._give_up(None)
-        unwrap_modules()
-        _stale.append(self)
-
-    def _leave_thread(self) -> None:
-        if self.live is not None:
-            _take_dispatcher_away(self.live)
-        super()._leave_thread()
+    def _leave_thread(self) -> bool:
+        live = self.live
+        if in_backward():
+            return False
+        if live is not None and live.placed:
+            if not _take_dispatcher_away(live):
+                return False
+            live.placed = False
+        if super()._leave_thread():
+            return True
+        if live is not None and self._running:
+            _put_dispatcher_at_bottom(live)
+            live.placed = True
+        return False
 
     def _run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if self._deaf or not torch.is_grad_enabled():
+        if self._deaf or not torch.is_grad_enabled() or _is_traced():
             return func(*args, **kwargs)
         return super()._run(func, args, kwargs)
 
@@ -239,22 +237,13 @@ class StepTracer(Tracer):
         if self._deaf:
             return original(module, *args, **kwargs)
         from_data = not self._stack and own_frame(sys._getframe(1))[1] == "data"  # pictures made ready, say
-        if from_data or not torch.is_grad_enabled():
+        # What torch.jit traces would write down our questions too.
+        if from_data or not torch.is_grad_enabled() or _is_traced():
             return self._unheard(original, module, args, kwargs)
         return super()._call(original, module, args, kwargs)
 
     def _listens_inside(self, module: nn.Module) -> bool:
         return super()._listens_inside(module) and (module.training or not isinstance(module, _TWO_WAYS))
-
-    def _unheard(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
-        live = self.live
-        if live is not None:
-            _take_dispatcher_away(live)
-        try:
-            return super()._unheard(original, module, args, kwargs)
-        finally:
-            if live is not None and self._running:
-                _put_dispatcher_at_bottom(live)
 
     def _enter(self, module: nn.Module, given: list[Tensor]) -> None:
         self._safely(self._enter_with_mode, module, given)
@@ -265,7 +254,8 @@ class StepTracer(Tracer):
         if not module.training:
             self.evaluating.add(self._calls[-1].module)
         if outermost:
-            self.shapes += [list(tensor.shape) for tensor in given]
+            for tensor in given:  # a side that differs from sample to sample has a name for its length
+                self.shapes.append([side if isinstance(side, int) else str(side) for side in tensor.shape])
             if self.live is not None:
                 self.live.count("batch", given)
 
@@ -280,7 +270,12 @@ class StepTracer(Tracer):
     def _measure(self, module: nn.Module, result: Any) -> None:
         """Mean, standard deviation and share of zeros of what a module gives; of some samples where it is large."""
         tensor = next(iter(tensors_in(result)), None)
-        if type(tensor) is not Tensor or not tensor.is_floating_point() or tensor.layout != torch.strided:
+        if (
+            type(tensor) is not Tensor
+            or tensor.is_meta
+            or not tensor.is_floating_point()
+            or tensor.layout != torch.strided
+        ):
             return
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # of torch.func, gone with the end of its block
             return
@@ -336,6 +331,7 @@ class _Live(Alive):
         super().__init__()
         self.phase = "forward"
         self.broken: Exception | None = None
+        self.placed = False  # whether it stands in the stack of its thread
         self.own_s = 0.0
         self._tracer = tracer
         self._curve: list[tuple[str, int]] = []
@@ -365,7 +361,7 @@ class _Live(Alive):
         if func is _NUMBER_OF and not isinstance(args[0], Tensor):
             return args[0]  # autograd's constants arrive as plain numbers here, which the function itself does not take
         out = func(*args, **(kwargs or {}))
-        if self.broken is not None or func.namespace in _NO_MEMORY:
+        if self.broken is not None or not self.placed or func.namespace in _NO_MEMORY:
             return out
         began = perf_counter()
         try:
@@ -418,19 +414,6 @@ class _Live(Alive):
         return found[-_POINTS:]
 
 
-_stale: list[StepTracer] = []  # of threads that were left; taken away when somebody looks in that thread again
-
-
-def _sweep() -> None:
-    alive = {thread.ident for thread in threading.enumerate()}
-    for tracer in list(_stale):
-        if tracer in tracers_here():
-            tracer._leave_thread()
-        elif tracer._thread in alive:
-            continue
-        _stale.remove(tracer)
-
-
 def _compile_is_in_use() -> bool:
     """Whether anything in this process was given to torch.compile: a function, say, whose calls nobody else hears of.
 
@@ -438,6 +421,11 @@ def _compile_is_in_use() -> bool:
     """
     backends = getattr(sys.modules.get("torch._dynamo.eval_frame"), "cached_backends", {})
     return any(backend is not None for backend in backends.values())  # None: what is kept from being compiled
+
+
+def _is_traced() -> bool:
+    """Whether torch.jit writes down what this thread computes, to make a program of it."""
+    return bool(torch._C._is_tracing())
 
 
 def _memory_can_be_seen(models: Sequence[nn.Module]) -> bool:
@@ -458,10 +446,13 @@ def _put_dispatcher_at_bottom(mode: TorchDispatchMode) -> None:
         dispatch._push_mode(other)
 
 
-def _take_dispatcher_away(mode: TorchDispatchMode) -> None:
-    for other in reversed(_lift_dispatchers()):
+def _take_dispatcher_away(mode: TorchDispatchMode) -> bool:
+    """Whether it was there: while it hears of an operation it is lifted."""
+    lifted = _lift_dispatchers()
+    for other in reversed(lifted):
         if other is not mode:
             dispatch._push_mode(other)
+    return any(other is mode for other in lifted)
 
 
 def _lift_dispatchers() -> list[TorchDispatchMode]:

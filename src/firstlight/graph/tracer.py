@@ -9,11 +9,14 @@ How it is seen, and why it changes nothing:
 - Tensors are known by weak references, and backward nodes by a mark in their `metadata`: nothing is kept alive.
 """
 
+import contextlib
 import itertools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -25,6 +28,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from firstlight.graph.calling import as_json, bind, name_of, tensors_in
 from firstlight.graph.operations import Call, Graph, Node, Operation, Source, Value
 from firstlight.graph.source import kind_of_file, own_frame, read_source
+from firstlight.run.looks import in_backward, unheard
 
 # Attributes that are tensors of their own; all others only ask for something.
 _VIEWS = {"T", "mT", "H", "mH", "real", "imag", "data"}
@@ -36,11 +40,14 @@ _OFTEN_NOTHING = {
 _NEVER = {"backward", "requires_grad_", "retain_grad", "is_leaf", "stride", "size", "unpack_dual"}
 _MARK = "firstlight.graph"
 _MOST_NODES = 10_000  # that one operation may leave behind; ends a walk that lost its way
+_LEVELS, _FRAMES = 8, 10  # each so many modules inside of each other; Python frames that we add to each of them
 _tokens = itertools.count()
 _here = threading.local()  # the tracers of each thread, innermost last
 _lock = threading.Lock()
 _wrapped = 0  # how many tracers need the wrapper around nn.Module.__call__
 _original: Callable[..., Any] | None = None
+_stopped: list["Tracer"] = []  # those that have left something behind; see `sweep`
+_forks_watched = False
 
 
 class _Ears(TorchFunctionMode):
@@ -87,7 +94,7 @@ class Tracer:
         self._ears = _Ears(self)
         self._token = next(_tokens)
         self._running = False
-        self._thread = 0
+        self._thread = threading.current_thread()
         self._first_node = 0
         self._operations: list[dict[str, Any]] = []
         self._calls: list[Call] = []
@@ -112,25 +119,36 @@ class Tracer:
         """Begin to note what this thread computes. A second call changes nothing."""
         if self._running:
             return
-        self._running, self._thread = True, threading.get_ident()
+        sweep()
+        self._running, self._thread = True, threading.current_thread()
         self._first_node = _newest_node()
+        self._enter_thread()
+
+    def stop(self) -> None:
+        """Stop, wherever this is called and whatever blocks were begun since. A second call changes nothing.
+
+        From here on nothing is noted. What cannot be taken away now, since another thread has it or a function that was
+        heard of still runs, is taken away at the next call of a module in that thread.
+        """
+        if not self._running:
+            return
+        self._running = False
+        _stopped.append(self)
+        sweep()
+
+    def _enter_thread(self) -> None:
+        _watch_forks()
         tracers_here().append(self)
         _wrap_modules()
         _put_at_bottom(self._ears)
 
-    def stop(self) -> None:
-        """Stop, wherever this is called and whatever blocks were begun since. A second call changes nothing."""
-        if not self._running:
-            return
-        self._running = False
-        self._stack.clear()
-        if self in tracers_here():  # not while something compiled runs
-            self._leave_thread()
-            unwrap_modules()
-
-    def _leave_thread(self) -> None:
-        _take_away(self._ears)
+    def _leave_thread(self) -> bool:
+        """Take the mode away. False where PyTorch would put it back: a function that it heard of, or backward, runs."""
+        if in_backward() or not _take_away(self._ears):
+            return False
         tracers_here().remove(self)
+        _unwrap_modules()
+        return True
 
     def graph(self) -> Graph:
         """What was noted, as values that refer to no tensor and no module."""
@@ -140,6 +158,8 @@ class Tracer:
     # What happens inside of a function.
 
     def _run(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self._running:
+            return func(*args, **kwargs)
         name = name_of(func)
         is_getter = getattr(func, "__name__", "") in ("__get__", "__set__", "__delete__")
         if name in _NEVER or (is_getter and (name not in _VIEWS or func.__name__ != "__get__")):
@@ -331,7 +351,9 @@ class Tracer:
             self._enter(module, given)
         before = len(self._operations)
         inside = self._listens_inside(module)
+        room = 0 if len(self._stack) % _LEVELS else _LEVELS * _FRAMES
         try:
+            _widen(room)
             result = (_plainly if inside else self._unheard)(original, module, args, kwargs)
         except Exception as error:
             with torch._C.DisableTorchFunction():
@@ -341,6 +363,7 @@ class Tracer:
             with torch._C.DisableTorchFunction():
                 self._leave(module, given, result, before, inside=inside)
         finally:
+            _widen(-room)
             while self._stack and self._stack.pop()[1] is not module:
                 pass
         return result
@@ -356,16 +379,14 @@ class Tracer:
 
     def _unheard(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         """Run a module without any trace of us: what is compiled, say, would be compiled anew otherwise."""
-        _take_away(self._ears)
-        tracers_here().remove(self)
-        unwrap_modules()
+        left = self._leave_thread()
         try:
             return original(module, *args, **kwargs)
         finally:
-            if self._running:
-                _wrap_modules()
-                tracers_here().append(self)
-                _put_at_bottom(self._ears)
+            if left and self._running:
+                self._enter_thread()
+            elif left:
+                sweep()
 
     def _enter(self, module: nn.Module, given: list[Tensor]) -> None:
         parent = self._stack[-1][0] if self._stack else None
@@ -465,13 +486,15 @@ class Tracer:
 
     def _saved(self, node: Any) -> int:
         total = 0
-        for name in dir(type(node)):
-            if name.startswith("_saved_") or name == "saved_tensors":
-                try:
-                    held = getattr(node, name)
-                except (RuntimeError, AttributeError):  # freed already, or of a kind that does not tell
+        kind: Any = type(node)
+        for raw, name in _names_of_saved(kind):
+            try:
+                if _is_packed_alone(getattr(node, raw)):
                     continue
-                total += sum(self._storages.count(tensor) for tensor in tensors_in(held))
+                held = getattr(node, name)
+            except (RuntimeError, AttributeError):  # freed already, or of a kind that does not tell
+                continue
+            total += sum(self._storages.count(tensor) for tensor in tensors_in(held))
         return total
 
     def _nodes_name(self, nodes: list[Any], start: str) -> bool:
@@ -500,6 +523,13 @@ class _Storages:
             return 0
         self._seen[reference.cdata] = reference
         return storage.nbytes()
+
+
+def _widen(frames: int) -> None:
+    """Let functions call each other so much deeper: a model that calls itself reaches its depth in spite of us."""
+    if frames:
+        with _lock:
+            sys.setrecursionlimit(sys.getrecursionlimit() + frames)
 
 
 def _plainly(original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -556,7 +586,7 @@ def _number(node: Any) -> int:
 
 def _newest_node() -> int:
     """The number of the newest node in this thread: one more is made to learn it, and dropped."""
-    with torch.inference_mode(False), torch.enable_grad():
+    with unheard(), torch.inference_mode(False), torch.enable_grad():
         return _number(torch.zeros((), requires_grad=True, device="cpu").view(()).grad_fn)
 
 
@@ -567,6 +597,20 @@ def _is_packed() -> bool:
     """
     ask = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
     return ask is not None and ask(True) is not None
+
+
+@lru_cache(512)  # not more: functions of one's own bring new types, which nobody else may hold
+def _names_of_saved(kind: type) -> list[tuple[str, str]]:
+    """Where nodes of a kind hold tensors for backward: the name of the holder, and that of what it holds."""
+    names = dir(kind)
+    plain = [(raw, raw.removeprefix("_raw")) for raw in names if raw.startswith("_raw_saved_")]
+    return [(raw, name if name in names else name[1:]) for raw, name in plain]  # functions of one's own: saved_tensors
+
+
+def _is_packed_alone(holder: Any) -> bool:
+    """Whether to ask a holder for its tensor would call a hook of somebody's, which may count on one call alone."""
+    holders = holder if isinstance(holder, (list, tuple)) else [holder]
+    return any(getattr(one, "unpack_hook", None) is not None for one in holders)
 
 
 def is_compiled(module: nn.Module) -> bool:
@@ -618,8 +662,8 @@ def _wrap_modules() -> None:
             nn.Module.__call__ = _heard_call  # type: ignore[method-assign]
 
 
-def unwrap_modules() -> None:
-    """One tracer less needs the wrapper around `nn.Module.__call__`; from any thread."""
+def _unwrap_modules() -> None:
+    """One tracer less needs the wrapper around `nn.Module.__call__`."""
     global _wrapped, _original
     with _lock:
         _wrapped -= 1
@@ -628,11 +672,45 @@ def unwrap_modules() -> None:
             _original = None
 
 
+def sweep() -> None:
+    """Take away what stopped tracers have left: in this thread, and of threads that have ended."""
+    for tracer in list(_stopped):
+        if tracer in tracers_here():
+            if not tracer._leave_thread():
+                continue
+        elif not tracer._thread.is_alive():
+            _unwrap_modules()
+        elif tracer._thread is not threading.current_thread():
+            continue
+        with contextlib.suppress(ValueError):  # another thread was here first
+            _stopped.remove(tracer)
+
+
+def _watch_forks() -> None:
+    global _forks_watched
+    if not _forks_watched and hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork)
+    _forks_watched = True
+
+
+def _after_fork() -> None:
+    """A child, such as a worker of a loader, computes without us: nobody would read what is noted there."""
+    global _lock, _wrapped
+    _lock = threading.Lock()  # another thread of the parent's may have held it
+    _wrapped = 1 + len(tracers_here())  # those of other threads are not here
+    _stopped.clear()
+    for tracer in list(tracers_here()):
+        tracer.stop()
+    _unwrap_modules()
+
+
 def _heard_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
     original = _original or nn.Module._wrapped_call_impl
     if torch.compiler.is_compiling():
         return original(module, *args, **kwargs)
-    tracers = tracers_here()
+    if _stopped:
+        sweep()
+    tracers = [tracer for tracer in tracers_here() if tracer._running]
     if not tracers:
         return original(module, *args, **kwargs)
     return _through(tracers, len(tracers) - 1, original, module, args, kwargs)
@@ -658,10 +736,13 @@ def _put_at_bottom(mode: TorchFunctionMode) -> None:
         _push(other)
 
 
-def _take_away(mode: TorchFunctionMode) -> None:
-    for other in reversed(_lift_all()):
+def _take_away(mode: TorchFunctionMode) -> bool:
+    """Whether it was there."""
+    lifted = _lift_all()
+    for other in reversed(lifted):
         if other is not mode:
             _push(other)
+    return any(other is mode for other in lifted)
 
 
 def _lift_all() -> list[TorchFunctionMode]:

@@ -207,6 +207,15 @@ def unheard() -> Iterator[None]:
         yield
 
 
+# Private, and so guarded; without it, a checkpointed loss on an accelerator would count twice.
+_current_backward: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
+
+
+def in_backward() -> bool:
+    """Whether a backward pass runs in this thread. When it ends, it puts the stacks of modes back as it found them."""
+    return _current_backward() != -1
+
+
 def rounded(value: float | None) -> float | None:
     """A number with the four digits that a look is worth on disk.
 
@@ -225,7 +234,9 @@ def _norms(tensors: Sequence[Any]) -> list[Any]:
     """Their norms as tensors without dimensions, None for what is none or has none."""
     groups: dict[tuple[torch.device, torch.dtype], list[int]] = {}
     for at, tensor in enumerate(tensors):
-        if _is_plain(tensor) and (tensor.is_floating_point() or tensor.is_complex()) and tensor.numel():
+        if not _is_plain(tensor) or tensor.is_meta:
+            continue
+        if (tensor.is_floating_point() or tensor.is_complex()) and tensor.numel():
             groups.setdefault((tensor.device, tensor.dtype), []).append(at)
     found: list[Any] = [None] * len(tensors)
     for places in groups.values():

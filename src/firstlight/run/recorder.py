@@ -92,6 +92,7 @@ class Recorder:
         self._wanted = looks
         self._looks: list[closer.Look] = []
         self._open: list[closer.Look] = []  # those at the step that goes on
+        self._begin_late = False  # whether looks are to begin when the backward pass that runs is over
         self._order: list[str] = []
         self._orders: set[tuple[str, ...]] = set()
         self._spent = [0.0, 0.0, 0.0]  # of this step: waiting for data, backward, optimizers
@@ -216,6 +217,9 @@ class Recorder:
         self._spent[1] += seconds
         for look in self._open:
             look.phase("forward")
+        if self._begin_late:
+            self._begin_late = False
+            self._begin_looks()
 
     def cleared(self, owner: Any) -> None:
         """`zero_grad` of an optimizer or a module was called."""
@@ -494,7 +498,7 @@ class Recorder:
         self._tell(
             optimizer=", ".join(type(w.optimizer).__name__ for w in self._watched.values()),
             model=", ".join(type(model).__name__ for model in self.models) or None,
-            parameters=sum(parameter.numel() for parameter in parameters.values()),
+            parameters=sum(p.numel() for p in parameters.values() if not nn.parameter.is_lazy(p)),
             device=", ".join(devices),
         )
 
@@ -559,6 +563,9 @@ class Recorder:
     def _begin_looks(self) -> None:
         """Begin those that are due, at the step that comes now."""
         if not self._looks or self._open or not self._active:
+            return
+        if closer.in_backward():  # an optimizer that steps in a hook
+            self._begin_late = True
             return
         step = self._leader.steps if self._leader is not None else 0
         elapsed = self._steps_s + self._burst[1]
@@ -821,7 +828,7 @@ def _gradient_norm(optimizer: Optimizer) -> Tensor | None:
             parameter.grad.detach()
             for group in optimizer.param_groups
             for parameter in group["params"]
-            if parameter.grad is not None and type(parameter.grad) is Tensor and parameter.grad.layout == torch.strided
+            if type(parameter.grad) is Tensor and parameter.grad.layout == torch.strided and not parameter.grad.is_meta
         ]
         return torch.nn.utils.get_total_norm(gradients) if gradients else None
 

@@ -21,7 +21,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from firstlight.run.looks import unheard
+from firstlight.run.looks import in_backward, unheard
 from firstlight.run.loss import LossReader, Reading, scale_of
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Taps:
             began = perf_counter()
             place, recorders = self.place, self.recorders
             # Inside another backward (a checkpoint that recomputes) or inside another wrapper of ours: not a loss.
-            if getattr(place, "inside", False) or _in_backward():
+            if getattr(place, "inside", False) or in_backward():
                 return original(tensors, *args, **kwargs)
             if len(recorders) > 1:  # loops in several threads: a loss is for the recorder of its own thread
                 here = threading.get_ident()
@@ -210,7 +210,7 @@ class Taps:
                 return _several(listed)
             tensors = listed[0]
         root = tensors.grad_fn
-        if root is None or type(tensors) is not Tensor or tensors.numel() != 1 or _capturing(tensors):
+        if root is None or type(tensors) is not Tensor or tensors.numel() != 1 or _has_no_number(tensors):
             return None
         value: Tensor = tensors
         scaled = self._scaled.pop(id(tensors), None) if self._scaled else None
@@ -335,7 +335,7 @@ def batch_size(batch: Any) -> int:
 
 def _several(tensors: list[Any]) -> Loss | None:
     """Losses that go backward together count as their sum."""
-    if not tensors or not all(type(one) is Tensor and one.numel() == 1 and not _capturing(one) for one in tensors):
+    if not tensors or not all(type(one) is Tensor and one.numel() == 1 and not _has_no_number(one) for one in tensors):
         return None
     total = tensors[0].detach()
     for one in tensors[1:]:
@@ -348,16 +348,9 @@ def _keep(value: Tensor) -> Tensor | float:
     return value.item() if value.device.type in READ_AT_ONCE else value.detach().clone()
 
 
-# Private, and so guarded; without it, a checkpointed loss on an accelerator would count twice.
-_current_backward: Callable[[], int] = getattr(torch._C, "_current_graph_task_id", lambda: -1)
-
-
-def _in_backward() -> bool:
-    return _current_backward() != -1
-
-
-def _capturing(value: Tensor) -> bool:
-    return value.is_cuda and torch.cuda.is_current_stream_capturing()
+def _has_no_number(value: Tensor) -> bool:
+    """Whether there is nothing to read: on the device `meta`, or where CUDA only writes down what is to be computed."""
+    return value.is_meta or (value.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 def _length(loader: Any) -> int | None:

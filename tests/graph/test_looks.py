@@ -271,6 +271,47 @@ def test_a_step_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(run.metric("train/loss")) == 2
 
 
+def no_modes() -> bool:
+    return not torch.overrides._len_torch_function_stack() and not torch._C._len_torch_dispatch_stack()
+
+
+def test_weights_changed_without_an_optimizer_are_not_waited_for() -> None:
+    model = nn.Linear(3, 1)
+    with fl.watch(model) as run:
+        for _ in range(200):
+            model.zero_grad()
+            model(torch.ones(2, 3)).sum().backward()
+            with torch.no_grad():
+                for weight in model.parameters():
+                    weight -= 0.01 * weight.grad
+        assert no_modes()
+        assert vars(nn.Module)["__call__"].__name__ == "_wrapped_call_impl"
+    assert not run.facts("graph")
+
+
+def test_a_loop_without_steps_is_left_at_its_next_forward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks_module, "_MOST_OPERATIONS", 3)
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with fl.watch(model, optimizer):
+        for _ in range(3):
+            model(torch.randn(8, 1, 12, 12))
+        assert no_modes()
+
+
+def test_the_curve_of_a_step_without_end_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks_module, "_MOST_MOMENTS", 30)
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with fl.watch(model, optimizer) as run:
+        with torch.no_grad():
+            for _ in range(40):
+                torch.ones(3).relu()
+        train(model, optimizer, 1)
+    assert len(run.graph()) > 0
+    assert not run.facts("memory")
+
+
 @pytest.mark.parametrize("name", ["_add", "_measure", "_enter_with_mode", "graph"])
 def test_a_mistake_of_ours_costs_the_looks_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:

@@ -29,6 +29,7 @@ from firstlight.train.alive import Alive
 
 _PACE = {"share": 0.003, "growth": 0.25, "free_s": 0.06}  # see `firstlight.run.looks.Pace`
 _MOST_OPERATIONS = 20_000  # more is no step but something else: the look is given up
+_MOST_MOMENTS = 200_000  # of its memory, also of what runs without gradients
 _MOST_ON_DISK = 32 * 2**20  # bytes of graphs in one record
 _SAMPLE = 16_384  # so many numbers of an activation say enough
 _POINTS = 100  # of the curve of memory over a step
@@ -205,6 +206,7 @@ class StepTracer(Tracer):
 
     def _give_up(self, error: Exception | None) -> None:
         self.broken = error or _Left()
+        self._operations, self._calls, self._nodes, self.activations = [], [], {}, []
         if self.live is not None:
             self.live.broken = self.broken
 
@@ -235,6 +237,8 @@ class StepTracer(Tracer):
 
     def _call(self, original: Callable[..., Any], module: nn.Module, args: Any, kwargs: Any) -> Any:
         if self._deaf:
+            if not self._stack:
+                self.stop()  # what has been given up need not stay until the step ends, which may be never
             return original(module, *args, **kwargs)
         from_data = not self._stack and own_frame(sys._getframe(1))[1] == "data"  # pictures made ready, say
         # What torch.jit traces would write down our questions too.
@@ -379,6 +383,9 @@ class _Live(Alive):
                 self.know(value, count=True)
         now = self.live + workspace(func, args, out)
         self._curve.append((self.phase, now))
+        if len(self._curve) > _MOST_MOMENTS:
+            self.broken, self._curve = _Left(), []
+            return
         if now > self._peaks.get(self.phase, 0):
             self._peaks[self.phase] = now
         if now > self._peak:

@@ -37,6 +37,7 @@ _COSTLY_FOR_LONG = 4  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
 _WEIGHTS = {"share": 0.002, "growth": 0.04, "free_s": 0.02}  # of looks at weights and gradients, see `Pace`
+_MOST_CALLS = 256  # of a step that are kept; weights changed without an optimizer make steps without an end
 _MOST_ORDERS = 16  # of calls in a step; a loop that never repeats itself is not told in full
 
 
@@ -196,7 +197,7 @@ class Recorder:
 
     def before_backward(self) -> int:
         """Note the gradients as they are; answer how much is to be read of this loss (see `Taps._look`)."""
-        self._order.append("backward")
+        self._note_call("backward")
         for look in self._open:
             look.phase("backward")
         detail = 0 if self._list else 3
@@ -225,9 +226,9 @@ class Recorder:
         """`zero_grad` of an optimizer or a module was called."""
         watched = self._watched.get(id(owner))
         if watched is not None:
-            self._order.append(f"zero_grad{watched.suffix}")
+            self._note_call(f"zero_grad{watched.suffix}")
         elif any(owner is model for model in self.models):
-            self._order.append("model.zero_grad")
+            self._note_call("model.zero_grad")
 
     def after_backward(self, loss: Loss | None) -> None:
         """Give the loss to the optimizers whose gradients it changed."""
@@ -423,6 +424,13 @@ class Recorder:
 
     # Private.
 
+    def _note_call(self, name: str) -> None:
+        """One of the calls that make up a step. After very many before the first step, none is to be waited for."""
+        if len(self._order) < _MOST_CALLS:
+            self._order.append(name)
+        elif self._open and self._leader is None:
+            self._drop_looks()
+
     def _find(self, optimizer: Optimizer) -> "_Watched | None":
         watched = self._watched.get(id(optimizer))
         if watched is None and self._any and self._belongs(optimizer):
@@ -538,7 +546,8 @@ class Recorder:
         phases[2] += max(0.0, whole - sum(spent))
         phases[3] += spent[1]
         phases[4] += spent[2]
-        if order not in self._orders and len(self._orders) < _MOST_ORDERS and self._leader is not None:
+        told = order in self._orders or len(order) >= _MOST_CALLS or len(self._orders) >= _MOST_ORDERS
+        if not told and self._leader is not None:
             self._orders.add(order)
             self.run.add_fact(self._leader.steps - 1, "order", list(order))
 

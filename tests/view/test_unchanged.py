@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -626,6 +627,76 @@ def workers_forked_at_a_look_are_left_alone(watch: Watch) -> Iterator[Any]:
         loss.backward()
         optimizer.step()
         yield loss, batch, model
+
+
+class Node(nn.Module):
+    """Takes a node of a tree whose nodes know their parents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, node: dict[str, Any]) -> Tensor:
+        return self.layer(node["x"]) + sum(self(child) for child in node["children"])
+
+
+@program
+def nodes_that_know_their_parents(watch: Watch) -> Iterator[Any]:
+    model = Node()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    for _ in range(3):
+        root: dict[str, Any] = {"x": torch.randn(2, 4), "children": []}
+        root["children"].append({"x": torch.randn(2, 4), "parent": root, "children": []})
+        loss = model(root).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
+@program
+def default_device_set_and_taken_back(watch: Watch) -> Iterator[Any]:
+    torch.set_default_device("cpu")
+    model, (x, y) = lenet(), pictures()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    for step in range(4):
+        if step in (1, 3):
+            torch.set_default_device(None)
+        if step == 2:
+            torch.set_default_device("cpu")
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        yield loss, model
+
+
+class Heard(TorchDispatchMode):
+    """A dispatcher of the learner's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.operations += 1
+        return func(*args, **(kwargs or {}))
+
+
+@program
+def counted_by_a_dispatcher_of_the_learners_own(watch: Watch) -> Iterator[Any]:
+    model, (x, y) = lenet(), pictures()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    watch(model, optimizer)
+    for _ in range(4):
+        with Heard() as heard:
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        yield loss, torch.tensor(heard.operations), model
 
 
 @program

@@ -120,15 +120,25 @@ def bind(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """All tensors in a value, also within lists, tuples and dictionaries, in order."""
+    """All tensors in a value, also within lists, tuples and dictionaries, in order. Each container is opened once.
+
+    Example:
+        >>> node = {"x": torch.ones(1)}
+        >>> node["children"] = [{"x": torch.zeros(1), "parent": node}]
+        >>> [float(x) for x in tensors_in(node)]
+        [1.0, 0.0]
+    """
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from tensors_in(part)
-    elif isinstance(value, dict):
-        for part in value.values():
-            yield from tensors_in(part)
+        return
+    waiting, opened = [value], set()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Tensor):
+            yield part
+        elif isinstance(part, (list, tuple, dict)) and id(part) not in opened:
+            opened.add(id(part))
+            waiting += reversed(part.values() if isinstance(part, dict) else part)
 
 
 def as_json(value: Any, place: Callable[[Tensor], int]) -> Any:

@@ -302,7 +302,8 @@ class StepTracer(Tracer):
         found: dict[torch.device, list[Tensor]] = {}
         for _path, _kind, values in self.activations:
             found.setdefault(values.device, []).append(values)
-        numbers = {device: iter(torch.stack(values).tolist()) for device, values in found.items()}
+        with unheard():
+            numbers = {device: iter(torch.stack(values).tolist()) for device, values in found.items()}
         rows = [(path, kind, next(numbers[values.device])) for path, kind, values in self.activations]
         return {
             "names": [path for path, _kind, _values in rows],

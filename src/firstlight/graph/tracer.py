@@ -731,6 +731,9 @@ def _through(
 
 def _put_at_bottom(mode: TorchFunctionMode) -> None:
     above = _lift_all()
+    default = getattr(getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None), "device_context", None)  # a private name
+    if default is not None and above and above[-1] is default:
+        _push(above.pop())  # torch.set_default_device expects to find its own below everything
     _push(mode)
     for other in reversed(above):
         _push(other)

@@ -730,9 +730,10 @@ _Waiting = tuple[str, int, "float | _Later", float]  # a row whose value may hav
 
 
 def _settled(value: Any) -> "float | _Later":
-    if isinstance(value, Tensor) and value.device.type not in READ_AT_ONCE:
-        return _Later([value.detach().clone()], [1], 1.0)
-    return float(value)
+    if not isinstance(value, Tensor):
+        return float(value)
+    with closer.unheard():
+        return float(value) if value.device.type in READ_AT_ONCE else _Later([value.detach().clone()], [1], 1.0)
 
 
 def _mean(values: list[Any], factor: float) -> "float | _Later":
@@ -746,8 +747,10 @@ def _mean(values: list[Any], factor: float) -> "float | _Later":
 def _ratio(right: list[Any], total: list[Any]) -> "float | _Later | None":
     if any(isinstance(one, Tensor) and one.device.type not in READ_AT_ONCE for one in (*right, *total)):
         return _Later(right, total, 1.0)
-    count = sum(float(one) for one in total)
-    return sum(float(one) for one in right) / count if count else None
+    heard = torch._C._len_torch_dispatch_stack()  # by a dispatcher of the learner's own
+    with closer.unheard() if heard else contextlib.nullcontext():
+        count = sum(float(one) for one in total)
+        return sum(float(one) for one in right) / count if count else None
 
 
 class _Asked:

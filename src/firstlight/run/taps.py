@@ -174,7 +174,8 @@ class Taps:
                     for recorder in recorders:
                         detail = max(detail, recorder.before_backward())
                     if detail:
-                        with unheard() if any(recorder.looking for recorder in recorders) else _NOTHING:
+                        heard = any(recorder.looking for recorder in recorders) or torch._C._len_torch_dispatch_stack()
+                        with unheard() if heard else _NOTHING:
                             loss = self._look(tensors, detail)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the training is worth more than its record
                     self._failed(error)

@@ -289,6 +289,20 @@ def test_weights_changed_without_an_optimizer_are_not_waited_for() -> None:
     assert not run.facts("graph")
 
 
+def test_an_optimizer_that_is_replaced_leaves_no_look_behind() -> None:
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with fl.watch(model, optimizer, looks=range(9)) as run:
+        for step in range(300):
+            if step == 2:
+                optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+            optimizer.zero_grad()
+            model(torch.ones(2, 3)).sum().backward()
+            optimizer.step()
+        assert no_modes()
+    assert [fact.step for fact in run.facts("graph")] == [0, 1]
+
+
 def test_a_loop_without_steps_is_left_at_its_next_forward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks_module, "_MOST_OPERATIONS", 3)
     model = net()

@@ -37,7 +37,7 @@ _COSTLY_FOR_LONG = 4  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
 _WEIGHTS = {"share": 0.002, "growth": 0.04, "free_s": 0.02}  # of looks at weights and gradients, see `Pace`
-_MOST_CALLS = 256  # of a step that are kept; weights changed without an optimizer make steps without an end
+_MOST_CALLS = 256  # of a step that are kept; a step has no end where weights change by hand or by another optimizer
 _MOST_ORDERS = 16  # of calls in a step; a loop that never repeats itself is not told in full
 
 
@@ -425,10 +425,10 @@ class Recorder:
     # Private.
 
     def _note_call(self, name: str) -> None:
-        """One of the calls that make up a step. After very many before the first step, none is to be waited for."""
+        """One of the calls that make up a step. After very many of them, its end is not waited for."""
         if len(self._order) < _MOST_CALLS:
             self._order.append(name)
-        elif self._open and self._leader is None:
+        elif self._open:
             self._drop_looks()
 
     def _find(self, optimizer: Optimizer) -> "_Watched | None":

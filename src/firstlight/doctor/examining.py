@@ -1,0 +1,161 @@
+"""`examine`: what is wrong with a training, why, and what to do; or that nothing was found, and what was asked."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from firstlight.doctor import witness as listening
+from firstlight.doctor.report import Report
+from firstlight.doctor.rule import STAGES, VOICES, Finding, Rule, newest
+from firstlight.doctor.rules import all_rules
+from firstlight.errors import FirstlightError
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_INTENDED = re.compile(r"#\s*doctor:\s*intended\b[ \t]*(?P<codes>[A-Z]\d\d(?:[ ,]+[A-Z]\d\d)*)?")
+
+
+class NotARun(FirstlightError, TypeError):
+    """Something was given to `examine` that is no run."""
+
+    text = Text(
+        what="examine() cannot examine something of type {kind}.",
+        why="It reads the record of a training: what fl.watch, fl.fit or fl.Run.open gave, or the folder of a run.",
+        do="Write run = fl.watch(model, optimizer) before the loop, and fl.examine(run) after it.",
+    )
+
+
+def examine(run: Run | str | Path | None = None) -> Report:
+    """Say what is wrong with a training, with evidence, why it matters and what to do.
+
+    Reads the record only: nothing is trained, and no model is touched.
+
+    Args:
+        run: A run, live or saved, or the folder of one. None: what this process has trained since the lab's cell, or
+            the script, began.
+
+    Returns:
+        A report: shown in a notebook, printed in a terminal. It says what was checked, and what could not be.
+
+    Raises:
+        NotARun: When it is something else.
+        RecordNotFound: When the folder holds no record.
+
+    Example:
+        >>> report = examine(Run())
+        >>> report.findings
+        ()
+    """
+    heard = listening.witness
+    if heard is not None and (run is None or (isinstance(run, Run) and heard.follows(run))):
+        heard.probe()
+    if run is None:
+        run = heard.tell(Run()) if heard is not None else Run()
+    elif isinstance(run, str | Path):
+        run = Run.open(run)
+    elif not isinstance(run, Run):
+        raise NotARun(kind=type(run).__name__)
+    elif heard is not None and heard.follows(run):
+        run = heard.tell(_copy(run))
+    return examined(run, all_rules())
+
+
+def examined(run: Run, rules: Sequence[Rule]) -> Report:
+    """Ask these rules of a record."""
+    kinds = {fact.kind for fact in run.facts()} | {"metrics" for _one in run.metrics()[:1]}
+    findings: list[Finding] = []
+    checked: list[str] = []
+    not_checked: list[tuple[str, str]] = []
+    for rule in rules:
+        if rule.needs and not kinds & set(rule.needs):
+            not_checked.append((rule.code, _("The record holds nothing of what this question is about.")))
+            continue
+        try:
+            findings += rule.ask(run)
+        except Exception as error:  # noqa: BLE001 - a rule that fails says so; the others are asked all the same
+            not_checked.append((rule.code, _("The rule itself failed: {error}", error=repr(error))))
+            continue
+        checked.append(rule.code)
+    settled = [finding for finding in findings if _is_settled(finding)]
+    findings = _ordered(finding for finding in findings if finding not in settled)
+    told = newest(run, "witness") or {}
+    for name, how in told.get("lost", {}).items():
+        not_checked.append((name, _("What listens for this failed: {error}", error=how)))
+    overhead = told.get("overhead", run.info.get("overhead"))
+    return Report(tuple(findings), tuple(checked), tuple(not_checked), overhead, tuple(settled))
+
+
+def _ordered(found: Iterable[Finding]) -> list[Finding]:
+    """The first causes first, what they explain folded beneath them."""
+    findings = sorted(
+        _once(found),
+        key=lambda one: (VOICES.index(one.speaks), STAGES.index(_stage(one)), one.step or 0, one.code),
+    )
+    roots: list[Finding] = []
+    for finding in findings:
+        cause = next((at for at, root in enumerate(roots) if _explains(root, finding)), None)
+        if cause is None:
+            roots.append(finding)
+        else:
+            roots[cause] = replace(roots[cause], consequences=(*roots[cause].consequences, finding))
+    return roots
+
+
+def _explains(root: Finding, other: Finding) -> bool:
+    """Whether one finding makes another: named so by its rule, or curves that an alarm's cause has spoilt."""
+    if root.rule is None or other.rule is None:
+        return False
+    if other.code in root.rule.explains:
+        return True
+    return root.speaks == "alarm" and other.rule.stage == "dynamics" and root.rule.stage != "dynamics"
+
+
+def _once(found: Iterable[Finding]) -> list[Finding]:
+    """One finding of each rule at each place."""
+    kept: dict[tuple[Any, ...], Finding] = {}
+    for finding in found:
+        place = finding.place
+        kept.setdefault((finding.code, place.file if place else None, place.line if place else None), finding)
+    return list(kept.values())
+
+
+def _stage(finding: Finding) -> Any:
+    return finding.rule.stage if finding.rule is not None else "review"
+
+
+def _is_settled(finding: Finding) -> bool:
+    """Whether the learner has written `# doctor: intended` at the line, or with the rule's code anywhere."""
+    for place in (finding.place, *finding.places):
+        if place is None:
+            continue
+        lines = source_of(place.file).splitlines()
+        near = {place.line - 1, place.line}
+        for number, line in enumerate(lines, start=1):
+            said = _INTENDED.search(line)
+            if said is None:
+                continue
+            codes = re.findall(r"[A-Z]\d\d", said["codes"] or "")
+            if finding.code in codes or (not codes and number in near):
+                return True
+    return False
+
+
+def source_of(file: str) -> str:
+    """The text of a script or of a cell as it ran; empty where it is gone."""
+    import linecache
+
+    return "".join(linecache.getlines(file))
+
+
+def _copy(run: Run) -> Run:
+    """What a run holds so far, in memory: examining writes nothing into somebody's record."""
+    copy = Run(run.name)
+    for fact in run.facts():
+        copy.add_fact(fact.step, fact.kind, fact.data)
+    rows, _cursor = run.points_since(0)
+    copy.extend(rows)
+    copy.set_info(**run.info)
+    copy._environment = run.environment
+    return copy

@@ -1,0 +1,157 @@
+"""`Report`: what the doctor found, as text, as a page's HTML and as JSON."""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding
+from firstlight.locale import _
+
+
+@dataclass(frozen=True)
+class Report:
+    """The answer of `examine`.
+
+    Attributes:
+        findings: The first causes first; what they explain is folded beneath them.
+        checked: Codes of the rules that were asked.
+        not_checked: What could not be asked, each with the reason.
+        overhead: What listening cost, as a share of the time of the training; None where nobody listened.
+        settled: Findings that the learner has marked with `# doctor: intended`.
+    """
+
+    findings: tuple[Finding, ...]
+    checked: tuple[str, ...]
+    not_checked: tuple[tuple[str, str], ...]
+    overhead: float | None = None
+    settled: tuple[Finding, ...] = ()
+
+    @property
+    def alarms(self) -> tuple[Finding, ...]:
+        """Those that claim that something is wrong."""
+        return tuple(finding for finding in self.findings if finding.speaks == "alarm")
+
+    def as_json(self) -> dict[str, Any]:
+        """What `firstlight doctor --json` prints."""
+        return {
+            "findings": [_as_json(finding) for finding in self.findings],
+            "checked": list(self.checked),
+            "not_checked": [{"what": code, "reason": reason} for code, reason in self.not_checked],
+            "settled": [_as_json(finding) for finding in self.settled],
+            "overhead": self.overhead,
+        }
+
+    def as_text(self) -> str:
+        """What `firstlight doctor` prints: findings, then what was asked."""
+        parts = [_one_as_text(finding) for finding in self.findings]
+        return "\n\n".join([*parts, self.summary()])
+
+    def summary(self) -> str:
+        """One or two lines: how much was asked, and how much was found."""
+        if self.findings:
+            alarms = len(self.alarms)
+            said = _(
+                "{alarms} of {found} findings are alarms; {asked} questions were asked.",
+                alarms=alarms, found=len(self.findings), asked=len(self.checked),
+            )  # fmt: skip
+        elif self.checked:
+            said = _("Nothing found: {asked} questions were asked.", asked=len(self.checked))
+        else:
+            said = _("Nothing was asked: there is no training in this record.")
+        lines = [said]
+        if self.not_checked:
+            codes = ", ".join(code for code, _reason in self.not_checked)
+            lines.append(_("Could not be asked here: {codes}.", codes=codes))
+        if self.settled:
+            codes = ", ".join(sorted({finding.code for finding in self.settled}))
+            lines.append(_("Marked by you as intended: {codes}.", codes=codes))
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.as_text()
+
+    def _repr_html_(self) -> str:
+        parts = [_one_as_html(finding) for finding in self.findings]
+        summary = "<br>".join(html.escape(line) for line in self.summary().split("\n"))
+        return f'<div class="firstlight-doctor">{"".join(parts)}<p>{summary}</p></div>'
+
+    def __repr__(self) -> str:
+        return self.as_text()
+
+
+def voice_word(voice: str) -> str:
+    """How a voice is called."""
+    return {"alarm": _("alarm"), "question": _("question"), "note": _("note")}[voice]
+
+
+def where(place: Place | None) -> str:
+    """File and line, or cell and line, in words."""
+    if place is None:
+        return ""
+    if place.cell is not None:
+        return _("cell {cell}, line {line}", cell=place.cell, line=place.line)
+    return _("{file}, line {line}", file=Path(place.file).name, line=place.line)
+
+
+def _one_as_text(finding: Finding) -> str:
+    place = where(finding.place)
+    lines = [f"{voice_word(finding.speaks).upper()} {finding.code}: {finding.message}"]
+    if place and finding.place is not None:
+        lines.append(f"  {place}: {finding.place.text}")
+    lines += [f"  {finding.evidence}", f"  {finding.why}", f"  -> {finding.fix}"]
+    if finding.proof is not None:
+        lines.append(f"  {finding.proof.sentence()}")
+    if finding.check:
+        lines += ["  " + _("See for yourself:"), *(f"    {line}" for line in finding.check.splitlines())]
+    lines += [
+        "  " + _("This explains {code} too: {what}", code=other.code, what=other.message)
+        for other in finding.consequences
+    ]
+    return "\n".join(lines)
+
+
+def _one_as_html(finding: Finding) -> str:
+    colours = {"alarm": "#c4314b", "question": "#b36b00", "note": "#4a6785"}
+    place = where(finding.place)
+    text = f": <code>{html.escape(finding.place.text)}</code>" if finding.place is not None else ""
+    parts = [
+        f'<div role="note" style="border-left: 4px solid {colours[finding.speaks]}; padding: 2px 10px; margin: 6px 0">',
+        f"<b>{html.escape(voice_word(finding.speaks))} {finding.code}: {html.escape(finding.message)}</b>",
+        f"<div>{html.escape(place)}{text}</div>" if place else "",
+        f"<div>{html.escape(finding.evidence)}</div>",
+        f"<div>{html.escape(finding.why)}</div>",
+        f"<div><b>→ {html.escape(finding.fix)}</b></div>",
+    ]
+    if finding.proof is not None:
+        parts.append(f"<div>{html.escape(finding.proof.sentence())}</div>{finding.proof.picture()}")
+    if finding.check:
+        summary = html.escape(_("See for yourself:"))
+        parts.append(f"<details><summary>{summary}</summary><pre>{html.escape(finding.check)}</pre></details>")
+    for other in finding.consequences:
+        said = _("This explains {code} too: {what}", code=other.code, what=other.message)
+        parts.append(f"<div><small>{html.escape(said)}</small></div>")
+    return "".join([*parts, "</div>"])
+
+
+def _as_json(finding: Finding) -> dict[str, Any]:
+    place = finding.place
+    return {
+        "rule": finding.code,
+        "name": finding.rule.name if finding.rule is not None else "",
+        "voice": finding.speaks,
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "cell": place.cell if place else None,
+        "text": place.text if place else None,
+        "step": finding.step,
+        "message": finding.message,
+        "why": finding.why,
+        "fix": finding.fix,
+        "evidence": finding.evidence,
+        "check": finding.check,
+        "edits": [{"file": e.file, "line": e.line, "old": e.old, "new": list(e.new)} for e in finding.edits],
+        "proof": finding.proof.as_json() if finding.proof is not None else None,
+        "consequences": [_as_json(other) for other in finding.consequences],
+    }

@@ -1,0 +1,575 @@
+"""`Witness`: listens to the training of this process, whoever wrote it and whatever it looks like.
+
+The taps are put in once and stay: at the kernel's start in the lab, before the script under `firstlight doctor`. They
+tell the observers, and what observers know becomes facts in a record. Only cheap things are heard at every step; the
+inside of models and the graph of a loss are looked at closely at the first steps, then ever more rarely.
+"""
+
+import contextlib
+import functools
+import os
+import random
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from importlib import import_module
+from time import perf_counter
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.data import DataLoader
+
+from firstlight.data.dataset import Batches
+from firstlight.doctor.code import units_now
+from firstlight.doctor.observer import Backward, Call, Feed, Observer
+from firstlight.doctor.places import Place, here
+from firstlight.run import Run, audience
+from firstlight.run.looks import in_backward, unheard
+from firstlight.run.taps import Wrapped
+
+_FIRST = 3  # so many first calls and backward passes are looked at closely, then those at 10, 20, 40, 80, ...
+_FREE_S = 0.05  # so much may be spent whatever the training takes
+_SHARE = 0.01  # and of the training's time this share
+
+
+class Witness:
+    """Hears what a program does with PyTorch and hands it to observers.
+
+    Attributes:
+        observers: Of this episode.
+        session: What observers remember across episodes, by a name of their own.
+        lost: Observers that failed, and how.
+        own_s: Seconds that listening has cost in this episode.
+        backwards: Backward passes of this episode.
+        steps: Steps of optimizers of this episode.
+        blind: What is not seen, as codes: `compile`.
+    """
+
+    def __init__(self, kinds: "tuple[type[Observer], ...] | None" = None) -> None:
+        if kinds is None:
+            from firstlight.doctor.observers import all_observers
+
+            kinds = all_observers()
+        self._kinds = kinds
+        self.session: dict[str, Any] = {}
+        self.observers: list[Observer] = []
+        self.lost: dict[str, str] = {}
+        self.blind: set[str] = set()
+        self.own_s = 0.0
+        self.backwards = self.steps = self.calls = 0
+        self._local = threading.local()
+        self._wrapped: list[Wrapped] = []
+        self._handles: list[Any] = []
+        self._told: dict[str, tuple[Any, ...]] = {}
+        self._steps_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+        self._owns: dict[int, bool] = {}
+        self._seen: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
+        self._names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
+        self._roots: dict[int, weakref.ref[nn.Module]] = {}
+        self._feed: Feed | None = None
+        self._feeds = 0
+        self._runs: list[weakref.ref[Run]] = []
+        self._began = perf_counter()
+        self._process = os.getpid()
+        self._files: dict[str, None] = {}  # the learner's, in the order in which they were met
+
+    # Its life.
+
+    def attend(self) -> "Witness":
+        """Begin to listen. A second call changes nothing."""
+        if self._handles:
+            return self
+        self.begin()
+        for owner, name, make in (
+            (nn.Module, "__call__", self._call),
+            (torch.autograd, "backward", self._backward),
+            (torch.autograd, "grad", self._gradient),
+            (Optimizer, "zero_grad", self._zero_grad),
+            (nn.Module, "zero_grad", self._zero_grad),
+            (Optimizer, "__init__", self._made),
+            (DataLoader, "__iter__", self._iterate),
+            (Batches, "__iter__", self._iterate),
+            (warnings, "showwarning", self._warn),
+            (torch, "compile", self._compile),
+        ):
+            self._wrapped.append(Wrapped(owner, name, make))
+        for name, (path, attribute) in {k: v for kind in self._kinds for k, v in kind.hears.items()}.items():
+            owner = _owner(path)
+            if owner is not None and hasattr(owner, attribute):
+                self._wrapped.append(Wrapped(owner, attribute, functools.partial(self._hear, name)))
+        self._handles = [
+            register_optimizer_step_pre_hook(self._before_step),
+            register_optimizer_step_post_hook(self._after_step),
+        ]
+        audience.append(self._follow)
+        return self
+
+    def leave(self) -> None:
+        """Stop listening, and leave no trace in torch."""
+        for wrapped in reversed(self._wrapped):
+            wrapped.restore()
+        for handle in self._handles:
+            handle.remove()
+        self._wrapped, self._handles = [], []
+        with contextlib.suppress(ValueError):
+            audience.remove(self._follow)
+
+    def begin(self) -> None:
+        """A new episode: observers that have seen nothing."""
+        self.own_s, self.backwards, self.steps, self.calls, self._feeds = 0.0, 0, 0, 0, 0
+        self.lost, self._began, self._feed = {}, perf_counter(), None
+        self._steps_of, self._seen = weakref.WeakKeyDictionary(), weakref.WeakKeyDictionary()
+        self.observers = []
+        for kind in self._kinds:
+            self._safely(kind.__name__, functools.partial(self._make, kind))
+        self._prepare()
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """What is known now, and how much of it."""
+        for observer in list(self.observers):
+            found: list[tuple[str, Any]] = []
+            self._safely(type(observer).__name__, functools.partial(_gather, observer, found), observer)
+            yield from found
+        yield (
+            "witness",
+            {
+                "overhead": round(self.overhead, 5),
+                "backwards": self.backwards,
+                "steps": self.steps,
+                "calls": self.calls,
+                "blind": sorted(self.blind),
+                "lost": dict(self.lost),
+                "seconds": round(perf_counter() - self._began, 3),
+            },
+        )
+
+    def tell(self, run: Run) -> Run:
+        """Write what is known into a record, and the program that it is known of."""
+        for kind, data in self.facts():
+            run.add_fact(self.step, kind, data)
+        run.add_fact(self.step, "code", [asdict(unit) for unit in units_now(self._files)])
+        return run
+
+    def probe(self) -> None:
+        """The episode is over or stands still: let observers make their small experiments, on copies.
+
+        Random numbers go on as if nothing had happened.
+        """
+        with _randomness_kept():
+            for observer in list(self.observers):
+                if type(observer).probe is not Observer.probe:
+                    self._safely(type(observer).__name__, observer.probe, observer, learning=True)
+
+    # What observers ask.
+
+    @property
+    def step(self) -> int:
+        """The step that is on its way, from 0: backward passes or an optimizer's steps, whichever are more."""
+        return max(self.backwards, *self._steps_of.values(), 0) if self._steps_of else self.backwards
+
+    @property
+    def overhead(self) -> float:
+        """Own time as a share of the time of the episode."""
+        return self.own_s / max(perf_counter() - self._began, 1e-9)
+
+    @property
+    def feed(self) -> Feed | None:
+        """The pass that gave the newest batch."""
+        return self._feed
+
+    def may_spend(self) -> bool:
+        """Whether there is time for something costly: all that is heard stays within its share of the training."""
+        return self.own_s < _FREE_S + _SHARE * (perf_counter() - self._began)
+
+    def place(self) -> Place | None:
+        """The learner's line that runs now. Costs microseconds: ask at first occurrences."""
+        found = here(2)
+        if found is not None:
+            self._files.setdefault(found.file)
+        return found
+
+    def roots(self) -> list[nn.Module]:
+        """The roots that were called and still live, in the order of their first calls."""
+        return [module for reference in self._roots.values() if (module := reference()) is not None]
+
+    def name_of(self, tensor: Any) -> str | None:
+        """The name of a parameter or buffer within its root; None where no root that was called holds it."""
+        found = self._names.get(id(tensor))
+        return found[1] if found is not None and found[0]() is tensor else None
+
+    def steps_of(self, optimizer: Optimizer) -> int:
+        """Steps that an optimizer has made in this episode."""
+        return self._steps_of.get(optimizer, 0)
+
+    def failed(self, error: BaseException) -> None:
+        """Tell that the script or cell ended with an exception."""
+        self._tell("failed", error)
+
+    # Private: telling.
+
+    def _make(self, kind: type[Observer]) -> None:
+        self.observers.append(kind(self))
+
+    def _prepare(self) -> None:
+        events = [name for name in vars(Observer) if not name.startswith("_") and callable(getattr(Observer, name))]
+        self._told = {
+            name: tuple(
+                (observer, getattr(observer, name))
+                for observer in self.observers
+                if getattr(type(observer), name) is not getattr(Observer, name)
+            )
+            for name in events
+        }
+        hearing: dict[str, list[Any]] = {}
+        for observer in self.observers:
+            for name in type(observer).hears:
+                hearing.setdefault(name, []).append(observer)
+        self._hearing = hearing
+
+    @property
+    def _deaf(self) -> bool:
+        return getattr(self._local, "deaf", False) or os.getpid() != self._process
+
+    def _tell(self, event: str, *args: Any) -> None:
+        """Tell all who want to hear it. Never raises."""
+        told = self._told[event]
+        if not told or getattr(self._local, "deaf", False):
+            return
+        began = perf_counter()
+        self._local.deaf = True
+        try:
+            with torch.no_grad(), unheard():
+                for observer, method in told:
+                    try:
+                        method(*args)
+                    except Exception as error:  # noqa: BLE001 - whatever it is, the training is worth more
+                        self._lose(observer, error)
+        finally:
+            self._local.deaf = False
+            self.own_s += perf_counter() - began
+
+    def _safely(
+        self, name: str, do: Callable[[], Any], observer: Observer | None = None, *, learning: bool = False
+    ) -> None:
+        before, self._local.deaf = getattr(self._local, "deaf", False), True
+        try:
+            with torch.set_grad_enabled(learning), unheard():
+                do()
+        except Exception as error:  # noqa: BLE001 - as above
+            if observer is not None:
+                self._lose(observer, error)
+            else:
+                self.lost[name] = repr(error)
+        finally:
+            self._local.deaf = before
+
+    def _lose(self, observer: Observer, error: Exception) -> None:
+        self.lost[type(observer).__name__] = repr(error)
+        if os.environ.get("FIRSTLIGHT_DOCTOR") == "strict":  # for those who write observers
+            sys.excepthook(type(error), error, error.__traceback__)
+        self.observers = [other for other in self.observers if other is not observer]
+        self._prepare()
+
+    def _is_close(self, number: int) -> bool:
+        if number < _FIRST:
+            return True
+        tens, left = divmod(number, 10)
+        return not left and not tens & (tens - 1) and self.may_spend()
+
+    # Private: the taps. What runs here runs at each call: no work but what somebody wants.
+
+    def _call(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        local = self._local
+        owns = self._owns
+
+        def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - it takes the place of this
+            call = getattr(local, "call", None)
+            if call is not None:
+                if call is _INSIDE or not call.close or getattr(local, "deaf", False):
+                    return original(module, *args, **kwargs)
+                output = original(module, *args, **kwargs)
+                if not torch.compiler.is_compiling():
+                    self._tell("module", call, module, args, output)
+                return output
+            if getattr(local, "deaf", False) or torch.compiler.is_compiling() or in_backward():
+                return original(module, *args, **kwargs)
+            known = owns.get(id(module))
+            if known is None:
+                known = self._meet(module)
+            if not known:
+                return original(module, *args, **kwargs)
+            began = perf_counter()
+            number = self.calls
+            self.calls = number + 1
+            grad = torch.is_grad_enabled()
+            close = self._is_close(number) or self._first_of(module, grad)
+            call = Call(module, args, kwargs, grad, module.training, number, close)
+            if close:
+                call.place = self.place()
+            self.own_s += perf_counter() - began
+            if self._told["forward_begins"]:
+                self._tell("forward_begins", call)
+            local.call = call if close else _INSIDE
+            try:
+                call.output = output = original(module, *args, **kwargs)
+            finally:
+                local.call = None
+            self._tell("forward", call)
+            return output
+
+        return __call__
+
+    def _meet(self, module: nn.Module) -> bool:
+        """Whether a module that was not called before owns parameters, so that it is a root and no transform."""
+        known = next(module.parameters(), None) is not None
+        key = id(module)
+        self._owns[key] = known
+        weakref.finalize(module, self._owns.pop, key, None)
+        if known:
+            self._roots[key] = weakref.ref(module, lambda _gone: self._roots.pop(key, None))
+            self._name(module)
+        return known
+
+    def _name(self, module: nn.Module) -> None:
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            key = id(tensor)
+            self._names[key] = (weakref.ref(tensor, functools.partial(self._forget, key)), name)
+
+    def _forget(self, key: int, _gone: Any) -> None:
+        self._names.pop(key, None)
+
+    def _first_of(self, module: nn.Module, grad: bool) -> bool:
+        """The first calls of each root, with and without gradients, are close ones."""
+        counts = self._seen.get(module)
+        if counts is None:
+            counts = self._seen[module] = [0, 0]
+        counts[grad] += 1
+        return counts[grad] <= _FIRST
+
+    def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            if getattr(self._local, "deaf", False) or in_backward():
+                return original(tensors, *args, **kwargs)
+            retain = kwargs.get("retain_graph", args[1] if len(args) > 1 else None)
+            create = kwargs.get("create_graph", args[2] if len(args) > 2 else False)
+            going = self._going(tensors, retain, bool(create), "backward")
+            result = original(tensors, *args, **kwargs)
+            self._gone(going)
+            return result
+
+        return backward
+
+    def _gradient(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def grad(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if getattr(self._local, "deaf", False) or in_backward():
+                return original(outputs, *args, **kwargs)
+            going = self._going(outputs, kwargs.get("retain_graph"), bool(kwargs.get("create_graph")), "grad")
+            result = original(outputs, *args, **kwargs)
+            self._gone(going)
+            return result
+
+        return grad
+
+    def _going(self, tensors: Any, retain: bool | None, create: bool, by: str) -> Backward:
+        losses = (tensors,) if isinstance(tensors, Tensor) else tuple(t for t in tensors if isinstance(t, Tensor))
+        number = self.backwards
+        going = Backward(losses, number, self._is_close(number), retain, create, by)
+        if going.close:
+            going.place = self.place()
+        self._tell("backward_begins", going)
+        return going
+
+    def _gone(self, going: Backward) -> None:
+        self.backwards += 1
+        if self._feed is not None:
+            self._feed.learned += 1
+        self._tell("backward", going)
+
+    def _zero_grad(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def zero_grad(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            self._tell("cleared", owner)
+            return original(owner, *args, **kwargs)
+
+        return zero_grad
+
+    def _made(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - as above
+            original(optimizer, *args, **kwargs)
+            self._tell("optimizer_made", optimizer, self.place())
+
+        return __init__
+
+    def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        self._tell("step_begins", optimizer)
+
+    def _after_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if getattr(self._local, "deaf", False):
+            return
+        self.steps += 1
+        self._steps_of[optimizer] = self._steps_of.get(optimizer, 0) + 1
+        self._tell("step", optimizer)
+
+    def _iterate(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def iterate(loader: Any) -> Any:
+            batches = original(loader)
+            if self._deaf:
+                return batches
+            return _Heard(batches, self, Feed(loader, -1))
+
+        return iterate
+
+    def _warn(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def showwarning(message: Any, category: Any, filename: str, lineno: int, *args: Any, **kwargs: Any) -> Any:
+            self._tell("warned", getattr(category, "__name__", str(category)), str(message), self.place())
+            return original(message, category, filename, lineno, *args, **kwargs)
+
+        return showwarning
+
+    def _compile(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001 - it takes the place of torch.compile
+            self.blind.add("compile")
+            self._wrapped[0].restore()  # a compiler would compile our wrapper too
+            return original(*args, **kwargs)
+
+        return compile
+
+    def _hear(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def heard(*args: Any, **kwargs: Any) -> Any:
+            told = self._hearing.get(name, ())
+            if not told or self._deaf or torch.compiler.is_compiling():
+                return original(*args, **kwargs)
+            self._hand(told, "calling", name, args, kwargs)
+            result = original(*args, **kwargs)
+            self._hand(told, "called", name, args, kwargs, result)
+            return result
+
+        return heard
+
+    def _hand(self, told: Any, event: str, *args: Any) -> None:
+        began = perf_counter()
+        self._local.deaf = True
+        try:
+            with torch.no_grad(), unheard():
+                for observer in list(told):
+                    try:
+                        getattr(observer, event)(*args)
+                    except Exception as error:  # noqa: BLE001 - as above
+                        self._lose(observer, error)
+        finally:
+            self._local.deaf = False
+            self.own_s += perf_counter() - began
+
+    # Private: runs that are recorded beside.
+
+    def _follow(self, run: Run) -> None:
+        """A record that somebody keeps of this training gets our facts too, when it rests and when it ends."""
+
+        def note(event: str) -> None:
+            if event in ("resting", "ended"):
+                self.tell(run)
+
+        run.subscribe(note)
+        self._runs = [reference for reference in self._runs if reference() is not None] + [weakref.ref(run)]
+
+    def follows(self, run: Run) -> bool:
+        """Whether a run began while we listened, and has not ended."""
+        return run.ended is None and any(reference() is run for reference in self._runs)
+
+
+class _Heard:
+    """One pass over a loader, heard: it hands on the batches unchanged."""
+
+    def __init__(self, batches: Any, witness: Witness, feed: Feed) -> None:
+        self._batches, self._witness, self._feed = batches, witness, feed
+
+    def __iter__(self) -> "_Heard":
+        return self
+
+    def __next__(self) -> Any:
+        witness, feed = self._witness, self._feed
+        if feed.number < 0:
+            feed.number, witness._feeds = witness._feeds, witness._feeds + 1
+            if feed.number < 8:
+                feed.place = self.place()
+            witness._tell("feed_begins", feed)
+        try:
+            batch = next(self._batches)
+        except StopIteration:
+            if not feed.ended:
+                feed.ended = True
+                witness._tell("feed_ends", feed)
+            raise
+        feed.count += 1
+        witness._feed = feed
+        witness._tell("batch", feed, batch)
+        return batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batches, name)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+
+def _gather(observer: Observer, found: list[tuple[str, Any]]) -> None:
+    found.extend(observer.facts())
+
+
+@contextlib.contextmanager
+def _randomness_kept() -> Iterator[None]:
+    """A block after which the random numbers of torch, NumPy and Python go on as if it had not been."""
+    numpy = sys.modules.get("numpy")
+    kept = torch.get_rng_state(), random.getstate(), numpy.random.get_state() if numpy is not None else None
+    cuda = sys.modules["torch.cuda"]
+    devices = list(range(torch.cuda.device_count())) if cuda.is_initialized() else []
+    with torch.random.fork_rng(devices):
+        try:
+            yield
+        finally:
+            torch.set_rng_state(kept[0])
+            random.setstate(kept[1])
+            if numpy is not None:
+                numpy.random.set_state(kept[2])
+
+
+_INSIDE = Call(nn.Identity(), (), {}, False, False, -1, False)  # a root runs, and nobody looks closely
+
+
+def _owner(path: str) -> Any:
+    """The module or class with this path; None where this torch has none."""
+    parts = path.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found: Any = import_module(".".join(parts[:end]))
+        except ImportError:
+            continue
+        for part in parts[end:]:
+            found = getattr(found, part, None)
+        return found if found is None or isinstance(found, type | ModuleType) else type(found)
+    return None
+
+
+witness: Witness | None = None
+"""The one that listens in this process, None where none does."""
+
+
+def attend() -> Witness:
+    """Let this process be listened to, and give the one that does."""
+    global witness
+    if witness is None:
+        witness = Witness()
+    return witness.attend()
+
+
+def leave() -> None:
+    """Let this process be listened to no more."""
+    global witness
+    if witness is not None:
+        witness.leave()
+    witness = None

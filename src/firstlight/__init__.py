@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from firstlight.data import load as load
     from firstlight.data import read_picture as read_picture
     from firstlight.data import show as show
+    from firstlight.doctor import examine as examine
     from firstlight.errors import FirstlightError as FirstlightError
     from firstlight.graph import memory as memory
     from firstlight.graph import shapes as shapes
@@ -33,6 +34,7 @@ _ROOMS = {
     "Run": "run",
     "choose_device": "train",
     "evaluate": "train",
+    "examine": "doctor",
     "fit": "train",
     "load": "data",
     "memory": "graph",

@@ -31,9 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a sign that a Windows console lacks becomes "?", not an error
             stream.reconfigure(errors="replace")
+    words, after = _apart(words)
     _speak(words)
     try:
         arguments = _parser().parse_args(words)
+        arguments.after = after
         return int(arguments.command(arguments))
     except SystemExit as end:  # --help, --version, a command line that does not work
         return end.code if isinstance(end.code, int) else USAGE
@@ -97,6 +99,24 @@ def _watch(arguments: argparse.Namespace) -> int:
     if arguments.web:
         return show_page(arguments.run, arguments.dir, port=arguments.port, browser=arguments.browser)
     return watch_run(arguments.run, arguments.dir, once=arguments.once)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from firstlight.cli.doctor import doctor, list_rules
+
+    if arguments.list:
+        return list_rules(as_json=arguments.json)
+    if arguments.target is None:
+        print(_("Missing: {words}", words=_("SCRIPT, NOTEBOOK or RUN")), file=sys.stderr)
+        return USAGE
+    return doctor(
+        arguments.target,
+        arguments.after,
+        as_json=arguments.json,
+        static=arguments.static,
+        timeout=arguments.timeout,
+        folder=arguments.dir,
+    )
 
 
 def _lang(arguments: argparse.Namespace) -> int:
@@ -181,6 +201,23 @@ def _parser() -> argparse.ArgumentParser:
         "--no-browser", dest="browser", action="store_false", help=_("with --web: print the link, open nothing")
     )
 
+    doctor = command("doctor", _doctor, _("examine a training: a script, a notebook, or a run"))
+    doctor.add_argument(
+        "target",
+        nargs="?",
+        metavar=_("SCRIPT, NOTEBOOK or RUN"),
+        help=_("what to examine; words after -- are the script's own arguments"),
+    )
+    doctor.add_argument("--json", action="store_true", help=_("the report as JSON; the script's output to stderr"))
+    doctor.add_argument("--static", action="store_true", help=_("read the program only, run nothing"))
+    doctor.add_argument(
+        "--timeout", type=_seconds, metavar="S", help=_("stop the program after so many seconds, and examine it then")
+    )
+    doctor.add_argument(
+        "--dir", type=Path, metavar=_("FOLDER"), help=_("your folder, or a folder of runs (else all that are known)")
+    )
+    doctor.add_argument("--list", action="store_true", help=_("list what the doctor asks"))
+
     lang = command("lang", _lang, _("check or update the translations"))
     lang.add_argument(
         "action",
@@ -253,6 +290,24 @@ def _port(word: str) -> int:
     if not word.isdecimal() or int(word) > 65535:
         raise argparse.ArgumentTypeError(_("{word} is not a port: a number from 0 to 65535.", word=word))
     return int(word)
+
+
+def _seconds(word: str) -> float:
+    try:
+        seconds = float(word)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(_("{word} is no number of seconds above zero.", word=word))
+    return seconds
+
+
+def _apart(words: list[str]) -> tuple[list[str], list[str]]:
+    """Our own words, and those after `--`, which are a script's."""
+    if "doctor" in words and "--" in words:
+        at = words.index("--")
+        return words[:at], words[at + 1 :]
+    return words, []
 
 
 def _speak(words: list[str]) -> None:

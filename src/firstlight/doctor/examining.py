@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.doctor import witness as listening
+from firstlight.doctor.code import Code
 from firstlight.doctor.report import Report
 from firstlight.doctor.rule import STAGES, VOICES, Finding, Rule, newest
 from firstlight.doctor.rules import all_rules
@@ -78,7 +79,8 @@ def examined(run: Run, rules: Sequence[Rule]) -> Report:
             not_checked.append((rule.code, _("The rule itself failed: {error}", error=repr(error))))
             continue
         checked.append(rule.code)
-    settled = [finding for finding in findings if _is_settled(finding)]
+    code = Code.of(run)
+    settled = [finding for finding in findings if _is_settled(finding, code)]
     findings = _ordered(finding for finding in findings if finding not in settled)
     told = newest(run, "witness") or {}
     for name, how in told.get("lost", {}).items():
@@ -125,28 +127,17 @@ def _stage(finding: Finding) -> Any:
     return finding.rule.stage if finding.rule is not None else "review"
 
 
-def _is_settled(finding: Finding) -> bool:
+def _is_settled(finding: Finding, code: Code) -> bool:
     """Whether the learner has written `# doctor: intended` at the line, or with the rule's code anywhere."""
-    for place in (finding.place, *finding.places):
-        if place is None:
-            continue
-        lines = source_of(place.file).splitlines()
-        near = {place.line - 1, place.line}
-        for number, line in enumerate(lines, start=1):
+    places = [place for place in (finding.place, *finding.places) if place is not None]
+    for unit in code.units:
+        near = {line for place in places if place.file == unit.file for line in (place.line - 1, place.line)}
+        for number, line in enumerate(unit.text.splitlines(), start=1):
             said = _INTENDED.search(line)
-            if said is None:
-                continue
-            codes = re.findall(r"[A-Z]\d\d", said["codes"] or "")
-            if finding.code in codes or (not codes and number in near):
+            codes = re.findall(r"[A-Z]\d\d", said["codes"] or "") if said is not None else []
+            if said is not None and (finding.code in codes or (not codes and number in near)):
                 return True
     return False
-
-
-def source_of(file: str) -> str:
-    """The text of a script or of a cell as it ran; empty where it is gone."""
-    import linecache
-
-    return "".join(linecache.getlines(file))
 
 
 def _copy(run: Run) -> Run:

@@ -1,0 +1,113 @@
+"""Runs a script or a notebook in this process under a witness, and leaves what it heard in a file.
+
+Started by `firstlight.doctor.programs`, in a process of its own: `python -m firstlight.doctor.child OUT FILE ARGS...`
+"""
+
+import contextlib
+import json
+import os
+import runpy
+import signal
+import sys
+import traceback
+import warnings
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from firstlight.doctor import witness as listening
+from firstlight.run import Run
+
+
+def main(words: list[str]) -> int:
+    """Run the program; the exit status is the one that it would have had without us."""
+    out, program = Path(words[0]), words[1]
+    sys.argv = [program, *words[2:]]
+    sys.path[0] = str(Path(program).resolve().parent)
+    folder = Path.cwd()
+    out = out.resolve()
+    witness = listening.attend()
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _interrupt)  # a wish from outside ends it as Ctrl-C does: with a report
+    ended: dict[str, Any] = {"how": "finished", "status": 0, "detail": ""}
+    try:
+        if program.endswith(".ipynb"):
+            _run_notebook(Path(program))
+        else:
+            runpy.run_path(program, run_name="__main__")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)  # noqa: T201 - as Python does
+        ended = {"how": "exit", "status": status, "detail": ""}
+    except KeyboardInterrupt:
+        ended = {"how": "interrupted", "status": 130, "detail": ""}
+    except BaseException as error:  # noqa: BLE001 - whatever ends the script is told, as Python tells it
+        witness.failed(error)
+        _show(error, program)
+        ended = {"how": "failed", "status": 1, "detail": "".join(traceback.format_exception_only(error)).strip()}
+    finally:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
+        _write(out, witness, ended)
+    return int(ended["status"])
+
+
+def _interrupt(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _write(out: Path, witness: listening.Witness, ended: dict[str, Any]) -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        witness.probe()
+    run = witness.tell(Run())
+    witness.leave()
+    facts = [[fact.step, fact.kind, fact.data] for fact in run.facts()]
+    out.write_text(json.dumps({"facts": facts, "ended": ended}), encoding="utf-8")
+
+
+def _show(error: BaseException, program: str) -> None:
+    """The traceback without the frames that are ours."""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != program:
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error, trace or error.__traceback__)
+
+
+def _run_notebook(path: Path) -> None:
+    """Its code cells, in the order in which they were run last; from top to bottom where that is not known."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    os.chdir(path.resolve().parent)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        shell = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    for code in in_order(cells):
+        result = shell.run_cell(code, store_history=True)
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            raise error
+
+
+def in_order(cells: list[dict[str, Any]]) -> list[str]:
+    """The code of a notebook's cells in the order of their execution numbers; those without one where they stand.
+
+    Example:
+        >>> cells = [{"cell_type": "code", "source": word, "execution_count": at} for word, at in (("b", 2), ("a", 1))]
+        >>> in_order(cells)
+        ['a', 'b']
+    """
+    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    texts = [cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"]) for cell in code]
+    counts = [cell.get("execution_count") for cell in code]
+    numbered = [count for count in counts if isinstance(count, int)]
+    if len(numbered) < len(code) or len(set(numbered)) < len(numbered):
+        return [text for text in texts if text.strip()]
+    ordered = sorted(zip(numbered, texts, strict=True))
+    return [text for _count, text in ordered if text.strip()]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
     ended: dict[str, Any] = {"how": "finished", "status": 0, "detail": ""}
     try:
         if program.endswith(".ipynb"):
-            _run_notebook(Path(program))
+            run_notebook(Path(program))
         else:
             runpy.run_path(program, run_name="__main__")
     except SystemExit as end:
@@ -74,8 +74,12 @@ def _show(error: BaseException, program: str) -> None:
     traceback.print_exception(type(error), error, trace or error.__traceback__)
 
 
-def _run_notebook(path: Path) -> None:
-    """Its code cells, in the order in which they were run last; from top to bottom where that is not known."""
+def run_notebook(path: Path) -> dict[str, Any]:
+    """Run its code cells, in the order in which they were run last; from top to bottom where that is not known.
+
+    Returns:
+        The names that the cells have defined.
+    """
     from IPython.core.interactiveshell import InteractiveShell
 
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -89,6 +93,8 @@ def _run_notebook(path: Path) -> None:
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
             raise error
+    names: dict[str, Any] = shell.user_ns
+    return names
 
 
 def in_order(cells: list[dict[str, Any]]) -> list[str]:

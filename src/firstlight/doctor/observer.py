@@ -16,6 +16,7 @@ from torch.optim.optimizer import Optimizer
 from firstlight.doctor.places import Place
 
 if TYPE_CHECKING:
+    from firstlight.doctor.lines import Trail
     from firstlight.doctor.witness import Witness
 
 
@@ -33,6 +34,7 @@ class Call:
         close: Whether modules inside are told of too.
         output: What it gave; None before it is done.
         place: The learner's line, where `close`.
+        trail: Line by line what it did, for the first calls of a root with gradients; else None.
     """
 
     module: nn.Module
@@ -44,6 +46,7 @@ class Call:
     close: bool
     output: Any = None
     place: Place | None = None
+    trail: "Trail | None" = None
 
     @property
     def learns(self) -> bool:

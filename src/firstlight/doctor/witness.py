@@ -27,6 +27,7 @@ from torch.utils.data import DataLoader
 
 from firstlight.data.dataset import Batches
 from firstlight.doctor.code import units_now
+from firstlight.doctor.lines import Trail
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.places import Place, here
 from firstlight.run import Run, audience
@@ -34,6 +35,8 @@ from firstlight.run.looks import in_backward, unheard
 from firstlight.run.taps import Wrapped
 
 _FIRST = 3  # so many first calls and backward passes are looked at closely, then those at 10, 20, 40, 80, ...
+_TRAILS = 2  # first calls of each root whose lines are followed
+_MOST_TRAILED = 16  # roots
 _FREE_S = 0.05  # so much may be spent whatever the training takes
 _SHARE = 0.01  # and of the training's time this share
 
@@ -70,6 +73,7 @@ class Witness:
         self._steps_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._owns: dict[int, bool] = {}
         self._seen: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
+        self._trails: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
         self._names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
         self._roots: dict[int, weakref.ref[nn.Module]] = {}
         self._feed: Feed | None = None
@@ -125,6 +129,7 @@ class Witness:
         self.own_s, self.backwards, self.steps, self.calls, self._feeds = 0.0, 0, 0, 0, 0
         self.lost, self._began, self._feed = {}, perf_counter(), None
         self._steps_of, self._seen = weakref.WeakKeyDictionary(), weakref.WeakKeyDictionary()
+        self._trails = weakref.WeakKeyDictionary()
         self.observers = []
         for kind in self._kinds:
             self._safely(kind.__name__, functools.partial(self._make, kind))
@@ -312,12 +317,15 @@ class Witness:
             call = Call(module, args, kwargs, grad, module.training, number, close)
             if close:
                 call.place = self.place()
+                if grad and self._may_trail(module):
+                    call.trail = Trail()
             self.own_s += perf_counter() - began
             if self._told["forward_begins"]:
                 self._tell("forward_begins", call)
             local.call = call if close else _INSIDE
             try:
-                call.output = output = original(module, *args, **kwargs)
+                with call.trail or _NO_TRAIL:
+                    call.output = output = original(module, *args, **kwargs)
             finally:
                 local.call = None
             self._tell("forward", call)
@@ -351,6 +359,14 @@ class Witness:
             counts = self._seen[module] = [0, 0]
         counts[grad] += 1
         return counts[grad] <= _FIRST
+
+    def _may_trail(self, module: nn.Module) -> bool:
+        """Whether the lines of this call may be followed: the first two of each root, where nothing is compiled."""
+        made = self._trails.get(module, 0)
+        if made >= _TRAILS or len(self._trails) > _MOST_TRAILED or "compile" in self.blind:
+            return False
+        self._trails[module] = made + 1
+        return not isinstance(module, torch.jit.ScriptModule) and not torch.jit.is_tracing()
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
@@ -496,7 +512,7 @@ class _Heard:
         if feed.number < 0:
             feed.number, witness._feeds = witness._feeds, witness._feeds + 1
             if feed.number < 8:
-                feed.place = self.place()
+                feed.place = witness.place()
             witness._tell("feed_begins", feed)
         try:
             batch = next(self._batches)
@@ -538,6 +554,7 @@ def _randomness_kept() -> Iterator[None]:
                 numpy.random.set_state(kept[2])
 
 
+_NO_TRAIL = contextlib.nullcontext()
 _INSIDE = Call(nn.Identity(), (), {}, False, False, -1, False)  # a root runs, and nobody looks closely
 
 

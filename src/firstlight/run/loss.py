@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 # Node name without its number -> kind. The kinds in _CLASSIFYING have labels and so an accuracy.
-_KINDS = {
+KINDS = {
     "NllLossBackward": "cross_entropy",
     "NllLoss2DBackward": "cross_entropy",
     "BinaryCrossEntropyWithLogitsBackward": "binary_cross_entropy",
@@ -88,7 +88,7 @@ class LossReader:
                 node = following[index][0] if index < len(following) else None
                 if node is None:
                     break
-            if node is not None and node.name() == end and (kind != _SOFT or _soft_labels(node) is not None):
+            if node is not None and node.name() == end and (kind != _SOFT or soft_labels(node) is not None):
                 if at:
                     self._ways.insert(0, self._ways.pop(at))
                 return node, kind
@@ -105,8 +105,8 @@ class LossReader:
         while queue and len(seen) <= _LOOKED_AT:
             node, way = queue.popleft()
             name = node.name()
-            kind = _KINDS.get(name.rstrip("0123456789"))
-            if kind is None and name.startswith("MulBackward") and _soft_labels(node) is not None:
+            kind = KINDS.get(name.rstrip("0123456789"))
+            if kind is None and name.startswith("MulBackward") and soft_labels(node) is not None:
                 kind = _SOFT
             if kind is not None:
                 if found is None or kind in _CLASSIFYING or kind == _SOFT:
@@ -130,14 +130,14 @@ class LossReader:
 
     def _labels(self, reading: Reading, node: Node, kind: str) -> None:
         if kind == _SOFT:
-            scores, labels = _soft_labels(node) or (None, None)
+            scores, labels = soft_labels(node) or (None, None)
             if scores is None or labels is None:
                 return
             reading.classes, reading.samples = scores.shape[1], len(labels)
             reading.correct = (scores.argmax(1) == labels.argmax(1)).sum()
             reading.total = labels.numel() // scores.shape[1]
             return
-        scores, labels = _saved(node, "self"), _saved(node, "target")
+        scores, labels = saved(node, "self"), saved(node, "target")
         if scores is None or labels is None:
             return
         scores, labels = scores.detach(), labels.detach()
@@ -181,7 +181,7 @@ def scale_of(root: Node) -> float:
     if not name.startswith(("DivBackward", "MulBackward")):
         return 1.0
     try:
-        other = _saved(root, "other")
+        other = saved(root, "other")
     except (RuntimeError, AttributeError):
         return 1.0
     if other is None or other.dim() or other.requires_grad or other.device.type != "cpu" or not float(other):
@@ -189,15 +189,15 @@ def scale_of(root: Node) -> float:
     return 1 / float(other) if name.startswith("Div") else float(other)
 
 
-def _soft_labels(node: Node) -> tuple[Tensor, Tensor] | None:
+def soft_labels(node: Node) -> tuple[Tensor, Tensor] | None:
     """Log-probabilities and labels where `node` multiplies them, as cross-entropy does with probabilities as labels."""
     following = node.next_functions
     for index, (below, _input) in enumerate(following):
         if below is None or not below.name().startswith("LogSoftmaxBackward"):
             continue
         try:
-            labels = _saved(node, "other" if index == 0 else "self")
-            scores = _saved(below, "result")
+            labels = saved(node, "other" if index == 0 else "self")
+            scores = saved(below, "result")
         except (RuntimeError, AttributeError):
             return None
         if (
@@ -213,7 +213,7 @@ def _soft_labels(node: Node) -> tuple[Tensor, Tensor] | None:
     return None
 
 
-def _saved(node: Node, name: str) -> Tensor | None:
+def saved(node: Node, name: str) -> Tensor | None:
     """A tensor that a node keeps for backward; None where looking would run a hook, such as that of a checkpoint."""
     raw = getattr(node, f"_raw_saved_{name}")
     if raw is None or getattr(raw, "unpack_hook", None) is not None:

@@ -129,6 +129,9 @@ class Observer:
     def backward(self, going: Backward) -> None:
         """It has gone backward: gradients are there."""
 
+    def registered(self, parameter: nn.Parameter) -> None:
+        """A module was given a parameter of its own: while it is made, or later, as a new head is."""
+
     def optimizer_made(self, optimizer: Optimizer, place: Place | None) -> None:
         """An optimizer was made."""
 

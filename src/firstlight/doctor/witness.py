@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
 
@@ -110,6 +111,7 @@ class Witness:
         self._handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
+            register_module_parameter_registration_hook(self._registered),
         ]
         audience.append(self._follow)
         return self
@@ -211,6 +213,10 @@ class Witness:
     def steps_of(self, optimizer: Optimizer) -> int:
         """Steps that an optimizer has made in this episode."""
         return self._steps_of.get(optimizer, 0)
+
+    def enough(self, observer: Observer, name: str) -> None:
+        """An observer has heard enough of a function of its `hears`: in this episode, its calls cost nothing more."""
+        self._hearing[name] = [other for other in self._hearing.get(name, ()) if other is not observer]
 
     def failed(self, error: BaseException) -> None:
         """Tell that the script or cell ended with an exception."""
@@ -420,6 +426,10 @@ class Witness:
             self._tell("optimizer_made", optimizer, self.place())
 
         return __init__
+
+    def _registered(self, _module: nn.Module, _name: str, parameter: Any) -> None:
+        if parameter is not None and self._told["registered"]:
+            self._tell("registered", parameter)
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         self._tell("step_begins", optimizer)

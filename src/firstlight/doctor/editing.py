@@ -1,0 +1,211 @@
+"""Where a line stands in its program, and changes of whole statements: what rules offer as mechanical fixes."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from firstlight.doctor.code import Code, Unit, callee
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Edit
+
+_LOOPS = (ast.For, ast.While, ast.AsyncFor)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A statement and what it stands in.
+
+    Attributes:
+        unit: The file or cell.
+        node: The innermost statement that has the line.
+        around: The statements that it is part of, the outermost first.
+    """
+
+    unit: Unit
+    node: ast.stmt
+    around: tuple[ast.AST, ...]
+
+    @property
+    def indent(self) -> str:
+        """Its indentation."""
+        line = self.unit.text.splitlines()[self.node.lineno - 1]
+        return line[: len(line) - len(line.lstrip())]
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else stands on its lines, so that lines can be added and taken away."""
+        lines = self.unit.text.splitlines()
+        first, last = lines[self.node.lineno - 1], lines[(self.node.end_lineno or self.node.lineno) - 1]
+        after = last.encode()[self.node.end_col_offset or 0 :].decode().strip()
+        return not first.encode()[: self.node.col_offset].strip() and (not after or after.startswith("#"))
+
+    @property
+    def function(self) -> ast.AST | None:
+        """The function that it is part of, None outside of any."""
+        return next((one for one in reversed(self.around) if isinstance(one, _FUNCTIONS)), None)
+
+    @property
+    def loops(self) -> list[ast.stmt]:
+        """The loops around it within its function, the innermost first."""
+        found: list[ast.stmt] = []
+        for one in reversed(self.around):
+            if isinstance(one, _FUNCTIONS):
+                break
+            if isinstance(one, _LOOPS):
+                found.append(one)
+        return found
+
+    @property
+    def text(self) -> str:
+        """The statement as it stands."""
+        return ast.get_source_segment(self.unit.text, self.node) or ""
+
+    @property
+    def place(self) -> Place:
+        """Its first line."""
+        return self.unit.place(self.node)
+
+    def before(self, *new: str) -> Edit:
+        """Put lines in front of it, at its indentation."""
+        return Edit(self.node.lineno, 0, tuple(self.indent + line for line in new), self.unit.file)
+
+    def after(self, *new: str) -> Edit:
+        """Put lines behind it, at its indentation."""
+        line = (self.node.end_lineno or self.node.lineno) + 1
+        return Edit(line, 0, tuple(self.indent + one for one in new), self.unit.file)
+
+    def without(self) -> Edit:
+        """Take it away; where nothing else stands in its block, `pass` does."""
+        count = (self.node.end_lineno or self.node.lineno) - self.node.lineno + 1
+        new = () if len(self._block()) > 1 else (self.indent + "pass",)
+        return Edit(self.node.lineno, count, new, self.unit.file)
+
+    def replaced(self, old: str, new: str) -> Edit | None:
+        """The same statement with one text in place of another; None where the old one does not stand there once."""
+        first, last = self.node.lineno, self.node.end_lineno or self.node.lineno
+        lines = self.unit.text.split("\n")[first - 1 : last]
+        text = "\n".join(lines)
+        if text.count(old) != 1:
+            return None
+        return Edit(first, len(lines), tuple(text.replace(old, new).split("\n")), self.unit.file)
+
+    def of(self, node: ast.AST) -> "Spot | None":
+        """The spot of a statement around this one."""
+        at = next((at for at, one in enumerate(self.around) if one is node), None)
+        return None if at is None or not isinstance(node, ast.stmt) else Spot(self.unit, node, self.around[:at])
+
+    def last_of(self, loop: ast.AST) -> "Spot":
+        """The last statement of a loop around this one."""
+        body: list[ast.stmt] = loop.body  # type: ignore[attr-defined]
+        at = next(at for at, one in enumerate(self.around) if one is loop)
+        return Spot(self.unit, body[-1], (*self.around[:at], loop))
+
+    def _block(self) -> list[ast.stmt]:
+        for one in reversed(self.around) if self.around else [self.unit.tree]:
+            for block in _blocks(one):
+                if self.node in block:
+                    return block
+        return self.unit.tree.body
+
+
+def spot_of(code: Code, place: Place | None) -> Spot | None:
+    """The innermost statement that a place is part of; None where the program does not have it."""
+    if place is None:
+        return None
+    unit = next((one for one in code.units if one.file == place.file), None)
+    if unit is None:
+        return None
+    found: Spot | None = None
+    for node, around in _statements(unit.tree, ()):
+        if node.lineno <= place.line <= (node.end_lineno or node.lineno):
+            found = Spot(unit, node, around)  # those inside come later
+    return found
+
+
+def spots(code: Code) -> Iterator[Spot]:
+    """All statements of a program, each before those inside of it."""
+    for unit in code.units:
+        for node, around in _statements(unit.tree, ()):
+            yield Spot(unit, node, around)
+
+
+def dotted(node: ast.AST) -> str | None:
+    """`self.model` for a chain of names, None for anything else.
+
+    Example:
+        >>> dotted(ast.parse("self.model(x)", mode="eval").body.func)
+        'self.model'
+    """
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else None
+
+
+def calls_in(node: ast.AST, *names: str) -> list[ast.Call]:
+    """Calls within a statement with one of these last names; all calls where no name is given."""
+    return [one for one in ast.walk(node) if isinstance(one, ast.Call) and (not names or callee(one) in names)]
+
+
+def owner_of(spot: Spot | None, method: str) -> str | None:
+    """What a method is called on in a statement, as `optimizer` in `optimizer.step()`; None where that is not sure."""
+    if spot is None:
+        return None
+    names = {
+        dotted(call.func.value)
+        for call in calls_in(spot.node, method)
+        if isinstance(call.func, ast.Attribute)
+    }  # fmt: skip
+    return names.pop() if len(names) == 1 else None
+
+
+def optimizer_at(spot: Spot | None) -> str | None:
+    """The optimizer that a statement steps: `opt` in `opt.step()` and in `scaler.step(opt)`."""
+    if spot is None:
+        return None
+    steps = [call for call in calls_in(spot.node, "step") if isinstance(call.func, ast.Attribute)]
+    if len(steps) != 1:
+        return None
+    call = steps[0]
+    owner = dotted(call.func.value)  # type: ignore[attr-defined]
+    given = dotted(call.args[0]) if call.args else None
+    if owner is not None and given is not None and _is_scaler(spot.unit, owner):
+        return given
+    return owner
+
+
+def _is_scaler(unit: Unit, name: str) -> bool:
+    """Whether other calls of its methods are those of a GradScaler."""
+    scaled = [call.func for call in calls_in(unit.tree, "scale") if isinstance(call.func, ast.Attribute)]
+    return any(dotted(one.value) == name for one in scaled)
+
+
+def model_at(code: Code, spot: Spot | None) -> str | None:
+    """The model that a statement calls: the one called name there whose `parameters()` the program asks for."""
+    if spot is None:
+        return None
+    owners = {dotted(call.func.value) for _place, call, _unit in code.calls("parameters", "train", "eval", "to",
+              "state_dict", "zero_grad") if isinstance(call.func, ast.Attribute)}  # fmt: skip
+    called = {name for call in calls_in(spot.node) if (name := dotted(call.func)) is not None}
+    found = called & owners
+    return found.pop() if len(found) == 1 else None
+
+
+def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(node, name, None)
+        if isinstance(block, list):
+            yield block
+    for name in ("handlers", "cases"):
+        for inner in getattr(node, name, []):
+            yield inner.body
+
+
+def _statements(node: ast.AST, around: tuple[ast.AST, ...]) -> Iterator[tuple[ast.stmt, tuple[ast.AST, ...]]]:
+    here = around if isinstance(node, ast.Module) else (*around, node)
+    for block in _blocks(node):
+        for one in block:
+            yield one, here
+            yield from _statements(one, here)

@@ -180,8 +180,8 @@ def measures(found: list[dict[str, Any]]) -> list[str]:
     ]
     if costs:
         said.append(
-            f"overhead, median                {statistics.median(costs):+.1%} of {len(costs)} programs with steps above 1 "
-            f"ms (bar 3 %); by its own clock {statistics.median(own):.1%}"
+            f"overhead, median                {statistics.median(costs):+.1%} of {len(costs)} programs with "
+            f"steps above 1 ms (bar 3 %); by its own clock {statistics.median(own):.1%}"
         )
     return said
 

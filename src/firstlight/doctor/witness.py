@@ -372,7 +372,7 @@ class Witness:
         if made >= _TRAILS or len(self._trails) > _MOST_TRAILED or "compile" in self.blind:
             return False
         self._trails[module] = made + 1
-        return not isinstance(module, torch.jit.ScriptModule) and not torch.jit.is_tracing()
+        return not isinstance(module, torch.jit.ScriptModule) and torch._C._get_tracing_state() is None
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:

@@ -7,14 +7,12 @@ import json
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from firstlight.lessons import notebook_path
-from firstlight.lessons.checks import _EXERCISES, Checks
 from firstlight.lessons.results import say
 from firstlight.lessons.speed import RESULTS
+from tests.lessons.learner import answer_rightly_and_wrongly, run_whole, text_of
 
 LESSON = "making_it_fast"
 # Fewer steps for each number: that they are steady is no matter here.
@@ -33,20 +31,8 @@ def said(capsys: pytest.CaptureFixture[str]):
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("lang", ["en", "ja", "ko"])
 def test_the_whole_lesson(lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"LANG": lang, "RUNS": tmp_path / "runs", "CACHE": tmp_path / "cache"}.items():
-        monkeypatch.setenv(f"FIRSTLIGHT_{name}", str(value))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("KINETO_LOG_LEVEL", "6")  # as in the lab
-    book = nbformat.read(notebook_path(LESSON, lang), as_version=4)
-    code = [cell for cell in book.cells if cell.cell_type == "code"]
-    for long, short in QUICKER.items():
-        assert any(long in cell.source for cell in code), long
-        for cell in code:
-            cell.source = cell.source.replace(long, short)
-    NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
-    outputs = [output for cell in code for output in cell.outputs]
-    assert not [output for output in outputs if output.get("name") == "stderr"], "nothing warns"
-    texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs]
+    code = run_whole(LESSON, lang, QUICKER, tmp_path, monkeypatch)
+    texts = [text_of(output) for cell in code for output in cell.outputs]
     assert not [text for text in texts if text.startswith("✗")]
     assert sum(text.startswith("✓") for text in texts) >= 5
     bars = texts[-1].splitlines()
@@ -155,16 +141,7 @@ RIGHT = {"calls": 10_000, "stride": 784, "bfloat16": 256, "amdahl": 82}
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_the_right_answer_is_right_and_hints_grow(name: str, said) -> None:
-    check = Checks()
-    check(name, RIGHT[name], *CONTEXT[name])
-    assert said().startswith("✓ Right")
-    exercise = _EXERCISES[name](*CONTEXT[name])
-    assert exercise.right not in exercise.mistakes
-    for wrong, sentence in exercise.mistakes.items():
-        check(name, wrong, *CONTEXT[name])
-        assert sentence in said()
-    check(name, -1, *CONTEXT[name])
-    assert said().count("Hint:") == 3
+    answer_rightly_and_wrongly(name, RIGHT[name], CONTEXT[name], said)
 
 
 def test_the_right_answers_are_what_pytorch_does() -> None:

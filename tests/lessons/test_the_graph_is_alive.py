@@ -10,20 +10,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 import torch
-from nbclient import NotebookClient
 from torch import nn
 
 import firstlight as fl
 from firstlight.data.trees import Tree, expressions
 from firstlight.lessons import notebook_path
 from firstlight.lessons.alive import RESULTS
-from firstlight.lessons.checks import _EXERCISES, Checks
+from firstlight.lessons.checks import Checks
 from firstlight.lessons.quizzes import _QUESTIONS
 from firstlight.lessons.results import say
+from tests.lessons.learner import answer_rightly_and_wrongly, run_whole, text_of
 
 LESSON = "the_graph_is_alive"
 # Shorter measurements and less training: that numbers are steady is no matter here.
@@ -63,19 +62,8 @@ def nets() -> SimpleNamespace:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("lang", ["en", "ja", "ko"])
 def test_the_whole_lesson(lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"LANG": lang, "RUNS": tmp_path / "runs", "CACHE": tmp_path / "cache"}.items():
-        monkeypatch.setenv(f"FIRSTLIGHT_{name}", str(value))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    book = nbformat.read(notebook_path(LESSON, lang), as_version=4)
-    code = [cell for cell in book.cells if cell.cell_type == "code"]
-    for long, short in QUICKER.items():
-        assert any(long in cell.source for cell in code), long
-        for cell in code:
-            cell.source = cell.source.replace(long, short)
-    NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
-    outputs = [output for cell in code for output in cell.outputs]
-    assert not [output for output in outputs if output.get("name") == "stderr"], "nothing warns"
-    shown = {cell.source: "".join(_text(output) for output in cell.outputs) for cell in code}
+    code = run_whole(LESSON, lang, QUICKER, tmp_path, monkeypatch)
+    shown = {cell.source: "".join(text_of(output) for output in cell.outputs) for cell in code}
     assert not [text for text in shown.values() if re.search("^✗", text, re.MULTILINE)]
     assert sum(text.count("✓") for text in shown.values()) >= 14
     looks = next(text for source, text in shown.items() if 'say("looks"' in source)
@@ -86,10 +74,6 @@ def test_the_whole_lesson(lang: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [len(re.findall(r"[\d,]+ +[\d.]+ ×", text)) for text in measured] == [2, 3, 2]
     foretold = next(text for source, text in shown.items() if 'say("foretold"' in source)
     assert float(re.search(r"([\d.]+)\s?%", foretold)[1]) < 10
-
-
-def _text(output: Any) -> str:
-    return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
 # Trees by depth.
@@ -235,16 +219,7 @@ RIGHT = {"tanh": 1, "combines": 5, "padding": 15, "adamw": 400}
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_the_right_answer_is_right_and_hints_grow(name: str, said) -> None:
-    check = Checks()
-    check(name, RIGHT[name], *CONTEXT[name])
-    assert said().startswith("✓ Right")
-    exercise = _EXERCISES[name](*CONTEXT[name])
-    assert exercise.right not in exercise.mistakes
-    for wrong, sentence in exercise.mistakes.items():
-        check(name, wrong, *CONTEXT[name])
-        assert sentence in said()
-    check(name, -2, *CONTEXT[name])
-    assert said().count("Hint:") == 3
+    answer_rightly_and_wrongly(name, RIGHT[name], CONTEXT[name], said)
 
 
 def test_the_right_answers_are_what_pytorch_does(nets: SimpleNamespace) -> None:

@@ -12,6 +12,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, sync_playwright
 from tests.browser.jupyterlab import FLAGS, browser_tools, command, run_cell, running_lab, wait_kernel, wait_notebook
+from tests.browser.programs import TREES
 from tools.screenshots import FOLDER, shrink
 
 IMAGES = """\
@@ -29,24 +30,7 @@ for epoch in range(100):
         loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()"""
-TREES = """\
-import time
-train, test = fl.load("arithmetic")
-class Calculator(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.digit = nn.Embedding(10, 16)
-        self.operations = nn.ModuleDict({name: nn.Linear(32, 16) for name in ("plus", "minus", "times")})
-        self.answer = nn.Linear(16, 1)
-    def value(self, tree):
-        if isinstance(tree, int):
-            return self.digit(torch.tensor(tree))
-        operation = self.operations[{"+": "plus", "-": "minus", "*": "times"}[tree.operation]]
-        return torch.tanh(operation(torch.cat([self.value(tree.left), self.value(tree.right)])))
-    def forward(self, tree):
-        return self.answer(self.value(tree))
-model = Calculator()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+LOOP = """\
 run = fl.watch(model, optimizer)
 for epoch in range(100):
     for tree, value in train:
@@ -66,7 +50,7 @@ def main() -> None:
     steps = int(os.environ.get("STEPS", 600))
     with tempfile.TemporaryDirectory() as place, sync_playwright() as p:
         book = new_notebook(
-            cells=[new_code_cell(IMAGES), new_code_cell(TREES)],
+            cells=[new_code_cell(IMAGES), new_code_cell(f"{TREES}\n{LOOP}")],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
         path = Path(place) / "tabs.ipynb"

@@ -25,28 +25,9 @@ from tests.browser.jupyterlab import (
     wait_run_all,
     wait_run_cell,
 )
+from tests.browser.programs import TREES
 from tests.browser.test_live_view import LIVE, live, set_preference, text_of
 
-TREES = """\
-import time, torch, firstlight as fl
-from torch import nn
-torch.manual_seed(0)
-train, test = fl.load("arithmetic")
-class Calculator(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.digit = nn.Embedding(10, 8)
-        self.operations = nn.ModuleDict({name: nn.Linear(16, 8) for name in ("plus", "minus", "times")})
-        self.answer = nn.Linear(8, 1)
-    def value(self, tree):
-        if isinstance(tree, int):
-            return self.digit(torch.tensor(tree))
-        operation = self.operations[{"+": "plus", "-": "minus", "*": "times"}[tree.operation]]
-        return torch.tanh(operation(torch.cat([self.value(tree.left), self.value(tree.right)])))
-    def forward(self, tree):
-        return self.answer(self.value(tree))
-model = Calculator()
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01)"""
 LOOP = """\
 run = fl.watch(model, optimizer, looks=[0, 1, 2, 3, 20, 40])
 for step in range(100_000):

@@ -185,7 +185,7 @@ def whole_fit() -> dict[str, Any]:
 
 
 def main() -> None:
-    from firstlight.train.memory import spell_bytes
+    from firstlight.locale.units import size
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
@@ -207,12 +207,12 @@ def main() -> None:
             continue
         if name == "fit":
             for key, value in row.items():
-                print(f"{key}: {spell_bytes(value)}")
+                print(f"{key}: {size(value)}")
             continue
         ratio = row["forecast_bytes"] / row["measured_bytes"]
         print(
-            f"{name:21} batch {row['batch']:5}: forecast {spell_bytes(row['forecast_bytes']):>9}, "
-            f"measured {spell_bytes(row['measured_bytes']):>9}, ratio {ratio:.2f}; "
+            f"{name:21} batch {row['batch']:5}: forecast {size(row['forecast_bytes']):>9}, "
+            f"measured {size(row['measured_bytes']):>9}, ratio {ratio:.2f}; "
             f"the forecast took {1000 * row['forecast_s']:.0f} ms"
         )
     if options.json:

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from firstlight.graph import trace
-from firstlight.graph.writing import size
 
 VOID = {"br", "img", "input", "path", "rect"}
 
@@ -108,13 +107,6 @@ def test_an_empty_graph():
     parsed(graph.picture().html)
     assert "0 operations" in repr(graph)
     assert repr(graph.diff(graph)).startswith("The same 0 operations")
-
-
-@pytest.mark.parametrize(
-    ("count", "said"), [(0, "0 B"), (2048, "2.0 KB"), (5 * 2**30, "5.0 GB"), (200 * 2**20, "200 MB")]
-)
-def test_sizes(count, said):
-    assert size(count) == said
 
 
 @pytest.mark.parametrize("lang", ["ja", "ko"])

@@ -332,7 +332,7 @@ def test_half_precision_of_the_learners() -> None:
 
 
 def test_it_is_read_as_text_and_as_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = fl.memory(cnn(), pictures(), adam, budget=2**30)
+    found = fl.memory(cnn(), pictures(), adam, budget=10**9)
     text = repr(found)
     assert text.startswith("Memory of a training step on 16 samples, on cpu")
     assert "The largest batch that fits into 1.0 GB: " in text

@@ -19,7 +19,6 @@ from firstlight.train.memory import (
     peak_memory,
     require_room,
     room_errors,
-    spell_bytes,
 )
 
 LOSS = nn.functional.cross_entropy
@@ -256,4 +255,3 @@ def test_what_is_free_is_less_than_there_is() -> None:
     free = free_memory()
     assert free is not None
     assert 0 < free < 2**50
-    assert spell_bytes(10) == "1 MiB"

@@ -164,7 +164,7 @@ def test_memory_shows_the_peak_of_the_newest_look() -> None:
     run.add_fact(7, "memory", MEMORY)
     panel = panels.memory(looked(run))
     assert panel["peak"] == MEMORY["peak"]
-    assert panel["said"] == "At step 7 most was held in backward, at first · mm: 1.5 MB."
+    assert panel["said"] == "At step 7 most was held in backward, at first · mm: 1.6 MB."
     assert [part["bytes"] for part in panel["parts"]] == [2048, 1024, 512, 800_000, 200_000]
     assert panel["parts"][3]["share"] == 1.0
     many = {f"layer{at}": 1000 + at for at in range(40)}
@@ -316,7 +316,7 @@ def test_the_saved_notebook_keeps_every_tab_without_scripts() -> None:
     assert "3 operations in 4 calls" in html
     assert "What changed since the look at step 0" in html
     assert "first.weight" in html
-    assert "1.5 MB" in html
+    assert "1.6 MB" in html
     assert html.count("data:image/png") >= 1 + 2 * 4 + 1
     assert len(html) < 150_000
 
@@ -362,7 +362,7 @@ def test_a_terminal_says_it_in_a_line() -> None:
     board.gather()
     looks = looked(run)
     said = panels.summary(looks, board)
-    assert said == "graph: 3 operations, changed at step 5 · memory: 1.5 MB at most · forward 25.0% backward 75.0%"
+    assert said == "graph: 3 operations, changed at step 5 · memory: 1.6 MB at most · forward 25.0% backward 75.0%"
     add_look(run, 0)
     add_look(run, 6, grad=[math.nan, 0.1, 0.5, None])
     looks.gather()

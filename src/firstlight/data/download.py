@@ -21,8 +21,9 @@ import urllib3
 from firstlight.data.card import Download
 from firstlight.data.errors import CannotWrite, DataError, DiskFull, DownloadFailed, Offline
 from firstlight.data.places import data_folder, own_mirrors
-from firstlight.data.progress import Progress, amount, note
+from firstlight.data.progress import Progress, note
 from firstlight.locale import _
+from firstlight.locale.units import size
 
 BLOCK = 1 << 18
 
@@ -129,8 +130,8 @@ def _own_errors(file: Download, path: Path) -> Iterator[None]:
 
 
 def _disk_full(file: Download, path: Path) -> DiskFull:
-    free = amount(shutil.disk_usage(path.parent).free)
-    return DiskFull(file=file.name, folder=path.parent, needed=amount(file.size_bytes), free=free)
+    free = size(shutil.disk_usage(path.parent).free)
+    return DiskFull(file=file.name, folder=path.parent, needed=size(file.size_bytes), free=free)
 
 
 def _from_any_mirror(file: Download, dataset: str, path: Path, progress: bool, patience: Patience) -> None:

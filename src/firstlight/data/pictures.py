@@ -25,8 +25,8 @@ from firstlight.data.errors import (
     UnsupportedPicture,
 )
 from firstlight.data.places import nearest_path
-from firstlight.data.progress import Progress, amount
-from firstlight.locale import _
+from firstlight.data.progress import Progress
+from firstlight.locale import _, units
 
 if TYPE_CHECKING:
     from firstlight.data.dataset import Dataset
@@ -254,5 +254,5 @@ def _check_memory(count: int, channels: int, height: int, width: int) -> None:
         return
     if needed > 0.8 * available:
         raise TooLargeForMemory(
-            count=count, needed=amount(needed), available=amount(available), height=height, width=width
+            count=count, needed=units.size(needed), available=units.size(available), height=height, width=width
         )

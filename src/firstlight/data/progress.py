@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from firstlight.locale import _, say
+from firstlight.locale.units import size
 from firstlight.picture import in_notebook
 
 
@@ -18,7 +19,7 @@ class Progress:
         title: What is being done.
         total: How much there is to do; None where nobody knows.
         quiet: Say nothing.
-        counts_bytes: Amounts are bytes, shown in MB; otherwise they are things.
+        counts_bytes: Amounts are bytes, shown in kB, MB or GB; otherwise they are things.
     """
 
     def __init__(self, title: str, total: int | None, *, quiet: bool = False, counts_bytes: bool = True) -> None:
@@ -72,7 +73,7 @@ class Progress:
         return _("{title}: {percent} % of {total}, {speed}/s, {left} left", **values)
 
     def _amount(self, value: float) -> str:
-        return amount(value) if self.counts_bytes else f"{value:,.0f}"
+        return size(value) if self.counts_bytes else f"{value:,.0f}"
 
     def _write(self, line: str, *, last: bool = False) -> None:
         if self._where == "notebook":
@@ -88,19 +89,6 @@ class Progress:
             sys.stderr.flush()
         else:
             say(line, sys.stderr)
-
-
-def amount(size_bytes: float) -> str:
-    """A number of bytes as people say it.
-
-    Example:
-        >>> amount(170_498_071), amount(20_000)
-        ('170 MB', '20 kB')
-    """
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if size_bytes >= size:
-            return f"{size_bytes / size:.1f} {unit}" if size_bytes < 10 * size else f"{size_bytes / size:.0f} {unit}"
-    return f"{size_bytes / 1e3:.0f} kB"
 
 
 def note(line: str, *, quiet: bool = False) -> None:

@@ -10,8 +10,9 @@ from html import escape
 
 from firstlight.graph.arithmetic import explain
 from firstlight.graph.operations import Call, Graph, Operation
-from firstlight.graph.writing import branches, described, flow, heading, line, size, tree
+from firstlight.graph.writing import branches, described, flow, heading, line, tree
 from firstlight.locale import _
+from firstlight.locale.units import size
 from firstlight.picture import Picture
 
 _MOST_BOXES = 48  # in one drawing; beyond, boxes are whole modules

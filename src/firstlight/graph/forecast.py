@@ -19,8 +19,8 @@ from firstlight.errors import FirstlightError
 from firstlight.graph.drawing import STYLE
 from firstlight.graph.rehearsal import Held, Rehearsal
 from firstlight.graph.tracing import own_copy
-from firstlight.graph.writing import size
 from firstlight.locale import Text, _
+from firstlight.locale.units import size
 from firstlight.picture import Picture, in_columns
 from firstlight.train.check import require_model
 from firstlight.train.memory import free_memory

@@ -7,12 +7,13 @@ from typing import Any
 from firstlight.errors import FirstlightError
 from firstlight.graph.drawing import STYLE
 from firstlight.graph.operations import Graph
-from firstlight.graph.writing import size
 from firstlight.locale import Text, _
+from firstlight.locale.units import size
 from firstlight.picture import Picture, in_columns
 from firstlight.run import Fact, Run
 
 _MOST_ROWS = 40  # of modules
+_MOST_STEPS = 5  # that an error names
 _CURVE = (480, 96)  # pixels
 _COLOURS = {"forward": "#0072b2", "backward": "#d98a00", "optimizer": "#b2588f"}
 
@@ -110,7 +111,7 @@ class MeasuredMemory:
         parts = [(_("parameters"), self.parameters), (_("gradients"), self.gradients), (_("optimizer"), self.state)]
         parts.append((_("activations, kept for the backward pass"), sum(self.saved.values())))
         names = phase_names()
-        parts += [(_("most in phase {phase}", phase=names[kind]), held) for kind, held in self.phases.items()]
+        parts += [(_("most in phase {phase}", phase=names.get(kind, kind)), held) for kind, held in self.phases.items()]
         return [part for part in parts if part[1]] + [(_("peak, all together"), self.peak)]
 
     def _modules(self) -> list[tuple[str, int]]:
@@ -171,9 +172,20 @@ def _newest(run: Run, kind: str, name: str, step: int | None) -> Fact:
     found = [look for look in looks if step is None or look.step <= step]
     if found:
         return found[-1]
-    why = ""
-    if "compile" in run.info.get("sees_less", []):
-        why = _("Of what torch.compile runs, no more than the whole is seen.")
-    steps = ", ".join(str(look.step) for look in looks[:5]) or "-"
+    steps = ", ".join([*(str(look.step) for look in looks[:_MOST_STEPS]), *(["…"] if looks[_MOST_STEPS:] else [])])
     where = _("at any step") if step is None else _("at step {step} or before", step=step)
-    raise NoLook(name=run.name, kind=name, where=where, why=why, steps=steps)
+    raise NoLook(name=run.name, kind=name, where=where, why=_why_none(run, any_look=bool(looks)), steps=steps or "–")
+
+
+def _why_none(run: Run, *, any_look: bool) -> str:
+    """What besides the pace of the looks explains that one is not there; empty where nothing does."""
+    less = run.info.get("sees_less", [])
+    if "compile" in less:
+        return _("Of what torch.compile runs, no more than the whole is seen.")
+    if "capture" in less:
+        return _("The step runs as one captured CUDA graph, whose inside is not seen.")
+    if any_look:
+        return ""
+    if run.status == "running":
+        return _("This run is still going: its first look may be yet to come.")
+    return _("In this run there was none: fl.watch(model, optimizer) looks at steps, unless it is given looks=False.")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from firstlight.graph.arithmetic import explain
 from firstlight.graph.operations import Call, Graph, Operation, Value
 from firstlight.locale import _
+from firstlight.locale.units import size
 
 _LONGEST_TREE = 400  # lines; a longer one is cut, with a sentence that says so
 
@@ -22,21 +23,6 @@ def heading(graph: Graph) -> str:
         parameters=f"{sum(graph.parameters.values()):,}",
         saved=size(graph.saved_bytes),
     ) + (f", {_('step {step}', step=graph.step)}" if graph.step is not None else "")
-
-
-def size(count: int) -> str:
-    """A number of bytes as it is read.
-
-    Example:
-        >>> size(300), size(1_572_864)
-        ('300 B', '1.5 MB')
-    """
-    amount = float(count)
-    for unit in ("B", "KB", "MB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GB"
 
 
 def flow(operation: Operation) -> str:

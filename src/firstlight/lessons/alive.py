@@ -8,6 +8,7 @@ from typing import Any
 
 from firstlight.lessons.notes import note, table
 from firstlight.locale import _
+from firstlight.locale.units import size
 from firstlight.picture import Picture
 
 _CLEARLY = 0.02  # a share of samples that chance does not explain on a test split of 2,000
@@ -44,8 +45,6 @@ def _trees(accuracy: float, frequent: float) -> Picture:
 
 
 def _foretold(forecast: int, measured: int) -> Picture:
-    from firstlight.graph.writing import size
-
     apart = abs(forecast - measured) / measured if measured else 0.0
     line = _(
         "Foretold: {forecast} at most. Measured: {measured}. They are {apart:.1%} apart.",
@@ -63,8 +62,6 @@ def _foretold(forecast: int, measured: int) -> Picture:
 
 
 def _batches(forecasts: Mapping[int, Any]) -> Picture:
-    from firstlight.graph.writing import size
-
     rows = [
         (
             f"{count:,}",

@@ -23,7 +23,7 @@ from torch.optim import LBFGS, SGD, Optimizer
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from firstlight.errors import FirstlightError
-from firstlight.locale import Text
+from firstlight.locale import Text, units
 from firstlight.train.alive import Alive
 from firstlight.train.cgroup import memory_left
 from firstlight.train.check import unchanged
@@ -31,7 +31,6 @@ from firstlight.train.check import unchanged
 _LEAVE = 0.25  # of what is free: the suggested size leaves it, as allocators hold pages that they do not use
 _CERTAINLY = 0.9  # of a forecast: less than it may be too much, but only more than what is free is said to be
 _PLENTY = 0.5  # of what is free: a first, high estimate below it ends the question
-_GIB = 2**30
 
 
 class BatchTooLarge(FirstlightError, MemoryError):
@@ -197,10 +196,10 @@ def require_room(
         return
     fits = min(found.fits(int(free * (1 - _LEAVE))), batch_size - 1)
     if fits:
-        raise BatchTooLarge(size=f"{batch_size:,}", fits=fits, need=spell_bytes(need), have=spell_bytes(free))
+        raise BatchTooLarge(size=f"{batch_size:,}", fits=fits, need=units.size(need), have=units.size(free))
     parameters = sum(weight.numel() for weight in model.parameters())
     need = found.bytes(1)
-    raise ModelTooLarge(need=spell_bytes(need), have=spell_bytes(free), parameters=f"{parameters:,}")
+    raise ModelTooLarge(need=units.size(need), have=units.size(free), parameters=f"{parameters:,}")
 
 
 @contextmanager
@@ -254,16 +253,6 @@ def free_memory(device: torch.device | str = "cpu") -> int | None:
     if place.type == "mps":
         return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
     return None
-
-
-def spell_bytes(count: int) -> str:
-    """A size as a person reads it.
-
-    Example:
-        >>> spell_bytes(3 * 2**30), spell_bytes(700 * 2**20)
-        ('3.0 GiB', '700 MiB')
-    """
-    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{max(1, round(count / 2**20))} MiB"
 
 
 @dataclass

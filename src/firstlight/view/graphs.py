@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from firstlight.locale import _
+from firstlight.locale.units import size
 from firstlight.view import words
 from firstlight.view.looks import GraphLook, Looks
 
@@ -139,7 +140,7 @@ def _count(graph: "Graph", look: GraphLook, before: GraphLook | None) -> str:
     said = _(
         "Step {step}: {operations} operations in {calls} calls of modules, {saved} held for backward",
         step=words.count(look.step), operations=words.count(len(graph)), calls=words.count(len(graph.calls)),
-        saved=words.size(look.saved or graph.saved_bytes),
+        saved=size(look.saved or graph.saved_bytes),
     )  # fmt: skip
     if before is None:
         return said

@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from firstlight.locale import _
+from firstlight.locale.units import size
 from firstlight.view import words
 from firstlight.view.looks import Looks, folded, newest_number, numbered
 
@@ -176,9 +177,9 @@ def memory(looks: Looks) -> dict[str, Any]:
         parts.append({"key": "rest", "group": "saved", "name": name, "bytes": rest})
     whole = max([part["bytes"] for part in parts] + [1])
     for part in parts:
-        part["text"], part["share"] = words.size(part["bytes"]), round(part["bytes"] / whole, 4)
+        part["text"], part["share"] = size(part["bytes"]), round(part["bytes"] / whole, 4)
     phases = [
-        {"key": key, "title": phase_title(key), "bytes": int(count), "text": words.size(count)}
+        {"key": key, "title": phase_title(key), "bytes": int(count), "text": size(count)}
         for key, count in (data.get("phases") or {}).items()
     ]
     saved = sum(int(count) for count in held.values())
@@ -186,14 +187,14 @@ def memory(looks: Looks) -> dict[str, Any]:
         "empty": "",
         "step": fact.step,
         "peak": peak,
-        "peak_text": words.size(peak),
+        "peak_text": size(peak),
         "said": _peak_in_words(peak, data.get("at") or {}, fact.step),
         "intro": [
             _(
                 "Forward keeps what backward will need ({saved} here, by module below); backward gives it back and "
                 "makes the gradients; the optimizer keeps a state of its own. More samples in a batch take more for "
                 "backward, and nothing else.",
-                saved=words.size(saved),
+                saved=size(saved),
             )
         ],
         "titles": {
@@ -360,7 +361,7 @@ def _span(rows: Sequence[Sequence[int | None]]) -> dict[str, Any]:
 
 
 def _peak_in_words(peak: int, at: dict[str, Any], step: int) -> str:
-    said = {"size": words.size(peak), "step": words.count(step), "phase": phase_title(str(at.get("phase") or ""))}
+    said = {"size": size(peak), "step": words.count(step), "phase": phase_title(str(at.get("phase") or ""))}
     place = [str(at.get(key)) for key in ("module", "operation") if at.get(key)]
     if place and said["phase"]:
         return _("At step {step} most was held in {phase}, at {place}: {size}.", place=" · ".join(place), **said)
@@ -379,7 +380,7 @@ def summary(looks: Looks, board: "Board") -> str:
         if len(changed) > 1 or (changed and changed[-1].step > 1):
             parts[-1] += _(", changed at step {step}", step=words.count(changed[-1].step))
     if looks.memory is not None:
-        parts.append(_("memory: {size} at most", size=words.size(looks.memory.data.get("peak") or 0)))
+        parts.append(_("memory: {size} at most", size=size(looks.memory.data.get("peak") or 0)))
     if phases := times(board)["phases"]:
         parts.append(" ".join(f"{phase['title']} {phase['share_text']}" for phase in phases if phase["share"] >= 0.005))
     notable = gradients(looks)["notable"] if looks.gradients.steps else []

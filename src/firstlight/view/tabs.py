@@ -41,7 +41,7 @@ class Tabs:
         >>> tabs.hear({"t": "open", "page": "one", "tab": "memory"})
         True
         >>> [message["data"]["peak_text"] for message in tabs.news()]
-        ['2.0 KB']
+        ['2.0 kB']
     """
 
     def __init__(self, board: "Board") -> None:

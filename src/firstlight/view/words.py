@@ -1,4 +1,4 @@
-"""Numbers and durations as a learner reads them."""
+"""Numbers and durations as a learner reads them. Sizes in bytes are in `locale.units`."""
 
 import math
 
@@ -53,21 +53,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return _("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
     return _("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
-
-
-def size(count: float) -> str:
-    """A number of bytes as it is read, as the graph room writes it (which would bring torch along).
-
-    Example:
-        >>> size(300), size(1_572_864)
-        ('300 B', '1.5 MB')
-    """
-    amount = float(count)
-    for unit in ("B", "KB", "MB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GB"
 
 
 def short(value: float | None) -> str:

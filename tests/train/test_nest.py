@@ -17,7 +17,9 @@ from firstlight.train.check import NotAModel
 from firstlight.train.nest import (
     BadLayout,
     BadPad,
+    BadPer,
     CannotTry,
+    NoRows,
     NoSamples,
     NotSamples,
     OutputDiffers,
@@ -304,6 +306,93 @@ def test_samples_that_are_empty_alike_or_alone():
         assert repr(batch)
 
 
+def test_samples_of_the_same_few_positions_are_tried_with_padding_too():
+    model = nn.Sequential(nn.LSTM(8, 4, batch_first=True, bidirectional=True), First())
+    for lengths in ((3, 3), (2,), (4, 4, 4)):
+        assert "padding changes its results" in nest(samples(lengths), model).note
+    assert "one by one" in nest(samples((1, 1)), model).note, "nothing can be told apart here"
+
+
+class First(nn.Module):
+    def forward(self, outputs):
+        return outputs[0]
+
+
+def test_a_model_that_wants_the_positions_first_is_found_out():
+    batch = nest(samples(), nn.LSTM(8, 4))
+    assert batch.layout == "padded"
+    assert "batch_first=True" in batch.note
+
+    class Whole(nn.Linear):
+        """One answer for the whole batch."""
+
+        def forward(self, x):
+            return super().forward(x).mean(dim=(0, 1))[None]
+
+    assert "even without padding" in nest(samples(), Whole(8, 3)).note
+
+
+def test_of_several_results_the_first_with_a_row_for_each_sample_counts():
+    class Both(nn.Linear):
+        def forward(self, x):
+            scores = super().forward(x)
+            return {"loss": x.sum() if not x.is_nested else x.values().sum(), "scores": scores}
+
+    batch = nest(samples(), Both(8, 3))
+    assert batch.layout == "jagged"
+    assert [tuple(part.shape) for part in batch.unnest(Both(8, 3)(batch.values)["scores"])] == [(5, 3), (2, 3), (9, 3)]
+
+
+@pytest.mark.parametrize(("result", "words"), [(lambda x: x.sum(), r"\(\)"), (lambda _x: None, "NoneType")])
+def test_a_model_that_returns_nothing_of_single_samples(result, words):
+    class Loss(nn.Linear):
+        def forward(self, x):
+            return result(super().forward(x))
+
+    with pytest.raises(NoRows, match=words):
+        nest(samples(), Loss(8, 3))
+
+
+def test_a_model_whose_rows_are_others_in_a_batch():
+    class Odd(nn.Linear):
+        """Numbers for each position of a sample alone, one number for each sample of a batch."""
+
+        def forward(self, x):
+            scores = super().forward(x).sum(dim=-1)
+            return scores if len(x) == 1 else scores.sum(dim=1)
+
+    assert nest(samples(), Odd(8, 3)).layout == "padded"
+
+
+def test_a_mistake_of_ours_is_not_taken_for_the_models(monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError("ours")
+
+    module = sys.modules[NoRows.__module__]  # its name in the package is that of the function
+    for name in ("_apart", "_agree", "_rows", "_mask", "_sides", "_has_rows"):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, broken)
+            with pytest.raises(ZeroDivisionError, match="ours"):
+                repr(nest(samples(), MayMask()))
+
+
+def test_a_model_that_raises_only_where_gradients_are_wanted():
+    class NoGradient(nn.Linear):
+        def forward(self, x):
+            if x.is_nested and torch.is_grad_enabled():
+                raise ArithmeticError("not with gradients")
+            return super().forward(x)
+
+    batch = nest(samples(), NoGradient(8, 3))
+    assert batch.layout == "padded"
+    assert "gradients" in batch.note
+
+
+def test_a_model_of_another_kind_of_numbers_says_what_pytorch_says():
+    with pytest.raises(CannotTry, match=r"dtype|Double|double"):
+        nest(samples(), nn.Linear(8, 3).double())
+
+
 # What a trial must not touch: weights, gradients, buffers, modes, states, generators, a graph that waits.
 
 
@@ -383,6 +472,16 @@ def test_a_model_that_cannot_be_copied_is_put_back():
     assert all(torch.equal(value, before[name]) for name, value in model[1].state_dict().items())
 
 
+def test_samples_that_belong_to_a_graph_keep_it():
+    model = nn.Linear(8, 8)
+    model.file = io.BytesIO(b"1").getbuffer()  # not copied, so the weights themselves are tried
+    parts = [model(part) ** 2 for part in samples()]
+    batch = nest(parts, model)
+    assert batch.layout == "jagged"
+    torch.cat(batch.unnest(batch.values * 2)).sum().backward()
+    assert model.weight.grad.abs().sum() > 0
+
+
 def test_a_compiled_model_is_asked_without_compiling():
     def never(module, inputs):
         raise AssertionError("compiled for a trial")
@@ -412,6 +511,33 @@ def test_arrays_lists_tensors_generators_and_nested_tensors():
         batch = nest(given, layout="padded")
         assert batch.values.tolist() == [[1.0, 2.0], [3.0, 0.0]]
     assert nest(torch.ones(2, 3)).lengths.tolist() == [3, 3]
+
+
+def test_arrays_that_run_backwards_or_cannot_be_written():
+    array = np.arange(6, dtype=np.float32).reshape(3, 2)
+    fixed = array.copy()
+    fixed.flags.writeable = False
+    assert nest([array[::-1], fixed]).unnest()[0].tolist() == [[4, 5], [2, 3], [0, 1]]
+    batch = nest([fixed], layout="padded")
+    batch.values.zero_()
+    assert fixed.sum() == 15, "an array stays as it is"
+
+
+def test_an_empty_list_is_of_the_kind_of_the_others():
+    batch = nest([[], [1, 2], []], layout="padded")
+    assert (batch.values.dtype, batch.lengths.tolist()) == (torch.int64, [0, 2, 0])
+    assert nest([[], torch.ones(2, 3)]).unnest()[0].shape == (0, 3)
+    assert nest([[], []]).lengths.tolist() == [0, 0]
+    assert nest([([], 1), ([4], 0)]).labels.tolist() == [1, 0]
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
+    assert nest([[1], [], [2]], model).layout == "jagged"
+
+
+def test_batches_have_no_single_answer_to_whether_they_are_equal():
+    one, other = nest(samples()), nest(samples())
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2
 
 
 class Words(torch.utils.data.Dataset):
@@ -492,6 +618,9 @@ def test_layouts_pads_and_models_that_are_none():
         nest([[1], [2, 3]], layout="padded", pad=0.5)
     with pytest.raises(BadPad):
         nest(samples(), layout="padded", pad="x")
+    for pad, dtype in ((1e9, torch.float16), (-1, torch.uint8), (float("nan"), torch.int64)):
+        with pytest.raises(BadPad):
+            nest([torch.ones(2, dtype=dtype), torch.ones(1, dtype=dtype)], layout="padded", pad=pad)
     assert nest([[1], [2, 3]], layout="padded", pad=-100).values.tolist() == [[1, -100], [2, 3]]
     assert nest(samples(), layout="padded", pad=float("-inf")).values.isinf().any()
     with pytest.raises(NotAModel):
@@ -502,6 +631,9 @@ def test_models_that_take_no_batch():
     with pytest.raises(CannotTry, match=r"7 × 8|9 × 8|5 × 8") as caught:
         nest(samples(), nn.Linear(7, 3))
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+    with pytest.raises(CannotTry, match="multiplied"):  # and not that the mask is missing
+        nest(samples(), MaskedMean(width=7))
 
     class Single(nn.Linear):
         def forward(self, x):
@@ -525,6 +657,8 @@ def test_outputs_are_taken_apart_as_they_are_meant():
             batch.unnest(wrong)
     with pytest.raises(OutputDiffers):
         batch.unnest(torch.zeros(3, 4), per="position")
+    with pytest.raises(BadPer, match="'positions'"):
+        batch.unnest(torch.zeros(3, 9), per="positions")
     jagged = nest(samples(), layout="jagged")
     assert [len(part) for part in jagged.unnest(torch.zeros(3, 9))] == [9, 9, 9], "no padding, so nothing is cut"
 

@@ -6,10 +6,11 @@ Shapes: N samples, L length of a sample, M the longest, * what each position hol
 import copy
 import inspect
 import logging
+import math
 import numbers
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
@@ -94,6 +95,17 @@ class CannotTry(FirstlightError, RuntimeError):
     )
 
 
+class NoRows(FirstlightError, ValueError):
+    """The model returns nothing that belongs to single samples."""
+
+    text = Text(
+        what="What the model takes cannot be found out: of a single sample of the shape {shape} it returns {found}.",
+        why="Forms are compared by results, so one tensor that the model returns must have a row for each sample.",
+        do="Give the model that makes scores, without the loss. Or say what you want: fl.nest(samples, "
+        "layout='padded').",
+    )
+
+
 class TakesNoBatch(FirstlightError, RuntimeError):
     """The model takes one sample at a time only."""
 
@@ -126,7 +138,17 @@ class Unclear(FirstlightError, ValueError):
     )
 
 
-@dataclass(frozen=True, repr=False)
+class BadPer(FirstlightError, ValueError):
+    """A way to read an output that does not exist."""
+
+    text = Text(
+        what="There is no per={found}.",
+        why="The second side of an output counts positions, or it belongs to the sample as a whole.",
+        do="Write per='position' or per='sample', or leave it out.",
+    )
+
+
+@dataclass(frozen=True, repr=False, eq=False)  # tensors have no single answer to whether they are equal
 class Nested:
     """Samples of different lengths in one tensor.
 
@@ -173,15 +195,18 @@ class Nested:
         Raises:
             OutputDiffers: It is no tensor, or does not have one row for each sample.
             Unclear: The shape can be read in two ways.
+            BadPer: There is no such `per`.
 
         Example:
             >>> batch = nest([torch.tensor([1, 2, 3]), torch.tensor([4])], layout="padded")
             >>> batch.unnest(batch.values * 10, per="position")
             [tensor([10, 20, 30]), tensor([40])]
         """
+        if per not in (None, "position", "sample"):
+            raise BadPer(found=repr(per))
         if output is None:
             output, per = self.values, "position"
-        if not isinstance(output, Tensor) or output.ndim == 0 or output.shape[0] != len(self):
+        if not _has_rows(output, len(self)):
             raise OutputDiffers(found=_described(output), count=len(self))
         if output.is_nested:
             return list(output.unbind())
@@ -251,8 +276,9 @@ def nest(
     Jagged keeps the samples behind one another and computes nothing that is not there; not every layer of PyTorch can
     read it. Padded brings all to the length of the longest; a model must then use the mask, or padding becomes part of
     its results. With a model and `layout="auto"`, two tiny samples are run through it, one by one, jagged and padded,
-    and the first form with the same results is taken. Nothing about the model changes by that. It takes a few forward
-    passes: in a loop ask once, and then give the `layout`.
+    and the first form with the same results is taken. Of several results, the first tensor with a row for each sample
+    is compared. Nothing about the model changes by that. It takes a few forward passes: in a loop ask once, and then
+    give the `layout`.
 
     Args:
         samples: Tensors, arrays or lists of numbers; pairs of such a sample and its label; a torch dataset of either.
@@ -273,6 +299,7 @@ def nest(
         BadPad: The samples cannot hold this number.
         NotAModel: The model is no module.
         CannotTry: The model fails on a single sample already.
+        NoRows: The model returns nothing that belongs to single samples.
         TakesNoBatch: The model takes neither a jagged nor a padded batch.
 
     Example:
@@ -318,6 +345,10 @@ def _tensors(samples: Any, device: torch.device | str | None) -> tuple[list[Tens
         if part is None or part.ndim == 0 or part.is_nested:
             raise NotSamples(position=position, found=_described(sample if part is None else part))
         parts.append(part if device is None else part.to(device))
+    bare = [isinstance(sample, Sequence) and not len(sample) for sample in found]
+    told = next((part for part, empty in zip(parts, bare, strict=True) if not empty), None)
+    if told is not None:  # an empty list says neither what it would hold nor of which kind: the others do
+        parts = [told.new_empty(0, *told.shape[1:]) if empty else part for part, empty in zip(parts, bare, strict=True)]
     first = parts[0]
     for position, part in enumerate(parts):
         if (part.shape[1:], part.dtype, part.device) != (first.shape[1:], first.dtype, first.device):
@@ -357,14 +388,17 @@ def _tensor(sample: Any) -> Tensor | None:
     if not isinstance(sample, (np.ndarray, Sequence)) or isinstance(sample, (str, bytes)):
         return None
     try:
-        return torch.as_tensor(sample)
+        # A copy of an array: PyTorch takes none that runs backwards, and warns of one that cannot be written.
+        return torch.from_numpy(sample.copy()) if isinstance(sample, np.ndarray) else torch.as_tensor(sample)
     except (TypeError, ValueError, RuntimeError):  # words, rows of different lengths, numbers that are too large
         return None
 
 
 def _holds(dtype: torch.dtype, pad: Any) -> bool:
     try:
-        return bool(torch.tensor(pad, dtype=dtype) == pad) or dtype.is_floating_point
+        held = torch.tensor(pad, dtype=dtype)
+        rounded = dtype.is_floating_point and bool(held.isfinite()) == math.isfinite(pad)
+        return bool(held.item() == pad) or rounded
     except (TypeError, ValueError, RuntimeError, OverflowError):
         return False
 
@@ -403,24 +437,25 @@ def _nothing_below_error(record: logging.LogRecord) -> bool:
 
 def _tried(model: nn.Module, parts: list[Tensor], pad: float) -> tuple[str, Form, str]:
     """Which layout the model takes, what it wants by name, and the sentence that says how this was found."""
-    ordered = sorted((part for part in parts if len(part)), key=len)
+    # Cut off from the graphs that the learner's samples may belong to: a trial goes back through none of them.
+    ordered = sorted((part.detach() for part in parts if len(part)), key=len)
     if not ordered:
         return "padded", _nothing, _("All samples are empty, so nothing was tried.")
-    low, high = ordered[0], ordered[-1]
-    short = [next((part for part in ordered if len(part) > len(low)), low), low]
-    tiny = [part[:length] for part, length in zip(short, _TINY, strict=True)]
-    long = [high, next((part for part in reversed(ordered) if len(part) < len(high)), high)]
+    model = getattr(model, "_orig_mod", model)  # of torch.compile, which would compile for the two tiny samples
     forms = _forms(model)
     learns = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in model.parameters())
-    problem: Exception | None = None
     with _at_rest(model) as still:
-        for pair in (tiny, short, long):  # a convolution may need more positions than the first ones have
+        for pair in _pairs(ordered):
             alone = _one_by_one(still, pair, forms, pad)
             usable = [(form, found) for form, found in zip(forms, alone, strict=True) if isinstance(found, list)]
             if usable:
                 break
         else:
-            problem = next(found for found in alone if isinstance(found, Exception))
+            # Where a mask is missing in one form, what is said in the form that has it is the matter.
+            told = (found for found in alone if isinstance(found, Exception))
+            problem = min(told, key=lambda error: (not isinstance(error, NoRows), isinstance(error, TypeError)))
+            if isinstance(problem, NoRows):
+                raise problem
             raise CannotTry(shape=_sides(pair[0][None]), error=_first_line(problem)) from problem
         usable = _sound(usable)
         ran: Form | None = None
@@ -428,26 +463,43 @@ def _tried(model: nn.Module, parts: list[Tensor], pad: float) -> tuple[str, Form
         for layout in ("jagged", "padded"):
             batch = _nested(pair, layout, pad)
             for form, wanted in usable:
-                try:
-                    apart = _apart(batch, still(batch.values, **form(batch)), wanted)
-                except Exception as error:  # noqa: BLE001 (whatever a model raises means that it does not take this)
-                    problem = error
+                output = _called(still, batch, form)
+                if isinstance(output, Exception):
+                    problem = output
                     continue
-                if apart is not None and _agree(apart, wanted):
-                    if layout == "padded" or not learns or _leads_back(still, pair, form, pad):
-                        return layout, form, _same(layout, no_way_back)
+                if not _agree(_apart(output, wanted), wanted):
+                    if layout == "padded" and ran is None:
+                        ran = form
+                elif layout == "padded" or not learns or _leads_back(still, pair, form, pad):
+                    return layout, form, _same(layout, no_way_back)
+                else:
                     no_way_back = True
                     break
-                if layout == "padded" and ran is None:
-                    ran = form
-    if ran is None:
-        assert problem is not None
-        raise TakesNoBatch(shape=_sides(batch.values), error=_first_line(problem)) from problem
-    return (
-        "padded",
-        ran,
-        _("The model takes a padded batch, but padding changes its results. Let its forward() use the mask."),
-    )
+        if ran is None:
+            raise TakesNoBatch(shape=_sides(batch.values), error=_first_line(problem)) from problem
+        return "padded", ran, _others(mixes=_mixes(still, pair, ran, pad))
+
+
+def _pairs(ordered: list[Tensor]) -> Iterator[list[Tensor]]:
+    """Two samples to try, of different lengths where that can be: tiny ones, then longer ones.
+
+    A convolution may need more positions than the first ones have.
+    """
+    low, high = ordered[0], ordered[-1]
+    short = next((part for part in ordered if len(part) > len(low)), low)
+    yield [short[: _TINY[0]], low[: max(1, min(_TINY[1], len(low) - 1))]]
+    yield [short, low]
+    yield [high, next((part for part in reversed(ordered) if len(part) < len(high)), high)]
+
+
+def _others(*, mixes: bool) -> str:
+    """The sentence for a model whose results for a padded batch are others."""
+    if mixes:
+        return _(
+            "The model takes a batch, but even without padding its results are not those of one by one. Perhaps it "
+            "wants the positions first (nn.LSTM has batch_first=True against this), or it draws random numbers."
+        )
+    return _("The model takes a padded batch, but padding changes its results. Let its forward() use the mask.")
 
 
 def _same(layout: str, no_way_back: bool) -> str:
@@ -463,19 +515,22 @@ def _same(layout: str, no_way_back: bool) -> str:
 
 def _forms(model: nn.Module) -> list[Form]:
     """The ways in which a model may want to hear what is padding: not at all, by a mask, or by lengths."""
+    try:
+        names = list(inspect.signature(model.forward).parameters)[1:]
+    except (TypeError, ValueError):  # a forward() whose arguments Python cannot see
+        names = []
     forms: list[Form] = [_nothing]
-    with suppress(TypeError, ValueError):  # a forward() whose arguments Python cannot see
-        for name in list(inspect.signature(model.forward).parameters)[1:]:
-            if "mask" in name:
-                # Transformers of other libraries say attention_mask to what is real, PyTorch the opposite.
-                attention = name == "attention_mask"
-                forms += [_mask(name, real=attention), _mask(name, real=not attention)]
-            elif name in ("lengths", "length"):
-                forms.append(_lengths(name))
+    for name in names:
+        if "mask" in name:
+            # Transformers of other libraries say attention_mask to what is real, PyTorch the opposite.
+            attention = name == "attention_mask"
+            forms += [_mask(name, real=attention), _mask(name, real=not attention)]
+        elif name in ("lengths", "length"):
+            forms.append(_lengths(name))
     return forms
 
 
-def _nothing(batch: Nested) -> dict[str, Any]:  # noqa: ARG001 (each form is asked in the same way)
+def _nothing(_batch: Nested) -> dict[str, Any]:
     return {}
 
 
@@ -495,7 +550,6 @@ def _lengths(name: str) -> Form:
 @contextmanager
 def _at_rest(model: nn.Module) -> Iterator[nn.Module]:
     """A model to try things with: the same weights, everything else its own, so that the learner's keeps no trace."""
-    model = getattr(model, "_orig_mod", model)  # of torch.compile, which would compile for the two tiny samples
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     memo: dict[int, Any] = {}
     for module in model.modules():
@@ -528,12 +582,29 @@ def _one_by_one(model: nn.Module, pair: list[Tensor], forms: list[Form], pad: fl
     """For each form what the model says of each sample alone, or what it raised."""
     found: list[list[Tensor] | Exception] = []
     for form in forms:
-        try:
-            alone = [_nested([sample], "padded", pad) for sample in pair]
-            found.append([_result(model(one.values, **form(one)))[0] for one in alone])
-        except Exception as error:  # noqa: BLE001 (it is told, or the next form is tried)
-            found.append(error)
+        rows: list[Tensor] = []
+        for sample in pair:
+            output = _called(model, _nested([sample], "padded", pad), form)
+            if isinstance(output, Exception):
+                found.append(output)
+                break
+            row = _rows(output, 1)
+            if row is None:
+                found.append(NoRows(shape=_sides(sample[None]), found=_described(output)))
+                break
+            rows.append(row.unbind()[0])
+        else:
+            found.append(rows)
     return found
+
+
+def _called(model: nn.Module, batch: Nested, form: Form) -> Any:
+    """What the model returns for a batch, or the exception that it raised."""
+    named = form(batch)
+    try:
+        return model(batch.values, **named)
+    except Exception as error:  # noqa: BLE001 (whatever a model raises means that it does not take this)
+        return error
 
 
 def _sound(usable: list[tuple[Form, list[Tensor]]]) -> list[tuple[Form, list[Tensor]]]:
@@ -545,18 +616,35 @@ def _sound(usable: list[tuple[Form, list[Tensor]]]) -> list[tuple[Form, list[Ten
     return full or usable
 
 
-def _result(output: Any) -> Tensor:
-    """The first tensor of what a model returns."""
-    return next(leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+def _rows(output: Any, count: int) -> Tensor | None:
+    """The first tensor with a row for each sample of what a model returns."""
+    return next((leaf for leaf in tree_leaves(output) if _has_rows(leaf, count)), None)
 
 
-def _apart(batch: Nested, output: Any, wanted: list[Tensor]) -> list[Tensor] | None:
-    result = _result(output)
-    if result.shape[0] != len(batch):
-        return None
+def _has_rows(value: Any, count: int) -> bool:
+    # Nested tensors of the older, strided kind have no shape to ask for, but each side.
+    return isinstance(value, Tensor) and value.ndim > 0 and value.size(0) == count
+
+
+def _apart(output: Any, wanted: Sequence[Tensor]) -> list[Tensor]:
+    """The row of each sample, cut to the length of what was said of it alone; empty where there are no rows."""
+    result = _rows(output, len(wanted))
+    if result is None:
+        return []
     if result.is_nested:
         return list(result.unbind())
-    return [row[: len(one)] if one.ndim else row for row, one in zip(result, wanted, strict=True)]
+    return [row[: len(one)] if one.ndim and row.ndim else row for row, one in zip(result, wanted, strict=True)]
+
+
+def _mixes(model: nn.Module, pair: list[Tensor], form: Form, pad: float) -> bool:
+    """Whether results depend on the other samples of a batch even where all have the same length."""
+    shortest = min(len(sample) for sample in pair)
+    even = [sample[:shortest] for sample in pair]
+    (wanted,) = _one_by_one(model, even, [form], pad)
+    output = _called(model, _nested(even, "padded", pad), form)
+    if isinstance(wanted, Exception) or isinstance(output, Exception):
+        return False
+    return not _agree(_apart(output, wanted), wanted)
 
 
 def _leads_back(model: nn.Module, pair: list[Tensor], form: Form, pad: float) -> bool:
@@ -564,16 +652,18 @@ def _leads_back(model: nn.Module, pair: list[Tensor], form: Form, pad: float) ->
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     found = []
     for batches in ([_nested(pair, "jagged", pad)], [_nested([sample], "padded", pad) for sample in pair]):
+        with torch.enable_grad():
+            outputs = [_rows(_called(model, batch, form), len(batch)) for batch in batches]
+            if any(output is None for output in outputs):
+                return False  # it raises only where gradients are wanted
+            parts = [row for output in outputs if output is not None for row in output.unbind()]
+            if not all(part.requires_grad for part in parts):
+                return True  # nothing that could be learned from
+            exact = torch.promote_types(parts[0].dtype, torch.float32)
+            total = torch.stack([part.to(exact).square().sum() for part in parts]).sum()
         try:
-            with torch.enable_grad():
-                outputs = [_result(model(batch.values, **form(batch))) for batch in batches]
-                parts = [part for output in outputs for part in (output.unbind() if output.is_nested else [output])]
-                if not all(part.requires_grad for part in parts):
-                    return True  # nothing that could be learned from
-                exact = torch.promote_types(parts[0].dtype, torch.float32)
-                total = torch.stack([part.to(exact).square().sum() for part in parts]).sum()
             found.append(torch.autograd.grad(total, weights, allow_unused=True, materialize_grads=True))
-        except Exception:  # noqa: BLE001 (whatever is raised means that there is no way back)
+        except Exception:  # noqa: BLE001 (a function of the learner's may raise anything on the way back)
             return False
     return _agree(found[0], found[1])
 

@@ -2,7 +2,7 @@
 
 The nets are those of the lesson `the_graph_is_alive`, taken from its cells. Each turn is a process of its own that
 makes batches and trains on them, forward and back, for two seconds. Printed are milliseconds a batch, medians of three
-turns each, and how many times as fast the others are as one by one.
+turns each, and how many times as fast the others are as one by one. `make bench` holds three of them to a bar.
 
     trees   64 expressions as trees: recursion, and all nodes of the same depth as one operation
     texts   256 expressions as text: one by one, padded with a mask, jagged
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.harness import Quiet, compare, machine_line, program, report
+from benchmarks.harness import Comparison, Quiet, compare, machine_line, program, report
 
 WAYS = {
     "trees": ("one by one", "by depth"),
@@ -29,6 +29,7 @@ WAYS = {
 }
 WARM = 3
 SECONDS = 2.0
+ROUNDS = 3
 
 
 def lesson(*marks: str) -> dict[str, Any]:
@@ -80,6 +81,11 @@ def turn(work: str, way: str) -> None:
     report(statistics.median(times[WARM:]), steps=len(times) - WARM)
 
 
+def compared(work: str, quiet: Quiet) -> Comparison:
+    ways = {way: program("-m", "benchmarks.nested", work, "--turn", way) for way in WAYS[work]}
+    return compare(ways, ROUNDS, quiet=quiet)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("works", nargs="*", choices=[*WAYS, []], default=[])
@@ -90,10 +96,9 @@ def main() -> None:
         return
     print(f"{machine_line()}, {torch.get_num_threads()} thread(s)")
     for work in asked.works or WAYS:
-        ways = {way: program("-m", "benchmarks.nested", work, "--turn", way) for way in WAYS[work]}
-        found = compare(ways, 3, quiet=Quiet())
+        found, ways = compared(work, Quiet()), WAYS[work]
         print(f"{work}: " + ", ".join(f"{way} {1000 * found.median_s(way):.2f} ms" for way in ways), flush=True)
-        for way in WAYS[work][1:]:
+        for way in ways[1:]:
             print(f"    {found.ratio('one by one', way)}", flush=True)
         if "jagged" in ways:
             print(f"    {found.ratio('padded', 'jagged')}", flush=True)

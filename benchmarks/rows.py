@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environment, record_size, watch_overhead, watch_page, watch_peers
+from benchmarks import environment, nested, record_size, watch_graph, watch_overhead, watch_page, watch_peers
 from benchmarks.harness import (
     Comparison,
     Contender,
@@ -306,6 +306,39 @@ def page(_quiet: Quiet) -> list[Row]:
     ]  # fmt: skip
 
 
+def graph(_quiet: Quiet) -> list[Row]:
+    """How soon a large graph can be read in the tab of a live view."""
+    turn = program("-m", "benchmarks.watch_graph", "--json", limit_s=400)()
+    assert isinstance(turn, Turn)
+    found, bar = turn.facts, watch_graph.BAR_S
+    what = f"browser, a graph of {watch_graph.OPERATIONS:,} operations while its loop runs: until it can be read"
+    if "reason" in found:
+        return [Row("page-graph", what, f"< {bar:g} s", f"not measured: {found['reason']}", None, None)]
+    times = found["opened_s"]
+    middle = statistics.median(times)
+    return [
+        Row("page-graph", what, f"< {bar:g} s", f"{middle:.2f} s ({min(times):.2f} to {max(times):.2f})", middle,
+            middle < bar, found),
+    ]  # fmt: skip
+
+
+def shapes(quiet: Quiet) -> list[Row]:
+    """Samples of different shapes: together against one by one, and without padding against with it."""
+    found = {work: nested.compared(work, quiet) for work in nested.WAYS}
+
+    def row(work: str, slow: str, fast: str, bar: float, what: str) -> Row:
+        one = found[work]
+        note = f" ({1000 * one.median_s(slow):.1f} ms -> {1000 * one.median_s(fast):.1f} ms a batch)"
+        return at_least(f"nest-{work}", what, one.ratio(slow, fast), bar, one.as_json(), note)
+
+    return [
+        row("trees", "one by one", "by depth", 5,
+            "64 expression trees: all nodes of a depth as one operation against one by one"),
+        row("texts", "one by one", "jagged", 4, "256 texts of different lengths: jagged against one by one"),
+        row("long", "padded", "jagged", 10, "the same, one of them 20 times as long: jagged against padded"),
+    ]  # fmt: skip
+
+
 def forecast(_quiet: Quiet) -> list[Row]:
     """`fl.memory` before the first step against the profiler, and torchinfo's estimate."""
     python = environment.prepare()
@@ -335,6 +368,8 @@ ROWS: Mapping[str, Callable[[Quiet], list[Row]]] = {
     "tools": tools,
     "record": record,
     "page": page,
+    "graph": graph,
+    "shapes": shapes,
     "forecast": forecast,
     "tutorial": tutorial,
     "gpu": gpu,

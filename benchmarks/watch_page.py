@@ -15,6 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +55,18 @@ COUNT = """() => {
 }"""
 
 
-def measure(steps: int) -> dict[str, Any]:
-    """Run the loop in a page, and look at the page until it has ended."""
+class NoBrowser(RuntimeError):
+    """There is no browser here to look with; the message says what is missing."""
+
+
+@contextmanager
+def opened(cells: Sequence[str]) -> Iterator[Any]:
+    """The page of a notebook of these cells, in a real lab, with its kernel ready."""
     sys.path.insert(0, str(ROOT))
     import nbformat
-    import psutil
     from nbformat.v4 import new_code_cell, new_notebook
     from playwright.sync_api import sync_playwright
-    from tests.browser.jupyterlab import FLAGS, errors, run_all, running_lab, wait_kernel, wait_notebook
+    from tests.browser.jupyterlab import FLAGS, running_lab, wait_kernel, wait_notebook
 
     spec = importlib.util.spec_from_file_location("firstlight_tools_browser", ROOT / "tools" / "browser.py")
     assert spec is not None
@@ -68,49 +74,59 @@ def measure(steps: int) -> dict[str, Any]:
     tools = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tools)
     if reason := tools.why_not():
-        return {"reason": reason}
+        raise NoBrowser(reason)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         book = new_notebook(
-            cells=[new_code_cell(cell.format(steps=steps)) for cell in CELLS],
+            cells=[new_code_cell(cell) for cell in cells],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
-        nbformat.write(book, folder / "long.ipynb")
+        nbformat.write(book, folder / "watched.ipynb")
         env = {"FIRSTLIGHT_RUNS": str(folder / "runs"), "FIRSTLIGHT_LANG": "en", "FIRSTLIGHT_VIEW": ""}
         browser = playwright.chromium.launch(executable_path=tools.chromium(), headless=True, args=FLAGS)
-        with running_lab(folder, notebook=folder / "long.ipynb", env=env) as lab:
+        with running_lab(folder, notebook=folder / "watched.ipynb", env=env) as lab:
             page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
             page.set_default_timeout(60_000)
             page.goto(lab.url)
-            wait_notebook(page, len(CELLS))
+            wait_notebook(page, len(cells))
             wait_kernel(page)
-            devtools = page.context.new_cdp_session(page)
-            devtools.send("Performance.enable")
-
-            def heap() -> float:
-                devtools.send("HeapProfiler.collectGarbage")
-                told = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
-                return float(told["JSHeapUsedSize"]) / 1e6
-
-            before = heap()
-            run_all(page)
-            page.wait_for_function("() => Number(document.querySelector('.fl-live')?.dataset.step) > 0", timeout=60_000)
-            page.evaluate(COUNT)
-            begun = time.perf_counter()
-            heaps: list[float] = []
-            resident: list[float] = []
-            shown = 0
-            while page.evaluate("() => window.__runAll") == "running" and time.perf_counter() - begun < LIMIT_S:
-                page.wait_for_timeout(3000)
-                heaps.append(heap())
-                mine = [one for one in psutil.Process().children(recursive=True) if "--type=renderer" in one.cmdline()]
-                resident.append(max(one.memory_info().rss for one in mine) / 1e6)
-                shown = max(shown, page.evaluate("() => Number(document.querySelector('.fl-live')?.dataset.step || 0)"))
-            passed = time.perf_counter() - begun
-            ended = page.evaluate("() => window.__runAll")
-            frames: list[float] = page.evaluate("() => window.__frames")
-            failed = errors(page)
+            yield page
         browser.close()
+
+
+def measure(steps: int) -> dict[str, Any]:
+    """Run the loop in a page, and look at the page until it has ended."""
+    import psutil
+
+    with opened([cell.format(steps=steps) for cell in CELLS]) as page:
+        from tests.browser.jupyterlab import errors, run_all
+
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Performance.enable")
+
+        def heap() -> float:
+            devtools.send("HeapProfiler.collectGarbage")
+            told = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+            return float(told["JSHeapUsedSize"]) / 1e6
+
+        before = heap()
+        run_all(page)
+        page.wait_for_function("() => Number(document.querySelector('.fl-live')?.dataset.step) > 0", timeout=60_000)
+        page.evaluate(COUNT)
+        begun = time.perf_counter()
+        heaps: list[float] = []
+        resident: list[float] = []
+        shown = 0
+        while page.evaluate("() => window.__runAll") == "running" and time.perf_counter() - begun < LIMIT_S:
+            page.wait_for_timeout(3000)
+            heaps.append(heap())
+            mine = [one for one in psutil.Process().children(recursive=True) if "--type=renderer" in one.cmdline()]
+            resident.append(max(one.memory_info().rss for one in mine) / 1e6)
+            shown = max(shown, page.evaluate("() => Number(document.querySelector('.fl-live')?.dataset.step || 0)"))
+        passed = time.perf_counter() - begun
+        ended = page.evaluate("() => window.__runAll")
+        frames: list[float] = page.evaluate("() => window.__frames")
+        failed = errors(page)
     return {
         "steps": steps,
         "shown": shown,
@@ -130,9 +146,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = measure(options.steps)
+    try:
+        found = measure(options.steps)
+    except NoBrowser as reason:
+        found = {"seconds": 0.0, "reason": str(reason)}
     if options.json or "reason" in found:
-        print(json.dumps({"seconds": found.get("seconds", 0.0), **found}))
+        print(json.dumps(found))
         return
     print(machine_line())
     print(

@@ -54,7 +54,7 @@ class Trail(TorchFunctionMode):
             if not name:
                 return
         if isinstance(result, Tensor) and result.requires_grad:
-            node = result.grad_fn
+            node: Any = result.grad_fn
             if node is not None and _KEY not in node.metadata:
                 node.metadata[_KEY] = _line()
         elif len(self.events) < _MOST and any(isinstance(one, Tensor) and one.requires_grad for one in args):

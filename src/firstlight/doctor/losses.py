@@ -1,0 +1,233 @@
+"""The graph of a loss, as autograd built it: which nodes lie beneath, which weights are reached, what feeds a loss.
+
+Nodes are read before `backward` frees them, and never changed. `run/loss.py` names the nodes of losses.
+
+Shapes: N batch, K classes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from firstlight.run.loss import KINDS, saved, soft_labels
+
+Node = Any
+
+_MOST = 20_000  # nodes that are walked
+_OUTPUT = "firstlight.output"
+
+# What changes the shape, the memory or the type of values but not the values: to be looked through.
+SHAPES = {
+    "ViewBackward", "UnsafeViewBackward", "ReshapeAliasBackward", "SqueezeBackward", "UnsqueezeBackward",
+    "TransposeBackward", "TBackward", "PermuteBackward", "CloneBackward", "SliceBackward", "SelectBackward",
+    "IndexBackward", "IndexSelectBackward", "MaskedSelectBackward", "AliasBackward", "ToCopyBackward",
+    "AsStridedBackward", "UnbindBackward", "SplitBackward", "SplitWithSizesBackward", "CatBackward", "StackBackward",
+    "ContiguousBackward", "ExpandBackward", "NarrowBackward", "DetachBackward", "FlattenBackward", "ViewAsBackward",
+    "CopyBackwards", "CopyBackward", "MovedimBackward", "AdjointBackward", "MhBackward", "SwapaxesBackward",
+}  # fmt: skip
+
+# What works on each number alone, so that the shape of its result is the shape of what it was given.
+POINTWISE = {
+    "PowBackward", "AbsBackward", "NegBackward", "AddBackward", "SubBackward", "RsubBackward", "MulBackward",
+    "DivBackward", "LogBackward", "Log1PBackward", "ExpBackward", "SigmoidBackward", "TanhBackward", "ClampBackward",
+    "ClampMinBackward", "ClampMaxBackward", "SqrtBackward", "SoftplusBackward", "LogSigmoidBackward", "ReluBackward",
+    "SquareBackward", "SmoothL1LossBackward", "HuberLossBackward", "MseLossBackward", "WhereBackward", "CoshBackward",
+}  # fmt: skip
+
+
+def base(node: Node) -> str:
+    """The name of a node without its number, as `MulBackward`.
+
+    Example:
+        >>> import torch
+    >>> base((torch.ones(2, requires_grad=True) * 2).grad_fn)
+        'MulBackward'
+    """
+    return str(node.name()).rstrip("0123456789")
+
+
+def below(node: Node, at: int = 0) -> Node:
+    """What lies directly under a node; None where nothing does."""
+    following = node.next_functions
+    return following[at][0] if at < len(following) else None
+
+
+def through_shapes(node: Node) -> Node:
+    """The first node from here down that changes values."""
+    for _turn in range(64):
+        if node is None or base(node) not in SHAPES:
+            return node
+        node = next((one for one, _at in node.next_functions if one is not None), None)
+    return node
+
+
+@dataclass
+class LossGraph:
+    """What lies beneath some losses.
+
+    Attributes:
+        nodes: All of them, those nearest to the losses first.
+        leaves: The tensors that get a gradient: weights, by `id`.
+        whole: Whether all was walked.
+        above: The nodes that use a node.
+    """
+
+    nodes: list[Node]
+    leaves: dict[int, Tensor]
+    whole: bool = True
+    above: dict[Node, list[Node]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, losses: Iterable[Tensor], most: int = _MOST) -> "LossGraph":
+        """Walk down from losses that are about to go backward.
+
+        Example:
+            >>> import torch
+            >>> weight = torch.ones(3, requires_grad=True)
+            >>> graph = LossGraph.of([(weight * 2).sum()])
+            >>> [base(node) for node in graph.nodes][:2], len(graph.leaves), graph.whole
+            (['SumBackward', 'MulBackward'], 1, True)
+        """
+        roots = [loss.grad_fn for loss in losses if isinstance(loss, Tensor) and loss.grad_fn is not None]
+        nodes: list[Node] = list(dict.fromkeys(roots))
+        seen = set(nodes)
+        leaves: dict[int, Tensor] = {}
+        above: dict[Node, list[Node]] = {}
+        for node in nodes:  # it grows as it is walked
+            leaf = getattr(node, "variable", None)
+            if isinstance(leaf, Tensor):
+                leaves[id(leaf)] = leaf
+                continue
+            for following, _input in node.next_functions:
+                if following is None:
+                    continue
+                above.setdefault(following, []).append(node)
+                if following not in seen:
+                    seen.add(following)
+                    nodes.append(following)
+            if len(nodes) > most:
+                return cls(nodes, leaves, False, above)
+        return cls(nodes, leaves, True, above)
+
+    def outputs(self) -> list[tuple[Node, tuple[int, ...]]]:
+        """The nodes that gave what a root gave, with its shape: those of `mark_output` that the losses reach."""
+        found = []
+        for node in self.nodes:
+            if getattr(node, "variable", None) is None and _OUTPUT in node.metadata:
+                found.append((node, node.metadata[_OUTPUT]))
+        return found
+
+    def heads(self) -> "Iterator[Head]":
+        """What losses are made of and what they are fed with: softmax under softmax, logits where none are wanted."""
+        for node in self.nodes:
+            kind = base(node)
+            if kind in ("LogSoftmaxBackward", "LogSigmoidBackward", "BinaryCrossEntropyWithLogitsBackward"):
+                yield Head(_HEADS[kind], node, under=self._use_of(node))
+            elif kind in _HEADS or kind in KINDS:
+                yield Head(_HEADS.get(kind, KINDS.get(kind, kind)), node)
+
+    def _use_of(self, node: Node) -> str:
+        """What uses a log-softmax: `nll`, `soft` (labels are probabilities), or `other`."""
+        waiting = list(self.above.get(node, ()))
+        for _turn in range(8):
+            if not waiting:
+                break
+            one = waiting.pop(0)
+            kind = base(one)
+            if kind.startswith("NllLoss"):
+                return "nll"
+            if kind == "MulBackward" and soft_labels(one) is not None:
+                return "soft"
+            if kind in ("GatherBackward",):
+                return "gather"
+            if kind in SHAPES:
+                waiting += self.above.get(one, ())
+        return "other"
+
+
+_HEADS = {
+    "LogSoftmaxBackward": "log_softmax",
+    "LogSigmoidBackward": "log_sigmoid",
+    "BinaryCrossEntropyWithLogitsBackward": "bce_logits",
+    "BinaryCrossEntropyBackward": "bce",
+    "NllLossBackward": "nll",
+    "NllLoss2DBackward": "nll",
+}
+
+
+@dataclass
+class Head:
+    """One node that a loss is made of, and what feeds it.
+
+    Attributes:
+        kind: `log_softmax`, `log_sigmoid`, `bce_logits`, `bce`, `nll`, `mse`, `smooth_l1`, `huber`, ...
+        node: The node itself.
+        under: For a log-softmax, what uses it.
+    """
+
+    kind: str
+    node: Node
+    under: str = ""
+
+    def __post_init__(self) -> None:
+        self.fed = through_shapes(below(self.node))
+        self.feeder = base(self.fed) if self.fed is not None else ""
+        if self.feeder == "DivBackward" and _is_softmax_by_hand(self.fed):
+            self.feeder = "SoftmaxBackward"
+
+    def dim(self) -> int | None:
+        """Over which dimension a softmax node normalises, counted from 0; None where it is none or not known."""
+        return dim_of(self.node)
+
+
+def dim_of(node: Node) -> int | None:
+    """Over which dimension a softmax node normalises, counted from 0."""
+    dim = getattr(node, "_saved_dim", None)
+    result = tensor_of(node, "result")
+    if dim is None or result is None:
+        return None
+    dim = dim - (1 << 64) if dim >= 1 << 63 else dim
+    return int(dim + result.dim() if dim < 0 else dim)
+
+
+def tensor_of(node: Node, name: str) -> Tensor | None:
+    """A tensor that a node keeps; None where it keeps none of that name, or where looking would change something."""
+    try:
+        found = saved(node, name)
+    except (RuntimeError, AttributeError):
+        return None
+    return None if found is None else found.detach()
+
+
+def mark_output(output: Any) -> None:
+    """Note in the nodes of what a root gave that they are its output, and of which shape."""
+    for tensor in tensors_in(output):
+        node = tensor.grad_fn
+        if node is not None:
+            metadata: Any = node.metadata
+            metadata[_OUTPUT] = tuple(tensor.shape)
+
+
+def tensors_in(value: Any, deep: int = 3) -> Iterator[Tensor]:
+    """The tensors in what a module was given or gave: alone, in lists, tuples, dictionaries and data classes."""
+    if isinstance(value, Tensor):
+        yield value
+    elif deep and isinstance(value, dict):
+        for one in value.values():
+            yield from tensors_in(one, deep - 1)
+    elif deep and isinstance(value, list | tuple):
+        for one in value:
+            yield from tensors_in(one, deep - 1)
+    elif deep and hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from tensors_in(getattr(value, name, None), deep - 1)
+
+
+def _is_softmax_by_hand(node: Node) -> bool:
+    """`exp(x) / exp(x).sum()`."""
+    top, under = through_shapes(below(node, 0)), through_shapes(below(node, 1))
+    if top is None or under is None or base(top) != "ExpBackward" or base(under) != "SumBackward":
+        return False
+    return through_shapes(below(under)) is top

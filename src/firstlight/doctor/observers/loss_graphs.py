@@ -1,0 +1,583 @@
+"""What losses are made of, which weights they reach, what cuts the way: the graph of a loss, at close looks."""
+
+import weakref
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer
+
+from firstlight.doctor.lines import line_of, place_at
+from firstlight.doctor.losses import (
+    SHAPES,
+    Head,
+    LossGraph,
+    Node,
+    base,
+    dim_of,
+    mark_output,
+    tensor_of,
+    tensors_in,
+    through_shapes,
+)
+from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.places import Place
+from firstlight.graph.source import kind_of_file
+
+_LAYER = "firstlight.layer"
+_MOST = 40  # entries of a list in a fact
+_LABELS_READ = 256  # calls of a loss whose labels are read, as long as that is cheap
+_TOLERANCE = 0.01  # of logsumexp of log-probabilities, which is 0: float16 is right to 0.001
+
+# Nodes that are linear in what they are given: of them alone, many layers are one.
+_LINEAR = SHAPES | {
+    "AddmmBackward", "MmBackward", "BmmBackward", "ConvolutionBackward", "AddBackward", "SubBackward", "MeanBackward",
+    "SumBackward", "AvgPool2DBackward", "AvgPool1DBackward", "AdaptiveAvgPool2DBackward", "NativeDropoutBackward",
+    "AdaptiveAvgPool1DBackward", "ConstantPadNdBackward", "NativeBatchNormBackward", "EmbeddingBackward",
+    "MkldnnConvolutionBackward", "UpsampleNearest2DBackward",
+    "MkldnnLinearBackward", "LinearBackward", "BaddbmmBackward", "MvBackward", "DotBackward",
+}  # fmt: skip
+_WEIGHTED = {"AddmmBackward", "MmBackward", "ConvolutionBackward", "MkldnnConvolutionBackward", "LinearBackward"}
+
+
+class LossGraphs(Observer):
+    """Facts `loss_heads`, `loss_calls`, `models`, `reach`, `loss_growth`, `linear`, `frozen`."""
+
+    kinds: ClassVar = ("loss_heads", "loss_calls", "models", "reach", "loss_growth", "linear", "frozen")
+    hears: ClassVar = {
+        name: ("torch.nn.functional", name)
+        for name in (
+            "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss",
+            "l1_loss", "smooth_l1_loss", "huber_loss", "multilabel_soft_margin_loss", "kl_div",
+        )
+    }  # fmt: skip
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self._looks = 0
+        self._heads: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._calls: dict[tuple[str, Place | None], dict[str, Any]] = {}
+        self._counts: dict[str, int] = {}
+        self._place: Place | None = None  # of the newest loss that was computed
+        self._backward: Place | None = None
+        self._growth: list[tuple[int, int]] = []
+        self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._frozen: weakref.WeakKeyDictionary[Optimizer, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._reach = _Reach(self)
+
+    # What is called.
+
+    def optimizer_made(self, optimizer: Optimizer, place: Place | None) -> None:
+        self._optimizers.add(optimizer)
+        self._frozen[optimizer] = {"steps": 0, "frozen": 0, "made": place, "step": None}
+
+    def step_begins(self, optimizer: Optimizer) -> None:
+        self._optimizers.add(optimizer)
+        row = self._frozen.setdefault(optimizer, {"steps": 0, "frozen": 0, "made": None, "step": None})
+        row["steps"] += 1
+        if row["steps"] > 3 and row["frozen"] < row["steps"] - 1:
+            return  # it trains something
+        held = [weight for group in optimizer.param_groups for weight in group["params"]]
+        row["weights"] = len(held)
+        row["frozen"] += not any(weight.requires_grad for weight in held)
+        if row["frozen"] == 3:
+            row["step"] = self.witness.step
+
+    def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if call.trail is not None:
+            found = self._of(call)
+            name = found["names"].get(id(module), "")
+            line = self.witness.place() if len(call.trail.events) < 400 else None
+            call.trail.events.append(("module", name, line))
+            if not module._modules:  # a layer
+                for tensor in tensors_in(output):
+                    node: Any = tensor.grad_fn
+                    if node is not None:
+                        node.metadata.setdefault(_LAYER, (type(module).__name__, name))
+        if call.grad:
+            self._reach.called(module)
+
+    def forward(self, call: Call) -> None:
+        if not call.close:
+            return
+        found = self._of(call)
+        if found["called"] is None:
+            found["called"] = call.place
+        if not call.grad:
+            return
+        self._reach.called(call.module)
+        mark_output(call.output)
+        if call.trail is not None:
+            found["trail"] = call.trail.events
+            call.trail = None
+            if "linear" not in found:
+                found["linear"] = _linear_chain(call.output)
+
+    def _of(self, call: Call) -> dict[str, Any]:
+        found = self._roots.get(call.module)
+        if found is None:
+            names = {id(module): name for name, module in call.module.named_modules()}
+            found = self._roots[call.module] = {"names": names, "called": None, "trail": []}
+            found["class"] = type(call.module).__name__
+            found["forwards"] = _forwards(call.module)
+        return found
+
+    # Losses as they are computed.
+
+    def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        count = self._counts[name] = self._counts.get(name, 0) + 1
+        if count > _LABELS_READ or (count > 4 and not self.witness.may_spend()):
+            return
+        scores = kwargs.get("input", args[0] if args else None)
+        labels = kwargs.get("target", args[1] if len(args) > 1 else None)
+        if not isinstance(scores, Tensor) or not isinstance(labels, Tensor):
+            return
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            return
+        place = self.witness.place() if count <= 4 else self._place
+        self._place = place
+        row = self._calls.setdefault((name, place), {"loss": name, "place": place, "times": 0, "samples": 0})
+        row["times"] += 1
+        if row["times"] == 1:
+            row |= {"step": self.witness.step, "scores": tuple(scores.shape), "labels": tuple(labels.shape)}
+            row["floating"] = labels.is_floating_point()
+            row["reduction"] = kwargs.get("reduction", "mean")
+        if labels.numel() and labels.device.type == "cpu" and labels.numel() <= 100_000:
+            _note_labels(row, name, scores.detach(), labels.detach(), kwargs)
+
+    # Backward.
+
+    def backward_begins(self, going: Backward) -> None:
+        self._reach.check(going)
+        if not going.close:
+            return
+        self._backward = going.place or self._backward
+        graph = LossGraph.of(going.losses)
+        if not graph.nodes:
+            return
+        self._looks += 1
+        self._growth.append((going.number, len(graph.nodes) if graph.whole else -1))
+        outputs = dict(graph.outputs()) if self._looks <= 4 else {}
+        for head in graph.heads():
+            self._note_head(head, going, outputs)
+        for node, shape in outputs.items():
+            self._note_spread(graph, node, shape, going)
+        if graph.whole:
+            self._reach.look(graph, going)
+
+    def _note_head(self, head: Head, going: Backward, outputs: dict[Node, tuple[int, ...]]) -> None:
+        fed_dim = dim_of(head.fed) if head.feeder.endswith("SoftmaxBackward") else None
+        key = (head.kind, head.feeder, fed_dim, head.under, head.dim())
+        row = self._heads.get(key)
+        if row is None:
+            if len(self._heads) >= _MOST:
+                return
+            scores = tensor_of(head.node, "self")
+            if scores is None:
+                scores = tensor_of(head.node, "result")
+            row = self._heads[key] = {
+                "kind": head.kind, "feeder": head.feeder.removesuffix("Backward"), "under": head.under,
+                "dim": head.dim(), "fed_dim": fed_dim, "times": 0, "step": 0, "line": None, "layer": None,
+                "shape": list(scores.shape) if scores is not None else None, "loss": self._place,
+                "backward": self._backward, "off": 0.0, "output": False,
+            }  # fmt: skip
+        row["times"] += 1
+        if row["times"] <= 2:
+            row["step"] = self.witness.step
+        if row["line"] is None and head.fed is not None:
+            row["line"] = line_of(head.fed)
+            row["layer"] = head.fed.metadata.get(_LAYER)
+        if row["times"] > 8:
+            return
+        if head.feeder in ("HardtanhBackward", "ClampBackward", "ClampMinBackward", "ClampMaxBackward"):
+            low = getattr(head.fed, "_saved_min_val", getattr(head.fed, "_saved_min", None))
+            row["low"] = float(low) if isinstance(low, int | float) else None
+        if head.kind == "nll":
+            self._note_nll(row, head.node)
+
+    def _note_nll(self, row: dict[str, Any], node: Node) -> None:
+        scores, labels = tensor_of(node, "self"), tensor_of(node, "target")
+        weights = tensor_of(node, "total_weight")
+        if scores is None or labels is None or scores.dim() < 2 or not scores.numel():
+            return
+        classes = scores.shape[1]
+        sums = scores.float().logsumexp(1)
+        row["off"] = max(row["off"], float((sums.abs() > _TOLERANCE).float().mean()))
+        row["over"] = float((sums > _TOLERANCE).float().mean())
+        chosen = scores.gather(1, labels.clamp(0, classes - 1).unsqueeze(1))
+        value = -float(chosen.float().mean())
+        row["classes"], row["samples"] = classes, labels.shape[0] if labels.dim() else 1
+        row.setdefault("first", value)
+        row["value"] = value
+        if weights is not None and float(weights) == 0.0 and int(node._saved_reduction) == 1:
+            row["ignored"] = row.get("ignored", 0) + 1
+
+    def _note_spread(self, graph: LossGraph, node: Node, shape: tuple[int, ...], going: Backward) -> None:
+        """Where one column of outputs meets a row of targets and becomes a square: (N, 1) and (N,) give (N, N)."""
+        if len(shape) != 1 and (len(shape) != 2 or shape[1] != 1):
+            return
+        count = shape[0]
+        square = count > 1 and _grows_to_square(graph, node, count)
+        if not square:
+            return
+        key = ("spread", len(shape))
+        row = self._heads.setdefault(
+            key,
+            {
+                "kind": "spread",
+                "feeder": "",
+                "under": square,
+                "times": 0,
+                "step": 0,
+                "line": line_of(node),
+                "layer": None,
+                "shape": list(shape),
+                "loss": self._place,
+                "backward": self._backward,
+                "dim": None,
+                "fed_dim": None,
+                "off": 0.0,
+                "output": True,
+            },
+        )
+        row["times"] += 1
+        row["step"] = self.witness.step
+
+    # Facts.
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """What was seen by now."""
+        if self._heads:
+            yield (
+                "loss_heads",
+                {"looks": self._looks, "heads": [_json(row) for row in self._heads.values()]},
+            )
+        if self._calls:
+            yield "loss_calls", [_json(row) for row in list(self._calls.values())[:_MOST]]
+        rows = [
+            {"class": row["class"], "called": row["called"], "forwards": row["forwards"], "linear": row.get("linear")}
+            for row in self._roots.values()
+        ]
+        if rows:
+            yield "models", [_json(row) for row in rows[:_MOST]]
+        if len(self._growth) > 2:
+            yield "loss_growth", {"nodes": self._growth[:_MOST], "backward": _json(self._backward)}
+        yield from self._reach.facts()
+        frozen = [_json({"optimizer": type(one).__name__, **row}) for one, row in self._frozen.items() if row["steps"]]
+        if frozen:
+            yield "frozen", frozen
+
+
+class _Reach:
+    """Which layers ran and were never reached from a loss, and which weights were reached that nobody holds."""
+
+    def __init__(self, owner: LossGraphs) -> None:
+        self._owner = owner
+        self._since: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._ran: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._loose: list[dict[str, Any]] = []
+        self._fresh = 0
+        self._fresh_shapes: list[Any] = []
+        self._fresh_line: Place | None = None
+        self._fresh_step = 0
+        self._looks = 0
+
+    def called(self, module: nn.Module) -> None:
+        """A module ran with gradients wanted."""
+        if any(weight is not None and weight.requires_grad for weight in module._parameters.values()):
+            self._since.add(module)
+
+    def check(self, going: Backward) -> None:
+        """Before each backward pass: nothing, as long as nothing is suspected."""
+
+    def look(self, graph: LossGraph, going: Backward) -> None:
+        """Compare what ran with what is reached."""
+        self._looks += 1
+        for module in list(self._since):
+            row = self._ran.setdefault(module, {"cut": 0, "reached": 0, "step": 0, "values": _sample(module)})
+            own = [weight for weight in module._parameters.values() if weight is not None and weight.requires_grad]
+            reached = any(id(weight) in graph.leaves for weight in own)
+            row["reached" if reached else "cut"] += 1
+            if row["cut"] <= 3:
+                row["step"] = self._owner.witness.step
+        self._since.clear()
+        self._note_loose(graph)
+
+    def _note_loose(self, graph: LossGraph) -> None:
+        witness = self._owner.witness
+        known = {id(weight) for root in self._owner._roots for weight in root.parameters()}
+        known |= {id(w) for optimizer in self._owner._optimizers for g in optimizer.param_groups for w in g["params"]}
+        loose = [leaf for key, leaf in graph.leaves.items() if key not in known]
+        loose = [leaf for leaf in loose if witness.name_of(leaf) is None]
+        fresh = 0
+        for leaf in loose[:_MOST]:
+            row = next((one for one in self._loose if one["weight"]() is leaf), None)
+            if row is not None:
+                row["times"] += 1
+                row["step"] = witness.step if row["times"] <= 3 else row["step"]
+                row["moved"] |= _values(leaf) != row["values"]
+                continue
+            holder = self._holder(leaf) if self._looks <= 3 else None
+            if isinstance(leaf, nn.Parameter) and holder is None:
+                fresh += 1
+                self._fresh_shapes = self._fresh_shapes or list(leaf.shape)
+                if self._fresh_line is None:
+                    self._fresh_line = _line_of_leaf(graph, leaf)
+            if len(self._loose) < 200 and (holder is not None or isinstance(leaf, nn.Parameter)):
+                self._loose.append(
+                    {"weight": weakref.ref(leaf), "times": 1, "step": witness.step, "moved": False,
+                     "values": _values(leaf), "shape": list(leaf.shape), "holder": holder,
+                     "parameter": isinstance(leaf, nn.Parameter), "line": _line_of_leaf(graph, leaf)}
+                )  # fmt: skip
+        gone = all(one["weight"]() is None or one["times"] == 1 for one in self._loose if one["holder"] is None)
+        if fresh and gone:
+            self._fresh += 1
+            if self._fresh <= 3:
+                self._fresh_step = witness.step
+
+    def _holder(self, leaf: Tensor) -> tuple[str, str, str, bool] | None:
+        """Where in the roots a tensor is kept: class, attribute, kind of keeper, and whether in a layer."""
+        for root in self._owner._roots:
+            for module in root.modules():
+                for name, value in vars(module).items():
+                    if name in ("_parameters", "_buffers", "_modules", "training"):
+                        continue
+                    if value is leaf:
+                        return type(module).__name__, name, type(value).__name__, False
+                    if isinstance(value, list | tuple | dict):
+                        inside = value.values() if isinstance(value, dict) else value
+                        for one in list(inside)[:1000]:
+                            if one is leaf:
+                                return type(module).__name__, name, type(value).__name__, False
+                            layers = one if isinstance(one, list | tuple) else (one,)
+                            if any(
+                                isinstance(layer, nn.Module) and any(leaf is w for w in layer.parameters())
+                                for layer in layers
+                            ):
+                                return type(module).__name__, name, type(value).__name__, True
+        return None
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """One fact, where something was looked at."""
+        if not self._looks:
+            return
+        owner = self._owner
+        held = {id(w) for one in owner._optimizers for g in one.param_groups for w in g["params"]}
+        stepped = {
+            id(w)
+            for one, row in owner._frozen.items()
+            if row["steps"] >= 3
+            for g in one.param_groups
+            for w in g["params"]
+        }
+        cut, reached, unused = [], 0, []
+        for root, found in owner._roots.items():
+            names = {id(module): name for name, module in root.named_modules()}
+            order = [name for kind, name, _line in found["trail"] if kind == "module"]
+            trained = any(self._ran.get(module, {}).get("reached") for module in root.modules())
+            for module, name in [(module, names[id(module)]) for module in root.modules()]:
+                own = [weight for weight in module._parameters.values() if weight is not None and weight.requires_grad]
+                if not own:
+                    continue
+                row = self._ran.get(module)
+                reached += bool(row and row["reached"])
+                facts = {"root": found["class"], "name": name, "layer": type(module).__name__}
+                facts |= {"held": any(id(w) in held for w in own), "stepped": any(id(w) in stepped for w in own)}
+                facts["weights"] = sum(weight.numel() for weight in own)
+                if row is not None and row["cut"] and not row["reached"]:
+                    facts |= {"times": row["cut"], "step": row["step"], "moved": _sample(module) != row["values"]}
+                    facts["trained"] = trained
+                    facts["order"] = order.index(name) if name in order else None
+                    facts["cuts"], facts["next"] = _cuts_after(found["trail"], name, self._reached_names(root, names))
+                    cut.append(_json(facts))
+                elif row is None and trained and not any(weight.grad is not None for weight in own):
+                    unused.append(facts)
+        loose = [{key: value for key, value in row.items() if key not in ("weight", "values")} for row in self._loose
+                 if row["weight"]() is not None]  # fmt: skip
+        yield (
+            "reach",
+            {
+                "looks": self._looks, "reached": reached, "cut": cut[:_MOST], "unused": unused[:_MOST],
+                "loose": [_json(row) for row in loose[:_MOST]], "loose_count": len(loose),
+                "fresh": self._fresh, "fresh_shape": self._fresh_shapes, "fresh_line": _json(self._fresh_line),
+                "fresh_step": self._fresh_step,
+                "backward": _json(owner._backward),
+            },
+        )  # fmt: skip
+
+    def _reached_names(self, root: nn.Module, names: dict[int, str]) -> set[str]:
+        return {names[id(module)] for module in root.modules() if self._ran.get(module, {}).get("reached")}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Place):
+        return value.as_json()
+    if isinstance(value, dict):
+        return {key: _json(one) for key, one in value.items()}
+    if isinstance(value, set):
+        return sorted(value)
+    if isinstance(value, list | tuple):
+        return [_json(one) for one in value]
+    return value
+
+
+def _forwards(root: nn.Module) -> list[tuple[str, int, str]]:
+    """File, first line and class of the `forward`s of the learner's own that belong to a root."""
+    found: dict[tuple[str, int, str], None] = {}
+    for kind in dict.fromkeys(type(module) for module in root.modules()):
+        code = getattr(kind.forward, "__code__", None)
+        if code is not None and kind_of_file(code.co_filename) == "own" and "-packages" not in code.co_filename:
+            found[code.co_filename, code.co_firstlineno, kind.__name__] = None
+    return list(found)[:_MOST]
+
+
+def _note_labels(row: dict[str, Any], name: str, scores: Tensor, labels: Tensor, kwargs: dict[str, Any]) -> None:
+    """What can be said of the labels of a loss so far."""
+    row["samples"] += labels.shape[0] if labels.dim() else 1
+    if name in ("cross_entropy", "nll_loss") and not labels.is_floating_point():
+        seen = row.setdefault("classes", set())
+        if len(seen) <= 2000:
+            seen |= set(torch.unique(labels).tolist()) - {kwargs.get("ignore_index", -100)}
+        counts = torch.bincount(labels[labels >= 0].flatten(), minlength=1)
+        weight = kwargs.get("weight")
+        if weight is not None and len(counts) <= 1000:
+            before = row.setdefault("counts", [0] * len(weight))
+            for at, count in enumerate(counts.tolist()[: len(before)]):
+                before[at] += count
+            row["weight"] = [float(one) for one in weight.detach().cpu()][:1000]
+        return
+    if name in ("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "cross_entropy") and (
+        labels.dtype.is_floating_point
+    ):
+        low, high = labels.aminmax()
+        row["low"] = min(row.get("low", float("inf")), float(low))
+        row["high"] = max(row.get("high", float("-inf")), float(high))
+    if name == "mse_loss" and labels.numel() <= 10_000:
+        values = row.setdefault("values", set())
+        if len(values) <= 20:
+            values |= set(torch.unique(labels)[:30].tolist())
+        row["width"] = scores.shape[1] if scores.dim() == 2 else 1 if scores.dim() < 2 else None
+    if name == "cross_entropy" and labels.dtype.is_floating_point and labels.dim() == 2:
+        sums = labels.sum(1)
+        row["sums"] = max(row.get("sums", 0.0), float((sums - 1).abs().max()))
+
+
+def _grows_to_square(graph: LossGraph, node: Node, count: int) -> str:
+    """Through which node an output of (N, 1) or (N,) becomes (N, N) by broadcasting alone; empty where it does not."""
+    waiting: list[Node] = list(graph.above.get(node, ()))
+    seen: set[Node] = set()
+    for one in waiting:
+        if one in seen or len(seen) > 100:
+            continue
+        seen.add(one)
+        kind = base(one)
+        if kind in ("MseLossBackward", "SmoothL1LossBackward", "HuberLossBackward"):
+            scores = tensor_of(one, "self")
+            if scores is not None and tuple(scores.shape) == (count, count):
+                return kind.removesuffix("Backward")
+            continue
+        if kind in ("MeanBackward", "SumBackward"):
+            sizes = getattr(one, "_saved_self_sym_sizes", ())
+            if tuple(int(size) for size in sizes) == (count, count):
+                return kind.removesuffix("Backward")
+            continue
+        if kind in ("UnsqueezeBackward",):
+            continue  # the learner asked for it
+        if kind in SHAPES or kind in _POINTWISE_BY_ONE:
+            waiting += graph.above.get(one, ())
+    return ""
+
+
+_POINTWISE_BY_ONE = {
+    "PowBackward", "AbsBackward", "NegBackward", "AddBackward", "SubBackward", "RsubBackward", "MulBackward",
+    "DivBackward", "LogBackward", "ExpBackward", "SigmoidBackward", "ClampBackward", "SqrtBackward", "SquareBackward",
+    "Log1PBackward", "LogSigmoidBackward", "SoftplusBackward", "CoshBackward", "TanhBackward",
+}  # fmt: skip
+
+
+def _linear_chain(output: Any) -> dict[str, Any] | None:
+    """How many weights follow each other without anything between them that is not linear; None where something is."""
+    shapes: list[list[int]] = []
+    for tensor in tensors_in(output):
+        if tensor.grad_fn is None:
+            continue
+        graph = LossGraph.of([tensor], most=3000)
+        if not graph.whole:
+            return None
+        depth: dict[Node, int] = {}
+        for node in graph.nodes:
+            if getattr(node, "variable", None) is not None:
+                continue
+            kind = base(node)
+            if kind in ("MulBackward", "DivBackward"):
+                if sum(one is not None for one, _at in node.next_functions) > 1:
+                    return None  # a product of two things that are learned
+                continue
+            if kind not in _LINEAR:
+                return None
+            if kind == "BmmBackward" and sum(one is not None for one, _at in node.next_functions) > 1:
+                return None
+        for node in reversed(graph.nodes):
+            if getattr(node, "variable", None) is not None:
+                continue
+            kind = base(node)
+            under = [depth.get(one, 0) for one, _at in node.next_functions if one is not None]
+            weight = _weight_under(node) if kind in _WEIGHTED else None
+            depth[node] = max(under, default=0) + (weight is not None)
+            if weight is not None:
+                shapes.append(list(weight.shape))
+        longest = max(depth.values(), default=0)
+        if longest >= 2:
+            return {"weights": longest, "shapes": shapes[:20]}
+    return None
+
+
+def _weight_under(node: Node) -> Tensor | None:
+    for one, _at in node.next_functions:
+        inner = through_shapes(one)
+        leaf = getattr(inner, "variable", None) if inner is not None else None
+        if isinstance(leaf, Tensor) and leaf.dim() >= 2:
+            return leaf
+    return None
+
+
+def _line_of_leaf(graph: LossGraph, leaf: Tensor) -> Place | None:
+    """The line of the first function that was given this tensor."""
+    node = next((one for one in graph.nodes if getattr(one, "variable", None) is leaf), None)
+    for _turn in range(6):
+        if node is None:
+            return None
+        place = line_of(node)
+        if place is not None:
+            return place
+        node = next(iter(graph.above.get(node, ())), None)
+    return None
+
+
+def _values(tensor: Tensor) -> tuple[Any, ...]:
+    """Some of its numbers, to see whether it changes."""
+    return tuple(tensor.detach().flatten()[:: max(1, tensor.numel() // 8)][:8].tolist()), tensor._version
+
+
+def _sample(module: nn.Module) -> tuple[Any, ...]:
+    weight = next((one for one in module._parameters.values() if one is not None and one.requires_grad), None)
+    return () if weight is None or not weight.numel() or weight.is_meta else _values(weight)[0]
+
+
+def _cuts_after(events: list[tuple[str, str, Any]], name: str, reached: set[str]) -> tuple[list[Any], Any]:
+    """What left autograd from when a layer ran until the next layer that is reached, and the line of that one."""
+    at = next((at for at, (kind, one, _line) in enumerate(events) if kind == "module" and one == name), None)
+    if at is None:
+        return [], None
+    first = at
+    while first and events[first - 1][0] == "cut":
+        first -= 1  # a block of no_grad begins before the layer in it ends
+    cuts: list[Any] = []
+    for kind, one, line in events[first:]:
+        if kind == "module" and one in reached:
+            return cuts, line
+        if kind == "cut":
+            cuts.append([one, place_at(line)])
+    return cuts, None

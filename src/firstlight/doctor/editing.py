@@ -78,7 +78,7 @@ class Spot:
     def without(self) -> Edit:
         """Take it away; where nothing else stands in its block, `pass` does."""
         count = (self.node.end_lineno or self.node.lineno) - self.node.lineno + 1
-        new = () if len(self._block()) > 1 else (self.indent + "pass",)
+        new = () if len(self.block()) > 1 else (self.indent + "pass",)
         return Edit(self.node.lineno, count, new, self.unit.file)
 
     def replaced(self, old: str, new: str) -> Edit | None:
@@ -101,7 +101,8 @@ class Spot:
         at = next(at for at, one in enumerate(self.around) if one is loop)
         return Spot(self.unit, body[-1], (*self.around[:at], loop))
 
-    def _block(self) -> list[ast.stmt]:
+    def block(self) -> list[ast.stmt]:
+        """The statements among which it stands."""
         for one in reversed(self.around) if self.around else [self.unit.tree]:
             for block in _blocks(one):
                 if self.node in block:
@@ -209,3 +210,23 @@ def _statements(node: ast.AST, around: tuple[ast.AST, ...]) -> Iterator[tuple[as
         for one in block:
             yield one, here
             yield from _statements(one, here)
+
+
+def clearing(code: Code, backward: Place | None, stepped: Place | None) -> tuple[Edit, ...]:
+    """Set the gradients back: in front of the backward pass, else behind the step; none where it is not sure where."""
+    first, last = spot_of(code, backward), spot_of(code, stepped)
+    name = optimizer_at(last)
+    if last is None or name is None or not last.alone:
+        return ()
+    if first is not None and first.alone and first.unit is last.unit and first.function is last.function:
+        return (first.before(f"{name}.zero_grad()"),)
+    return (last.after(f"{name}.zero_grad()"),)
+
+
+def assigned_at(spot: Spot | None) -> str | None:
+    """The one name that a statement gives a value to; None where it is none or several."""
+    if spot is None:
+        return None
+    node = spot.node
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return dotted(targets[0]) if len(targets) == 1 else None

@@ -1,103 +1,316 @@
-"""In which order zero_grad, backward and step come, for each optimizer between its own steps."""
+"""In which order zero_grad, backward and step come, for each optimizer between its own steps; and what it trains."""
 
 import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-from firstlight.doctor.observer import Backward, Observer
+from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
+
+_LOOKS = (2, 5, 9, 19)  # backward passes after which it is seen which weights have gradients and which optimizer
+_SAMPLED = 8  # numbers of a weight that are kept, to see whether anything changes it
+_MOST_GONE = 32  # optimizers that are no more, of which something is still known
+_MOST = 400  # weights of which they are kept
 
 
 class _Steps:
     """What is known of one optimizer: counts, and the state of one of its gradients, which stands for all."""
 
-    def __init__(self, optimizer: Optimizer, place: Place | None) -> None:
+    def __init__(self, optimizer: Optimizer, place: Place | None, born: int) -> None:
         self.optimizer = weakref.ref(optimizer)
         self.kind = type(optimizer).__name__
         self.made = place
+        self.born = born
         self.stepped: Place | None = None
         self.backward: Place | None = None
-        self.steps = self.uncleared = self.first_uncleared = 0
+        self.steps = self.reached = 0
+        self.uncleared = self.first_uncleared = 0
+        self.emptied = self.first_emptied = 0  # steps whose gradients were set back after they were computed
+        self.bare = self.first_bare = 0  # steps with no gradient and no backward pass
+        self.thrown = self.first_thrown = 0  # steps before which most gradients were set back unused
+        self.epochs = 0  # steps for which the gradients of a whole pass over a loader were added up
         self.since = 0  # backward passes since its last step
-        self.after: tuple[int, int] | None = None  # its gradient after the last step: which object, which version
+        self.lost = 0  # of those, set back before the step
+        self.lines: list[Any] = []  # of those passes, where that is worth to know
+        self.zeroed = self.stepping = False
+        self.last: tuple[int, int] | None = None  # its gradient as it was last left: which object, which version
         self.before: tuple[int, int] | None = None
+        self.emptied_by: Place | None = None
         self.witness: weakref.ref[Tensor] | None = None
+
+    def weights(self) -> list[Tensor]:
+        optimizer = self.optimizer()
+        return [w for group in optimizer.param_groups for w in group["params"]] if optimizer is not None else []
 
     def gradient(self) -> tuple[int, int] | None:
         weight = self.witness() if self.witness is not None else None
         gradient = weight.grad if weight is not None else None
         return None if gradient is None else (id(gradient), gradient._version)
 
+    def is_bare(self) -> bool:
+        """Whether no weight has a gradient."""
+        weight = self.witness() if self.witness is not None else None
+        if weight is not None and weight.grad is not None:
+            return False
+        return all(one.grad is None for one in self.weights())
+
+    def is_zero(self) -> bool:
+        """Whether all gradients are zero, as far as reading them waits for nothing; asked where one was changed."""
+        gradients = [one.grad for one in self.weights() if one.grad is not None]
+        return all(g.device.type == "cpu" and not g.is_sparse and not bool(g.any()) for g in gradients)
+
     def choose(self) -> None:
-        """The parameter that stands for all: the first that has a gradient."""
-        optimizer = self.optimizer()
-        held = [w for group in optimizer.param_groups for w in group["params"]] if optimizer is not None else []
-        found = next((w for w in held if w.grad is not None), None)
+        """The weight that stands for all: the first that has a gradient."""
+        found = next((w for w in self.weights() if w.grad is not None), None)
         self.witness = weakref.ref(found) if found is not None else None
 
 
-class Order(Observer):
-    """Fact `order_of_steps`: a list with one entry for each optimizer, in the order in which they were made."""
+class _Untrained:
+    """A weight that gets gradients: does anything change it?"""
 
-    kinds: ClassVar = ("order_of_steps",)
+    def __init__(self, weight: Tensor, name: str, root: nn.Module) -> None:
+        self.weight = weakref.ref(weight)
+        self.name, self.kind, self.training = name, type(root).__name__, root.training
+        self.root = weakref.ref(root)
+        self.times = 0
+        self.was = weight.detach().reshape(-1)[:_SAMPLED].clone()
+
+    def changed(self) -> bool:
+        weight = self.weight()
+        return weight is None or not torch.equal(weight.detach().reshape(-1)[:_SAMPLED], self.was)
+
+
+class Order(Observer):
+    """Facts `order_of_steps`, one entry for each optimizer in the order in which they were made, and `coverage`."""
+
+    kinds: ClassVar = ("order_of_steps", "coverage")
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
-        self._known: dict[int, _Steps] = {}
+        self._by: dict[int, _Steps] = {}
+        self._live: list[_Steps] = []
+        self._gone: list[_Steps] = []
+        self._weights: dict[int, _Untrained] = {}
+        self._last: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = weakref.WeakKeyDictionary()
+        self._owns: dict[tuple[int, int], bool] = {}
+        self._lines = 0
+        session = witness.session
+        session.setdefault("clock", 0)
+        self._births: dict[int, tuple[weakref.ref[Tensor], int]] = session.setdefault("births", {})
+        self._made: list[tuple[weakref.ref[Optimizer], Place | None, int]] = session.setdefault("optimizers", [])
+        self._made[:] = [one for one in self._made if one[0]() is not None][-50:]
+        for reference, place, born in self._made:
+            optimizer = reference()
+            if optimizer is not None:
+                self._add(optimizer, _Steps(optimizer, place, born))
+
+    def _tick(self) -> int:
+        self.witness.session["clock"] += 1
+        return int(self.witness.session["clock"])
+
+    def registered(self, parameter: nn.Parameter) -> None:
+        key, births = id(parameter), self._births
+
+        def forget(gone: "weakref.ref[Tensor]") -> None:
+            if key in births and births[key][0] is gone:
+                del births[key]
+
+        if key not in births or births[key][0]() is not parameter:
+            births[key] = (weakref.ref(parameter, forget), self._tick())
 
     def optimizer_made(self, optimizer: Optimizer, place: Place | None) -> None:
-        self._known[id(optimizer)] = _Steps(optimizer, place)
+        born = self._tick()
+        self._add(optimizer, _Steps(optimizer, place, born))
+        self._made.append((weakref.ref(optimizer), place, born))
+
+    def _add(self, optimizer: Optimizer, one: _Steps) -> _Steps:
+        self._gone += [other for other in self._live if other.optimizer() is None and other.steps]
+        del self._gone[:-_MOST_GONE]
+        self._live = [*(other for other in self._live if other.optimizer() is not None), one]
+        self._by = {id(other.optimizer()): other for other in self._live}
+        return one
 
     def _of(self, optimizer: Optimizer) -> _Steps:
-        known = self._known.get(id(optimizer))
+        known = self._by.get(id(optimizer))
         if known is None or known.optimizer() is not optimizer:
-            known = self._known[id(optimizer)] = _Steps(optimizer, None)
+            known = self._add(optimizer, _Steps(optimizer, None, 0))
         return known
 
+    def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if call.grad and module._parameters and module is not call.module:
+            self._last[call.module] = weakref.ref(module)
+
+    def cleared(self, owner: Any) -> None:
+        for one in self._live:
+            if one.stepping or not self._covers(owner, one):
+                continue
+            one.zeroed = True
+            if one.since > one.lost:
+                one.lost = one.since
+                if one.steps < 8:
+                    one.emptied_by = self.witness.place()
+
+    def _covers(self, owner: Any, one: _Steps) -> bool:
+        """Whether setting back the gradients of this optimizer or module sets back the one that stands for all."""
+        if isinstance(owner, Optimizer):
+            return one.optimizer() is owner
+        weight = one.witness() if one.witness is not None else None
+        if weight is None:
+            return False
+        key = (id(owner), id(weight))
+        if key not in self._owns:
+            if len(self._owns) > 256:
+                self._owns.clear()
+            self._owns[key] = any(weight is other for other in owner.parameters())
+        return self._owns[key]
+
     def backward_begins(self, going: Backward) -> None:
-        for one in self._known.values():
+        for one in self._live:
             one.before = one.gradient()
 
     def backward(self, going: Backward) -> None:
-        for one in self._known.values():
-            if one.witness is None or one.witness() is None:
+        for one in self._live:
+            if (one.witness is None or one.witness() is None) and (going.number < 50 or going.close):
                 one.choose()
             after = one.gradient()
             if after is None or after == one.before:
                 continue  # this loss is another optimizer's
-            if not one.since and one.steps and one.before is not None and one.before == one.after:
-                one.uncleared += 1
-                if one.uncleared == 3:
-                    one.first_uncleared = self.witness.step
+            one.zeroed = one.zeroed or one.before is None or one.before != one.last
+            one.last = after
             one.since += 1
-            if going.place is not None:
+            one.reached += 1
+            if going.place is not None and one.backward is None:
                 one.backward = going.place
+            if (one.lost or one.since > 3) and self._lines < 400:  # gradients that nothing has used: of which line?
+                self._lines += 1
+                place = going.place or self.witness.place()
+                one.lines.append((one.since, place and (place.file, place.line)))
+        if going.number in _LOOKS or (going.close and going.number > 20):
+            self._see()
+
+    def step_begins(self, optimizer: Optimizer) -> None:
+        one = self._of(optimizer)
+        one.stepping = True
+        if not one.since:
+            return
+        emptied = one.lost == one.since or one.is_bare()
+        if not emptied and one.steps < 32 and one.gradient() != one.last:
+            emptied = one.is_zero()
+        if emptied:
+            one.emptied += 1
+            if one.emptied == 3:
+                one.first_emptied = self.witness.step
+        elif one.lost >= 5 and one.lines:
+            newest = one.lines[-1][1]
+            if sum(line == newest for _at, line in one.lines) >= 4:
+                one.thrown += 1
+                if one.thrown == 2:
+                    one.first_thrown = self.witness.step
+        feed = self.witness.feed
+        if feed is not None and feed.ended and one.since >= 5 and one.since == feed.count and not one.lost:
+            one.epochs += 1
 
     def step(self, optimizer: Optimizer) -> None:
         one = self._of(optimizer)
+        one.stepping = False
+        if one.since and not one.zeroed and one.steps:
+            one.uncleared += 1
+            if one.uncleared == 3:
+                one.first_uncleared = self.witness.step
+        elif not one.since and one.bare < 50 and one.is_bare():
+            one.bare += 1
+            if one.bare == 3:
+                one.first_bare = self.witness.step
         one.steps += 1
-        one.since = 0
-        one.after = one.gradient()
+        one.since = one.lost = 0
+        one.zeroed = False
+        one.lines.clear()
+        one.last = one.gradient()
         if one.steps <= 2:
             one.stepped = self.witness.place()
 
+    def _covered(self) -> set[int]:
+        return {id(weight) for one in self._live for weight in one.weights()}
+
+    def _see(self) -> None:
+        """Which weights have gradients now, and begin to see whether something changes them."""
+        for root in self.witness.roots():
+            for name, weight in root.named_parameters():
+                if weight.grad is None or not weight.requires_grad:
+                    continue
+                known = self._weights.get(id(weight))
+                if known is None or known.weight() is not weight:
+                    if len(self._weights) >= _MOST:
+                        return
+                    known = self._weights[id(weight)] = _Untrained(weight, name, root)
+                known.times += 1
+
     def facts(self) -> Iterator[tuple[str, Any]]:
-        """One entry for each optimizer that made a step."""
-        rows = [
-            {
-                "optimizer": one.kind,
-                "steps": one.steps,
-                "uncleared": one.uncleared,
-                "step": one.first_uncleared,
-                "made": one.made and one.made.as_json(),
-                "stepped": one.stepped and one.stepped.as_json(),
-                "backward": one.backward and one.backward.as_json(),
-            }
-            for one in self._known.values()
-            if one.steps
-        ]
+        """What each optimizer did, and which weights with gradients belong to none."""
+        rows = [self._row(one) for one in (*self._gone, *self._live) if one.steps or one.reached]
         if rows:
             yield "order_of_steps", rows
+        seen = [one for one in self._weights.values() if one.weight() is not None]
+        if not seen:
+            return
+        covered = self._covered()
+        youngest = max((one.born for one in self._live if one.steps), default=0)
+        roots: dict[int, dict[str, Any]] = {}
+        for one in seen:
+            root, weight = one.root(), one.weight()
+            if root is None or weight is None:
+                continue
+            row = roots.setdefault(id(root), {
+                "root": one.kind, "training": one.training, "free": [], "held": 0, "numbers": 0, "later": 0,
+                "last": False, "changed": 0, "unchanged": 0, "copied": 0,
+            })  # fmt: skip
+            changed = one.changed()
+            row["changed" if changed else "unchanged"] += 1
+            birth = self._births.get(id(weight))
+            row["copied"] += birth is None
+            if id(weight) in covered:
+                row["held"] += 1
+            elif not changed and one.times >= 2:
+                row["free"].append(one.name)
+                row["numbers"] += weight.numel()
+                row["later"] += bool(youngest and birth is not None and birth[0]() is weight and birth[1] > youngest)
+                last = self._last.get(root)
+                module = last() if last is not None else None
+                row["last"] |= module is not None and any(weight is p for p in module._parameters.values())
+        yield (
+            "coverage",
+            {
+                "optimizers": len([one for one in self._live if one.optimizer() is not None]),
+                "stepped": sum(one.steps > 0 for one in (*self._gone, *self._live)),
+                "backwards": self.witness.backwards,
+                "roots": [{**row, "free": row["free"][:6], "count": len(row["free"])} for row in roots.values()],
+            },
+        )
+
+    def _row(self, one: _Steps) -> dict[str, Any]:
+        ids = {id(weight) for weight in one.weights()}
+        own = [known for key, known in self._weights.items() if key in ids]
+        return {
+            "optimizer": one.kind,
+            "steps": one.steps,
+            "reached": one.reached,
+            "uncleared": one.uncleared,
+            "step": one.first_uncleared,
+            "emptied": one.emptied,
+            "emptied_step": one.first_emptied,
+            "emptied_by": one.emptied_by and one.emptied_by.as_json(),
+            "bare": one.bare,
+            "bare_step": one.first_bare,
+            "thrown": one.thrown,
+            "thrown_step": one.first_thrown,
+            "epochs": one.epochs,
+            "changed": sum(known.changed() for known in own),
+            "unchanged": sum(not known.changed() for known in own),
+            "made": one.made and one.made.as_json(),
+            "stepped": one.stepped and one.stepped.as_json(),
+            "backward": one.backward and one.backward.as_json(),
+        }

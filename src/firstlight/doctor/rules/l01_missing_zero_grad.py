@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
+from firstlight.doctor.editing import clearing
 from firstlight.doctor.places import Place
-from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -12,15 +14,12 @@ _TIMES = 3  # a first step or two may rightly add to what was there
 
 def find(run: Run) -> Iterator[Finding]:
     """An optimizer whose gradients were nearly never set back between its own steps."""
+    code = Code.of(run)
     for one in newest(run, "order_of_steps") or []:
         chances = one["steps"] - 1
         if one["uncleared"] < _TIMES or one["uncleared"] < 0.9 * chances:
             continue
         place = Place.from_json(one["backward"])
-        edits: tuple[Edit, ...] = ()
-        if place is not None:
-            indent = " " * (len(place.source) - len(place.source.lstrip()))
-            edits = (Edit(line=place.line, old=0, new=(f"{indent}optimizer.zero_grad()",)),)
         yield Finding(
             evidence=_(
                 "In {count} of {chances} steps of {optimizer}, the gradients of the step before were still there.",
@@ -30,7 +29,8 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=one["step"],
             place=place,
-            edits=edits,
+            edits=clearing(code, place, Place.from_json(one["stepped"])),
+            check="print([p.grad for p in model.parameters()])  # directly before loss.backward()",
         )
 
 
@@ -46,6 +46,28 @@ for step in range(20):
     loss = nn.functional.cross_entropy(model(x), y)
     loss.backward()
     optimizer.step()
+"""
+
+GAN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+real = torch.randn(640, 2) * 0.3 + 1
+generator = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+judge = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+g_optimizer = torch.optim.Adam(generator.parameters(), lr=1e-3)
+d_optimizer = torch.optim.Adam(judge.parameters(), lr=1e-3)
+bce = nn.BCEWithLogitsLoss()
+for start in range(0, 640, 32):
+    judge.zero_grad()
+    bce(judge(real[start : start + 32]), torch.ones(32, 1)).backward()
+    fake = generator(torch.randn(32, 4))
+    bce(judge(fake.detach()), torch.zeros(32, 1)).backward()
+    d_optimizer.step()
+    generator.zero_grad()
+    bce(judge(fake), torch.ones(32, 1)).backward()
+    g_optimizer.step()
 """
 
 rule = Rule(
@@ -68,10 +90,11 @@ rule = Rule(
             "    optimizer.step()\n", "    if step % 4 == 3:\n        optimizer.step()\n        optimizer.zero_grad()\n"
         ),
         "sets back at the end": BROKEN.replace("optimizer.step()\n", "optimizer.step()\n    model.zero_grad()\n"),
+        "a GAN, whose generator's loss adds to the gradients of the discriminator": GAN,
         "sets back by hand": BROKEN.replace(
             "    loss.backward()\n",
             "    for weight in model.parameters():\n        weight.grad = None\n    loss.backward()\n",
         ),
     },
-    explains=("L14", "L18", "L19"),
+    explains=("L14", "L17", "L18", "L19"),
 )

@@ -1,0 +1,87 @@
+"""What the loss functions of torch are given in their first calls: which side learns, and whether targets change."""
+
+import weakref
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from firstlight.doctor.observer import Observer
+from firstlight.doctor.places import Place
+
+_HEARD = 40  # calls of each function that are heard; more tell nothing new
+_BOTH_LEARN = ("kl_div", "cross_entropy", "binary_cross_entropy_with_logits", "binary_cross_entropy", "nll_loss")
+
+
+class Losses(Observer):
+    """Fact `losses`: calls with swapped arguments, and calls that were given the targets of an earlier batch."""
+
+    kinds: ClassVar = ("losses",)
+    hears: ClassVar = {
+        f"loss.{name}": ("torch.nn.functional", name)
+        for name in (*_BOTH_LEARN, "mse_loss", "l1_loss", "smooth_l1_loss")
+    }
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self._calls: dict[str, int] = {}
+        self._swapped: dict[str, Any] = {}
+        self._target: weakref.ref[Tensor] | None = None
+        self._at: tuple[int, int] | None = None
+        self._same = self._same_step = self._asked = 0
+        self._same_place: Place | None = None
+
+    def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        count = self._calls[name] = self._calls.get(name, 0) + 1
+        if count > _HEARD:
+            self.witness.enough(self, name)
+        given = args[0] if args else kwargs.get("input")
+        target = args[1] if len(args) > 1 else kwargs.get("target")
+        if not isinstance(given, Tensor) or not isinstance(target, Tensor) or not isinstance(result, Tensor):
+            return
+        if not result.requires_grad:
+            return
+        if target.requires_grad and not given.requires_grad and name.split(".")[1] in _BOTH_LEARN:
+            row = self._swapped.setdefault(name, {"name": name.split(".")[1], "count": 0})
+            row["count"] += 1
+            if row["count"] == 1:
+                place = self.witness.place()
+                row["place"] = place and place.as_json()
+            if row["count"] == 3:
+                row["step"] = self.witness.step
+        self._compare(target)
+
+    def _compare(self, target: Tensor) -> None:
+        """Whether the targets are those of the step before, although a loader has given a new batch with labels."""
+        feed = self.witness.feed
+        if feed is None or feed.ended:
+            return
+        at = (feed.number, feed.count)
+        own = target._base if target._base is not None else target
+        if at != self._at and self._at is not None:
+            self._asked += 1
+            if self._target is not None and self._target() is own and _varied(target):
+                self._same += 1
+                if self._same <= 10:
+                    self._same_step = self.witness.step
+                    self._same_place = self._same_place or self.witness.place()
+        self._at, self._target = at, weakref.ref(own)
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """What was heard so far."""
+        if self._calls:
+            yield (
+                "losses",
+                {
+                    "swapped": list(self._swapped.values()),
+                    "same": self._same,
+                    "asked": self._asked,
+                    "same_step": self._same_step,
+                    "same_place": self._same_place and self._same_place.as_json(),
+                },
+            )
+
+
+def _varied(target: Tensor) -> bool:
+    """Whether it holds different values: a constant target, as a GAN's, is the same for all batches."""
+    return target.device.type == "cpu" and target.numel() > 1 and bool((target != target.reshape(-1)[0]).any())

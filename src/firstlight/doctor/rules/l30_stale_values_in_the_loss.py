@@ -1,0 +1,82 @@
+"""L30 stale-values-in-the-loss: the loss is made of an output, or of labels, of an earlier batch."""
+
+from collections.abc import Iterator
+
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """Backward passes through outputs of before; losses with the same targets although the loader gave new ones."""
+    passes = newest(run, "passes") or {}
+    if passes.get("stale", 0) >= 5 and passes["stale"] >= 0.5 * passes["backwards"]:
+        yield Finding(
+            evidence=_(
+                "{count} of {backwards} backward passes went through an output from before, "
+                "and through none that the model had given since.",
+                count=passes["stale"],
+                backwards=passes["backwards"],
+            ),
+            step=passes["stale_step"],
+            place=Place.from_json(passes["stale_place"]),
+        )
+        return
+    losses = newest(run, "losses") or {}
+    if losses.get("same", 0) >= 10 and losses["same"] >= 0.9 * losses["asked"]:
+        yield Finding(
+            evidence=_(
+                "In {count} of {asked} batches the loss was given the very same tensor of targets, "
+                "although the loader had given a new batch.",
+                count=losses["same"],
+                asked=losses["asked"],
+            ),
+            step=losses["same_step"],
+            place=Place.from_json(losses["same_place"]),
+        )
+
+
+BROKEN = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+data = TensorDataset(torch.randn(320, 8), torch.randint(3, (320,)))
+loader = DataLoader(data, batch_size=16, shuffle=True)
+images, labels = next(iter(loader))
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for image, label in loader:
+    loss = nn.functional.cross_entropy(model(image), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+rule = Rule(
+    code="L30",
+    name="stale-values-in-the-loss",
+    voice="alarm",
+    stage="graph",
+    question="Is the loss made of this batch's output and labels?",
+    needs=("passes", "losses"),
+    find=find,
+    text=Text(
+        what="The loss uses a value of an earlier batch.",
+        why="A variable with a similar name still holds what was computed before. It says nothing of this batch.",
+        do="Use the names of this batch in the loss. In a notebook, restart and run all cells to find old names.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("labels)", "label)"),
+    lookalikes={
+        "a constant target for all batches": BROKEN.replace(
+            "cross_entropy(model(image), labels)", "mse_loss(model(image), goal)"
+        ).replace("model = ", "goal = torch.zeros(16, 3)\nmodel = "),
+        "acts first, learns from memory": BROKEN.replace(
+            "    loss = ", "    act = model(image[:1]).argmax()\n    loss = "
+        ).replace("labels)", "label)"),
+    },
+    explains=("D01", "L15", "M25", "L09", "L31"),
+)

@@ -16,7 +16,7 @@ from torch.optim.optimizer import Optimizer
 from firstlight.doctor.places import Place
 
 if TYPE_CHECKING:
-    from firstlight.doctor.lines import Trail
+    from firstlight.doctor.trail import Trail
     from firstlight.doctor.witness import Witness
 
 

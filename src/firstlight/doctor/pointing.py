@@ -92,6 +92,70 @@ def feeder(
     return found[0], dropped(found[2], found[1])
 
 
+def loss_line(run: Run, row: dict[str, Any]) -> Place | None:
+    """Where a loss is computed: the call that was heard, else the assignment of what goes backward, else `backward`."""
+    place = Place.from_json(row.get("loss"))
+    backward = Place.from_json(row.get("backward"))
+    if place is not None or backward is None:
+        return place or backward
+    found = _assigned(Code.of(run), backward)
+    return found if found is not None else backward
+
+
+def _assigned(code: Code, backward: Place) -> Place | None:
+    """The last assignment, above a line `loss.backward()`, of its loss; or the `return` of the function it calls."""
+    around = function_around(code, backward)
+    called = call_at(code, backward, ("backward",))
+    if around is None or called is None:
+        return None
+    func = called[1].func
+    loss = func.value if isinstance(func, ast.Attribute) else None
+    while isinstance(loss, ast.BinOp | ast.Attribute):  # (loss / 4).backward()
+        loss = loss.left if isinstance(loss, ast.BinOp) else loss.value
+    if not isinstance(loss, ast.Name):
+        return None
+    unit, tree = around
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and node.lineno <= backward.line
+        and any(isinstance(target, ast.Name) and target.id == loss.id for target in node.targets)
+    ]
+    if not found:
+        return None
+    last = max(found, key=lambda node: node.lineno)
+    if isinstance(last.value, ast.Call):
+        functions = [
+            (place, node, at) for place, node, at in code.walk(ast.FunctionDef) if node.name == callee(last.value)
+        ]
+        returns = [
+            (at, inner) for _place, node, at in functions for inner in ast.walk(node) if isinstance(inner, ast.Return)
+        ]
+        if len(functions) == 1 and len(returns) == 1:
+            return returns[0][0].place(returns[0][1])
+    return unit.place(last)
+
+
+def layer_made(run: Run, name: str, layer: str) -> tuple[Place, ast.Call, Unit] | None:
+    """Where the layer with this name within a root, such as `encoder.fc`, is made: `self.fc = nn.Linear(...)`."""
+    code = Code.of(run)
+    last = name.rsplit(".", 1)[-1]
+    if last.isdigit():
+        return _in_sequence(code, layer, name)
+    classes = {one for model in newest(run, "models") or [] for _file, _line, one in model["forwards"]}
+    found = []
+    for _place, body, unit in code.walk(ast.ClassDef):
+        if body.name not in classes:
+            continue
+        for node in ast.walk(body):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and callee(node.value) == layer:
+                for target in node.targets:
+                    if isinstance(target, ast.Attribute) and target.attr == last:
+                        found.append((unit.place(node.value), node.value, unit))
+    return found[0] if len(found) == 1 else None
+
+
 def _in_sequence(code: Code, layer: str, name: str) -> tuple[Place, ast.Call, Unit] | None:
     """Where the layer with this name within a model, such as `net.5`, is made as an argument of `nn.Sequential`."""
     last = name.rsplit(".", 1)[-1]

@@ -28,9 +28,9 @@ from torch.utils.data import DataLoader
 
 from firstlight.data.dataset import Batches
 from firstlight.doctor.code import units_now
-from firstlight.doctor.lines import Trail
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.places import Place, here
+from firstlight.doctor.trail import Trail
 from firstlight.run import Run, audience
 from firstlight.run.looks import in_backward, unheard
 from firstlight.run.taps import Wrapped

@@ -1,5 +1,6 @@
 """What losses are made of, which weights they reach, what cuts the way: the graph of a loss, at close looks."""
 
+import traceback
 import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -8,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-from firstlight.doctor.lines import line_of, place_at
 from firstlight.doctor.losses import (
     SHAPES,
     Head,
     LossGraph,
     Node,
     base,
+    below,
     dim_of,
     mark_output,
     tensor_of,
@@ -23,6 +24,7 @@ from firstlight.doctor.losses import (
 )
 from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
+from firstlight.doctor.trail import line_of, place_at
 from firstlight.graph.source import kind_of_file
 
 _LAYER = "firstlight.layer"
@@ -42,9 +44,9 @@ _WEIGHTED = {"AddmmBackward", "MmBackward", "ConvolutionBackward", "MkldnnConvol
 
 
 class LossGraphs(Observer):
-    """Facts `loss_heads`, `loss_calls`, `models`, `reach`, `loss_growth`, `linear`, `frozen`."""
+    """Facts `loss_heads`, `loss_calls`, `models`, `reach`, `loss_growth`, `frozen`, `out_of_range`."""
 
-    kinds: ClassVar = ("loss_heads", "loss_calls", "models", "reach", "loss_growth", "linear", "frozen")
+    kinds: ClassVar = ("loss_heads", "loss_calls", "models", "reach", "loss_growth", "frozen", "out_of_range")
     hears: ClassVar = {
         name: ("torch.nn.functional", name)
         for name in (
@@ -65,6 +67,7 @@ class LossGraphs(Observer):
         self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._frozen: weakref.WeakKeyDictionary[Optimizer, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._out_of_range: dict[str, Any] | None = None
         self._reach = _Reach(self)
 
     # What is called.
@@ -109,6 +112,7 @@ class LossGraphs(Observer):
             return
         self._reach.called(call.module)
         mark_output(call.output)
+        found["dims"] = [tensor.dim() for tensor in tensors_in(call.output)][:8]
         if call.trail is not None:
             found["trail"] = call.trail.events
             call.trail = None
@@ -168,8 +172,13 @@ class LossGraphs(Observer):
             self._reach.look(graph, going)
 
     def _note_head(self, head: Head, going: Backward, outputs: dict[Node, tuple[int, ...]]) -> None:
-        fed_dim = dim_of(head.fed) if head.feeder.endswith("SoftmaxBackward") else None
-        key = (head.kind, head.feeder, fed_dim, head.under, head.dim())
+        fed, feeder = head.fed, head.feeder
+        if feeder == "LogBackward":  # of a softmax, maybe
+            fed = through_shapes(below(fed))
+            feeder = "Log" + (base(fed) if fed is not None else "")
+            feeder = feeder if feeder in ("LogSoftmaxBackward",) else head.feeder
+        fed_dim = dim_of(fed) if feeder.endswith("SoftmaxBackward") else None
+        key = (head.kind, feeder, fed_dim, head.under, head.dim())
         row = self._heads.get(key)
         if row is None:
             if len(self._heads) >= _MOST:
@@ -178,7 +187,7 @@ class LossGraphs(Observer):
             if scores is None:
                 scores = tensor_of(head.node, "result")
             row = self._heads[key] = {
-                "kind": head.kind, "feeder": head.feeder.removesuffix("Backward"), "under": head.under,
+                "kind": head.kind, "feeder": feeder.removesuffix("Backward"), "under": head.under,
                 "dim": head.dim(), "fed_dim": fed_dim, "times": 0, "step": 0, "line": None, "layer": None,
                 "shape": list(scores.shape) if scores is not None else None, "loss": self._place,
                 "backward": self._backward, "off": 0.0, "output": False,
@@ -187,8 +196,8 @@ class LossGraphs(Observer):
         if row["times"] <= 2:
             row["step"] = self.witness.step
         if row["line"] is None and head.fed is not None:
-            row["line"] = line_of(head.fed)
-            row["layer"] = head.fed.metadata.get(_LAYER)
+            row["line"] = line_of(fed)
+            row["layer"] = fed.metadata.get(_LAYER)
         if row["times"] > 8:
             return
         if head.feeder in ("HardtanhBackward", "ClampBackward", "ClampMinBackward", "ClampMaxBackward"):
@@ -245,6 +254,13 @@ class LossGraphs(Observer):
         row["times"] += 1
         row["step"] = self.witness.step
 
+    def failed(self, error: BaseException) -> None:
+        if isinstance(error, RuntimeError) and "all elements of input should be between 0 and 1" in str(error):
+            frames = traceback.extract_tb(error.__traceback__)
+            own = [one for one in frames if kind_of_file(one.filename) == "own" and one.lineno]
+            place = place_at((own[-1].filename, own[-1].lineno, own[-1].name)) if own else None
+            self._out_of_range = {"place": place, "step": self.witness.step}
+
     # Facts.
 
     def facts(self) -> Iterator[tuple[str, Any]]:
@@ -254,10 +270,18 @@ class LossGraphs(Observer):
                 "loss_heads",
                 {"looks": self._looks, "heads": [_json(row) for row in self._heads.values()]},
             )
+        if self._out_of_range is not None:
+            yield "out_of_range", _json(self._out_of_range)
         if self._calls:
             yield "loss_calls", [_json(row) for row in list(self._calls.values())[:_MOST]]
         rows = [
-            {"class": row["class"], "called": row["called"], "forwards": row["forwards"], "linear": row.get("linear")}
+            {
+                "class": row["class"],
+                "called": row["called"],
+                "forwards": row["forwards"],
+                "linear": row.get("linear"),
+                "dims": row.get("dims"),
+            }
             for row in self._roots.values()
         ]
         if rows:

@@ -1,0 +1,85 @@
+"""`Trail`: which of the learner's lines computed what, while a root runs for the first times.
+
+A root's first calls run under a `TorchFunctionMode`, which runs each function unchanged and then writes the line into
+the metadata of the autograd node that came of it, where it lives as long as the node and holds nothing. What leaves
+autograd (`detach`, `.data`, `no_grad`, ...) is listed beside the modules that ran, in their order.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from firstlight.doctor.places import Place
+from firstlight.graph.source import own_frame, read_source
+
+_KEY = "firstlight.line"
+_MOST = 2000  # events of one call that are kept
+# Functions whose result has no gradient although what they were given has one. Comparisons and shapes are not listed:
+# a mask is made of the values, and is meant to have no gradient.
+_CUTTING = {"detach", "detach_", "numpy", "tensor", "as_tensor", "argmax", "item", "tolist", "new_tensor", "one_hot",
+            "round", "sign", "data", "requires_grad_", "from_numpy", "multinomial", "searchsorted", "bucketize",
+            "long", "int", "to"}  # fmt: skip
+
+
+class Trail(TorchFunctionMode):
+    """One call of a root, line by line.
+
+    Attributes:
+        events: In their order, `("module", name, class)` and `("cut", function, place)`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[tuple[str, str, Any]] = []
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run it as it is, then note the line."""
+        result = func(*args, **(kwargs or {}))
+        try:
+            self._note(func, args, result)
+        except Exception:  # noqa: BLE001 - a tensor of an unusual kind: its line is not known, and nothing is lost
+            return result
+        return result
+
+    def _note(self, func: Callable[..., Any], args: tuple[Any, ...], result: Any) -> None:
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            name = "data" if getattr(func, "__self__", None) is torch.Tensor.data else ""
+            if not name:
+                return
+        if isinstance(result, Tensor) and result.requires_grad:
+            node: Any = result.grad_fn
+            if node is not None and _KEY not in node.metadata:
+                node.metadata[_KEY] = _line()
+        elif len(self.events) < _MOST and any(isinstance(one, Tensor) and one.requires_grad for one in args):
+            if not torch.is_grad_enabled():
+                name = "no_grad"
+                if self.events and self.events[-1][:2] == ("cut", name):
+                    return
+            if name == "no_grad" or name in _CUTTING:
+                self.events.append(("cut", name, _line()))
+
+
+def line_of(node: Any) -> Place | None:
+    """The learner's line that computed what this node stands for, None where it is not known."""
+    found = node.metadata.get(_KEY) if node is not None else None
+    return place_at(found)
+
+
+def place_at(line: Any) -> Place | None:
+    """A line of a trail as a place."""
+    if line is None:
+        return None
+    source = read_source(line[0], line[1])
+    return Place(source.file, source.line, source.text, source.cell, line[2])
+
+
+def _line() -> tuple[str, int, str] | None:
+    frame, _way = own_frame(sys._getframe(3))
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

@@ -48,7 +48,7 @@ class LossGraphs(Observer):
 
     kinds: ClassVar = ("loss_heads", "loss_calls", "models", "reach", "loss_growth", "frozen", "out_of_range")
     hears: ClassVar = {
-        name: ("torch.nn.functional", name)
+        f"loss.{name}": ("torch.nn.functional", name)
         for name in (
             "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss",
             "l1_loss", "smooth_l1_loss", "huber_loss", "multilabel_soft_margin_loss", "kl_div",
@@ -132,6 +132,9 @@ class LossGraphs(Observer):
 
     def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         count = self._counts[name] = self._counts.get(name, 0) + 1
+        if count > _LABELS_READ:
+            self.witness.enough(self, name)
+        name = name.removeprefix("loss.")
         if count > _LABELS_READ or (count > 4 and not self.witness.may_spend()):
             return
         scores = kwargs.get("input", args[0] if args else None)
@@ -252,7 +255,8 @@ class LossGraphs(Observer):
             },
         )
         row["times"] += 1
-        row["step"] = self.witness.step
+        if row["times"] <= 2:
+            row["step"] = self.witness.step
 
     def failed(self, error: BaseException) -> None:
         if isinstance(error, RuntimeError) and "all elements of input should be between 0 and 1" in str(error):

@@ -1,0 +1,73 @@
+"""M24 state-kept-across-batches: the graph of a loss grows with each step, since it holds earlier batches."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """The number of nodes under the loss rises by the same count with each backward pass."""
+    growth = newest(run, "loss_growth") or {}
+    points = [(number, count) for number, count in growth.get("nodes", ()) if count > 0]
+    if len(points) < 4:
+        return
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(points[1:])]
+    if slopes[0] <= 0 or any(slope != slopes[0] for slope in slopes):
+        return
+    yield Finding(
+        evidence=_(
+            "The graph of the loss had {first} nodes at step {early} and {last} at step {late}: {slope} more in each.",
+            first=points[1][1],
+            early=points[1][0],
+            last=points[-1][1],
+            late=points[-1][0],
+            slope=round(slopes[0]),
+        ),
+        step=points[3][0],
+        place=Place.from_json(growth["backward"]),
+        check="hidden = hidden.detach()  # before the next batch",
+    )
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(16, 5, 8), torch.randint(3, (16,))
+cell, head = nn.RNN(8, 8, batch_first=True), nn.Linear(8, 3)
+optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=1e-3)
+hidden = torch.zeros(1, 16, 8)
+for step in range(20):
+    out, hidden = cell(x, hidden)
+    loss = nn.functional.cross_entropy(head(out[:, -1]), y)
+    for weight in [*cell.parameters(), *head.parameters()]:
+        weight.grad = None
+    loss.backward(retain_graph=True)
+"""
+
+rule = Rule(
+    code="M24",
+    name="state-kept-across-batches",
+    voice="alarm",
+    stage="graph",
+    question="Does the graph of a loss end with its batch?",
+    needs=("loss_growth",),
+    find=find,
+    text=Text(
+        what="The graph of the loss gets longer with each step: it still holds the batches before.",
+        why="A state, such as the hidden state of an RNN, was handed from one batch to the next with all that made it. "
+        "Time and memory of a step grow without end.",
+        do="Write hidden = hidden.detach() before the next batch, and leave retain_graph=True out.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("cell(x, hidden)", "cell(x, hidden.detach())").replace("retain_graph=True", ""),
+    lookalikes={
+        "longer sequences by and by": BROKEN.replace("cell(x, hidden)", "cell(x[:, : 1 + step % 5], hidden.detach())"),
+    },
+    explains=("L09", "L08", "R06"),
+)

@@ -28,12 +28,12 @@ from firstlight.run.record import Run, TrainingStopped
 from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, taps
 from firstlight.run.trained import note_trained
 
-_BURST_S = 0.05  # numbers are read and handed to the run this often
+_BURST_S = 0.1  # numbers are read and handed to the run this often; views draw no oftener
 _PACE_S = 0.5  # the speed and where the time goes are noted this often, once the first two seconds are over
 _AT_FIRST_S = 2.0
 _UNASKED_S = 0.5  # of a device that cannot say whether numbers have come, they are read this often
 _INFO_S = 1.0
-_SHARE = 0.012  # of the step: above it, look less often; the way to us and back, which we do not see, costs as much
+_SHARE = 0.008  # of the step: above it, look less often; the way to us and back, which we do not see, costs as much
 _RAREST = 64  # the loss is noted at least of each 64th step
 _COSTLY_FOR_LONG = 4  # bursts
 _RAREST_ACCURACY = 8  # rarer saves nothing more, and leaves too few points for a curve

@@ -230,3 +230,15 @@ def assigned_at(spot: Spot | None) -> str | None:
     node = spot.node
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return dotted(targets[0]) if len(targets) == 1 else None
+
+
+def training_mode(code: Code, forward: Place | None, switched: Place | None) -> tuple[Edit, ...]:
+    """`model.train()` before the batches of an epoch, or at each step where the evaluation is part of that loop."""
+    spot, other = spot_of(code, forward), spot_of(code, switched)
+    model = model_at(code, spot)
+    if spot is None or model is None or not spot.alone:
+        return ()
+    target: Spot | None = spot
+    if spot.loops and (other is None or spot.loops[0] not in (other.node, *other.around)):
+        target = spot.of(spot.loops[0])
+    return (target.before(f"{model}.train()"),) if target is not None and target.alone else ()

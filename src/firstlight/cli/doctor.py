@@ -57,7 +57,7 @@ def list_rules(*, as_json: bool) -> int:
 
 
 def _program(file: Path, arguments: Sequence[str], *, as_json: bool, static: bool, timeout: float | None) -> int:
-    from firstlight.doctor.programs import examine_program
+    from firstlight.doctor.running import examine_program
 
     if not file.is_file():
         raise NothingToExamine(word=str(file))

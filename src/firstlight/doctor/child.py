@@ -1,6 +1,6 @@
 """Runs a script or a notebook in this process under a witness, and leaves what it heard in a file.
 
-Started by `firstlight.doctor.programs`, in a process of its own: `python -m firstlight.doctor.child OUT FILE ARGS...`
+Started by `firstlight.doctor.running`, in a process of its own: `python -m firstlight.doctor.child OUT FILE ARGS...`
 """
 
 import contextlib

@@ -45,8 +45,11 @@ class Report:
 
     def as_text(self) -> str:
         """What `firstlight doctor` prints: findings, then what was asked."""
-        parts = [_one_as_text(finding) for finding in self.findings]
-        return "\n\n".join([*parts, self.summary()])
+        return "\n\n".join(filter(None, [self.findings_as_text(), self.summary()]))
+
+    def findings_as_text(self) -> str:
+        """The findings alone."""
+        return "\n\n".join(_one_as_text(finding) for finding in self.findings)
 
     def summary(self) -> str:
         """One or two lines: how much was asked, and how much was found."""
@@ -73,9 +76,12 @@ class Report:
         return self.as_text()
 
     def _repr_html_(self) -> str:
-        parts = [_one_as_html(finding) for finding in self.findings]
         summary = "<br>".join(html.escape(line) for line in self.summary().split("\n"))
-        return f'<div class="firstlight-doctor">{"".join(parts)}<p>{summary}</p></div>'
+        return f'<div class="firstlight-doctor">{self.findings_as_html()}<p>{summary}</p></div>'
+
+    def findings_as_html(self) -> str:
+        """The findings alone, as a page's HTML."""
+        return "".join(_one_as_html(finding) for finding in self.findings)
 
     def __repr__(self) -> str:
         return self.as_text()

@@ -74,6 +74,7 @@ class Witness:
         self._steps_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._owns: dict[int, bool] = {}
         self._seen: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
+        self._made_at: weakref.WeakKeyDictionary[Optimizer, Place | None] = weakref.WeakKeyDictionary()
         self._trails: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
         self._names: dict[int, tuple[weakref.ref[Tensor], str]] = {}
         self._roots: dict[int, weakref.ref[nn.Module]] = {}
@@ -136,6 +137,13 @@ class Witness:
         for kind in self._kinds:
             self._safely(kind.__name__, functools.partial(self._make, kind))
         self._prepare()
+
+    def renew(self) -> None:
+        """A new episode in a process that goes on: optimizers that live are known to it from the start."""
+        made = [(optimizer, place) for optimizer, place in self._made_at.items() if optimizer is not None]
+        self.begin()
+        for optimizer, place in made:
+            self._tell("optimizer_made", optimizer, place)
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What is known now, and how much of it."""
@@ -423,7 +431,9 @@ class Witness:
     def _made(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - as above
             original(optimizer, *args, **kwargs)
-            self._tell("optimizer_made", optimizer, self.place())
+            if not self._deaf:
+                place = self._made_at[optimizer] = self.place()
+                self._tell("optimizer_made", optimizer, place)
 
         return __init__
 

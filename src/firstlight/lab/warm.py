@@ -4,7 +4,8 @@
 answers at once. A cell that imports something waits for the thread: two threads that import parts of torch at the same
 time can meet in the middle of each other's half-loaded modules. The guide of the lessons is put beside the shell at
 once: after a restart it has to know a lesson's cells before the lesson's first cell has run. When torch is there, the
-threads and the memory of the learner's own loops are looked after as well (`firstlight.train.threads`, `malloc`).
+threads and the memory of the learner's own loops are looked after as well (`firstlight.train.threads`, `malloc`), and
+the doctor begins to listen (`firstlight.doctor.kernel`).
 """
 
 import importlib
@@ -40,6 +41,7 @@ def _load(shell: Any) -> None:
         _use_profiler()
         importlib.import_module("firstlight.train.threads").attend_kernel(shell)
         importlib.import_module("firstlight.train.malloc").attend_kernel(shell)
+        importlib.import_module("firstlight.doctor.kernel").attend_kernel(shell)
     except Exception:  # noqa: BLE001  whatever is wrong with it, the learner's own import will say so, in its place
         return
 

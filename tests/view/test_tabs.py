@@ -1,5 +1,6 @@
 """What the tabs show, and the talk with the pages: real runs, real graphs, no widget."""
 
+import gc
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from firstlight.graph import Graph, trace
 from firstlight.run import Run
 from firstlight.view import panels
 from firstlight.view.frontend import TABS, module, style, tab_titles
+from firstlight.view.graphs import Asked, Graphs
 from firstlight.view.looks import MOST_GRAPHS, MOST_LOOKS, Looks, Strips, folded
 from firstlight.view.state import Board
 from firstlight.view.still import still
@@ -296,6 +298,26 @@ def test_a_large_graph_is_drawn_quickly_and_found_by_module() -> None:
     tabs.hear({"t": "graph", "page": "p", "ask": 3, "step": 0, "within": 1, "level": None})
     (answer,) = tabs.news()
     assert answer["html"].count(" data-ops=") == 100, "who looks inside sees each"
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_collector_is_left_as_it_was(collects: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run()
+    add_graph(run, 0, trace(nn.Linear(2, 1), torch.zeros(1, 2)))
+    looks, seen = looked(run), []
+    monkeypatch.setattr("firstlight.view.graphs._count", lambda *_: seen.append(gc.isenabled()) or "")
+    was = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        assert Graphs(looks).answer(Asked()) is not None
+        assert gc.isenabled() == collects
+        monkeypatch.setattr("firstlight.view.graphs._count", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            Graphs(looks).answer(Asked())
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert seen == [False], "not while a graph is drawn"
 
 
 def test_the_saved_notebook_keeps_every_tab_without_scripts() -> None:

@@ -5,7 +5,7 @@ Nothing here refers to a tensor: a graph that is kept keeps no memory of the net
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -444,10 +444,8 @@ def _listed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unpacked(row: Mapping[str, Any]) -> Operation:
-    values = _without(row, "row", "inputs", "outputs", "backward", "source")
-    operation = Operation(**values)
-    return replace(
-        operation,
+    return Operation(
+        **_without(row, "row", "inputs", "outputs", "backward", "source"),
         inputs=tuple(_value(value) for value in row.get("inputs", ())),
         outputs=tuple(_value(value) for value in row.get("outputs", ())),
         backward=tuple(Node(**{**node, "to": tuple(node.get("to", ()))}) for node in row.get("backward", ())),
@@ -456,6 +454,7 @@ def _unpacked(row: Mapping[str, Any]) -> Operation:
 
 
 def _value(row: Mapping[str, Any]) -> Value:
-    values = {**_PLAIN_VALUE, **row}
-    origin = values["origin"]
-    return Value(**{**values, "shape": tuple(values["shape"]), "origin": None if origin is None else tuple(origin)})
+    values = {"dtype": _PLAIN_VALUE["dtype"], **row, "shape": tuple(row.get("shape", ()))}
+    if row.get("origin") is not None:
+        values["origin"] = tuple(row["origin"])
+    return Value(**values)

@@ -39,7 +39,7 @@ def from_json(text: str) -> Any:
         >>> from_json('[1, {"$float": "-inf"}]')
         [1, -inf]
     """
-    return json.loads(text, object_hook=_untag)
+    return json.loads(text, object_hook=_untag) if '"$' in text else json.loads(text)  # without a hook in half the time
 
 
 def plain(value: Any) -> Any:

@@ -1,6 +1,9 @@
 """The graph of a look as the graph tab shows it: the drawing, what changed, and the words around it."""
 
+import gc
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -65,6 +68,10 @@ class Graphs:
 
     def answer(self, asked: Asked) -> dict[str, Any] | None:
         """What a page asks to see; None where no look has been taken."""
+        with _nothing_collected():
+            return self._answer(asked)
+
+    def _answer(self, asked: Asked) -> dict[str, Any] | None:
         from firstlight.graph import NotAGraph
         from firstlight.graph.drawing import Wish, boxes_by_level, draw, shown_level
 
@@ -133,6 +140,22 @@ class Graphs:
             title = escape(_changes_title(before, changed=True))
             lines.append(f"<details><summary>{title}</summary>{changed}</details>")
         return "".join(lines)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Python's collector sleeps in this block.
+
+    The thousands of parts of a large graph would wake it, to go through every object that torch has: a third of a
+    second, in which the learner's loop stands still too, and then there is nothing to collect.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _count(graph: "Graph", look: GraphLook, before: GraphLook | None) -> str:

@@ -1,0 +1,129 @@
+"""L20 clipping: gradients clipped before they are there, to nothing, while they are scaled; or the loss clipped."""
+
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.editing import calls_in, dotted, optimizer_at, spot_of
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """Four ways to clip that do not do what clipping is for."""
+    one = newest(run, "clipping") or {}
+    code = Code.of(run)
+    place, backward = Place.from_json(one.get("place")), Place.from_json(one.get("backward"))
+    if one.get("early", 0) >= 5 and one["early"] >= 0.9 * one["clips"]:
+        yield Finding(
+            evidence=_(
+                "{count} of {clips} times the gradients were clipped after the last step and before backward(), "
+                "when this batch's gradients did not exist.",
+                count=one["early"],
+                clips=one["clips"],
+            ),
+            step=one["early_step"],
+            place=place,
+            edits=_behind(code, place, backward),
+        )
+    elif one.get("tiny", 0) >= 3 and one["tiny"] >= 0.9 * one["clips"]:
+        yield Finding(
+            evidence=_("The gradients are clipped to {most}: next to nothing is left of them.", most=one["most"]),
+            step=one["tiny_step"],
+            place=place,
+        )
+    elif one.get("of_loss", 0) >= 3:
+        yield Finding(
+            evidence=_("{count} times a computed value was clipped instead of weights.", count=one["of_loss"]),
+            step=3,
+            place=place,
+        )
+    elif one.get("still_scaled", 0) >= 3:
+        scaled = Place.from_json(one["scaled_place"])
+        yield Finding(
+            evidence=_(
+                "{count} times gradients were clipped that a GradScaler had scaled up and not yet scaled back.",
+                count=one["still_scaled"],
+            ),
+            step=one["still_step"],
+            place=scaled,
+            edits=_unscaled(code, scaled),
+        )
+
+
+def _behind(code: Code, place: Place | None, backward: Place | None) -> tuple[Edit, ...]:
+    """The clipping behind the backward pass: the later line first."""
+    clip, loss = spot_of(code, place), spot_of(code, backward)
+    if clip is None or loss is None or not clip.alone or not loss.alone or "\n" in clip.text:
+        return ()
+    if clip.unit is not loss.unit or loss.node not in clip.block() or loss.node.lineno <= clip.node.lineno:
+        return ()
+    return (loss.after(clip.text), clip.without())
+
+
+def _unscaled(code: Code, place: Place | None) -> tuple[Edit, ...]:
+    """`scaler.unscale_(optimizer)` in front of the clipping."""
+    clip = spot_of(code, place)
+    if clip is None or not clip.alone:
+        return ()
+    for after in clip.block():
+        if after.lineno <= clip.node.lineno:
+            continue
+        for call in calls_in(after, "step"):
+            found = spot_of(code, clip.unit.place(call))
+            scaler = dotted(call.func.value) if hasattr(call.func, "value") else None
+            optimizer = optimizer_at(found)
+            if scaler is not None and optimizer is not None and scaler != optimizer:
+                return (clip.before(f"{scaler}.unscale_({optimizer})"),)
+    return ()
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(256, 8), torch.randint(3, (256,))
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    loss.backward()
+    optimizer.step()
+"""
+_CLIP = "    nn.utils.clip_grad_norm_(model.parameters(), 1.0)\n"
+_RIGHT = BROKEN.replace(_CLIP + "    loss.backward()\n", "    loss.backward()\n" + _CLIP)
+
+rule = Rule(
+    code="L20",
+    name="clipping",
+    voice="alarm",
+    stage="order",
+    question="Are gradients clipped between backward and step?",
+    needs=("clipping",),
+    find=find,
+    text=Text(
+        what="The gradients are clipped at the wrong time or to the wrong size.",
+        why="Clipping changes the gradients that are there when it is called, and no others.",
+        do="Call clip_grad_norm_(model.parameters(), 1.0) after backward() (and unscale_) and before step().",
+    ),
+    broken=BROKEN,
+    fixed=_RIGHT,
+    lookalikes={
+        "two models, one of them clipped": _RIGHT.replace(
+            "    optimizer.zero_grad()\n",
+            "    second.zero_grad()\n    other(x).mean().backward()\n    second.step()\n    optimizer.zero_grad()\n",
+        ).replace(
+            "optimizer = ",
+            "other = nn.Linear(8, 1)\nsecond = torch.optim.SGD(other.parameters(), lr=0.01)\noptimizer = ",
+        ),
+        "clips what several batches add up to": _RIGHT.replace("    optimizer.zero_grad()\n", "").replace(
+            _CLIP + "    optimizer.step()\n",
+            "    if step % 4 == 3:\n    " + _CLIP + "        optimizer.step()\n        optimizer.zero_grad()\n",
+        ),
+    },
+    explains=("L02", "L15", "M25", "L18"),
+)

@@ -1,4 +1,4 @@
-"""The first lesson as a person meets it: each language, from the printed link to the last cell, in a real browser.
+"""The lessons as a person meets them, from the printed link to the last cell, in a real browser.
 
 A whole lesson takes longer than a minute on a busy machine, hence the longer limit.
 """
@@ -30,26 +30,26 @@ from tests.browser.jupyterlab import (
 )
 
 LESSON = "first_pytorch_classifier"
+ALIVE = "the_graph_is_alive"
 TITLES = {"en": "Your first classifier", "ja": "はじめての分類器", "ko": "첫 분류기"}
 RUN_FIRST = {"en": "Run first what stands under", "ja": "先に次の見出しの下", "ko": "먼저 다음 제목"}
 LIVE = ".fl-live"
 
 
-def cells(lang: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(notebook_path(LESSON, lang).read_text(encoding="utf-8"))["cells"]
+def cells(lang: str, lesson: str = LESSON) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(notebook_path(lesson, lang).read_text(encoding="utf-8"))["cells"]
     return found
 
 
-def index_of(code: str) -> int:
+def index_of(code: str, lesson: str = LESSON) -> int:
     """Which cell of the lesson holds this code, counted over all cells."""
-    return next(
-        i for i, cell in enumerate(cells("en")) if cell["cell_type"] == "code" and code in "".join(cell["source"])
-    )
+    found = enumerate(cells("en", lesson))
+    return next(i for i, cell in found if cell["cell_type"] == "code" and code in "".join(cell["source"]))
 
 
-def open_lesson(page: Page, lab: Lab, lang: str) -> None:
+def open_lesson(page: Page, lab: Lab, lang: str, lesson: str = LESSON) -> None:
     page.goto(lab.url)
-    wait_notebook(page, len(cells(lang)))
+    wait_notebook(page, len(cells(lang, lesson)))
     wait_kernel(page)
 
 
@@ -171,3 +171,33 @@ def test_the_lesson_on_speed_opens_by_its_name(start_lab: Callable[..., Lab], pa
     shown = "".join(text_of(output) for cell in outputs(page) for output in cell)
     assert "0 10000000 1001001" in shown
     assert "autocast" in shown
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_lesson_on_the_graph_runs_from_the_first_cell_to_the_last(
+    start_lab: Callable[..., Lab], page: Page
+) -> None:
+    lab = start_lab(lang="en", extra=("--notebook", ALIVE))
+    open_lesson(page, lab, "en", ALIVE)
+    assert "The graph is alive" in page.locator(".jp-MarkdownOutput h1").first.inner_text()
+    training = index_of("run_of_all = fl.watch", ALIVE)
+    scroll_to(page, training)
+    run_all(page)
+    cell = page.locator(".jp-CodeCell", has_text="run_of_all = fl.watch")
+    cell.locator(f"{LIVE} [data-tab=graph]").click(timeout=150_000)
+    tree = cell.locator(f"{LIVE} .fl-box-graph .fl-tree")
+    tree.locator("[data-op]").first.wait_for(state="attached", timeout=20_000)
+    assert "DepthNet" in tree.inner_text()
+    assert page.evaluate("() => window.__runAll") == "running"
+
+    wait_run_all(page, timeout_s=200)
+    assert not errors(page)
+    texts = [text_of(output) for cell in outputs(page) for output in cell]
+    assert not [text for text in texts if re.search("^✗", text, re.MULTILINE)]
+    assert sum(text.count("✓") for text in texts) >= 14
+    code = [cell for cell in cells("en", ALIVE) if cell["cell_type"] == "code"]
+    watched = next(i for i, cell in enumerate(code) if "run = fl.watch" in "".join(cell["source"]))
+    kept = "".join("".join(output.get("data", {}).get("text/html", "")) for output in outputs(page)[watched])
+    assert "<svg" in kept, "the view stays as a picture, its graph too"
+    assert kept.count("<details") >= 5

@@ -31,7 +31,7 @@ def doctor(
     `as_json` it is the other way round.
 
     Returns:
-        0 where no alarm was raised, 1 where one was or where the program failed, 2 where there is nothing to examine.
+        0 where no alarm was raised, 1 where one was or where the program failed or was killed, 2 where there is nothing to examine.
     """
     file = Path(word)
     try:
@@ -69,7 +69,7 @@ def _program(file: Path, arguments: Sequence[str], *, as_json: bool, static: boo
         say(done.report.as_text(), stream)
         if sentence := done.sentence():
             say(sentence, stream)
-    return FOUND if done.report.alarms or done.how == "failed" else 0
+    return FOUND if done.report.alarms or done.how in ("failed", "killed") else 0
 
 
 def _run(word: str, folder: Path | None, *, as_json: bool) -> int:

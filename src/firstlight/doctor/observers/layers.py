@@ -1,0 +1,173 @@
+"""How layers are used: in which mode, with how many samples, how often in one pass, and whether their units answer."""
+
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from firstlight.doctor.losses import LossGraph, base, tensor_of, tensors_in
+from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.places import Place
+from firstlight.doctor.trail import line_of
+
+_WINDOW = 10  # batches in which a unit must have answered at least once
+_SMALLEST = 8  # samples of a batch that says something about units
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_MOST_UNITS = 65_536
+
+
+class Layers(Observer):
+    """Facts `silent_units`, `single_samples`, `dropout`, `called_twice`."""
+
+    kinds: ClassVar = ("silent_units", "single_samples", "dropout", "called_twice")
+    hears: ClassVar = {"dropout": ("torch.nn.functional", "dropout")}
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self._units: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._call: Call | None = None
+        self._counts: dict[int, int] = {}
+        self._twice: dict[str, dict[str, Any]] = {}
+        self._dropout: dict[Any, dict[str, Any]] = {}
+        self._heard = 0
+
+    def forward_begins(self, call: Call) -> None:
+        self._call = call
+        self._counts = {}
+
+    def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        if call.grad and module._parameters:
+            self._counts[id(module)] = self._counts.get(id(module), 0) + 1
+        if isinstance(module, _BatchNorm) and module.training and args and isinstance(args[0], Tensor):
+            self._of(call.module)["norm_of_one"] |= args[0].shape[0] == 1
+
+    def forward(self, call: Call) -> None:
+        self._call = None
+        if not call.grad or not call.training:
+            return
+        found = self._of(call.module)
+        found["calls"] += 1
+        if found["norms"]:
+            first = next(tensors_in((call.args, call.kwargs)), None)
+            if first is not None and first.dim() > 1 and first.shape[0] == 1:
+                found["ones"] += 1
+                if found["ones"] == 5:
+                    found["step"] = self.witness.step
+        if call.close:
+            found["called"] = found["called"] or call.place
+            for name, module in call.module.named_modules():
+                count = self._counts.get(id(module), 0)
+                owner = call.module.get_submodule(name.rpartition(".")[0]) if name else None
+                if not isinstance(module, _BatchNorm) or count < 2 or owner is None:
+                    continue
+                beside = [self._counts.get(id(one), 0) for one in owner.children() if not isinstance(one, _BatchNorm)]
+                if any(one == 1 for one in beside):
+                    row = self._twice.setdefault(name, {"name": name, "layer": type(module).__name__, "looks": 0})
+                    row |= {"count": count, "looks": row["looks"] + 1}
+
+    def _of(self, root: nn.Module) -> dict[str, Any]:
+        found = self._roots.get(root)
+        if found is None:
+            modules = list(root.named_modules())
+            found = self._roots[root] = {
+                "class": type(root).__name__, "calls": 0, "ones": 0, "step": None, "called": None, "norm_of_one": False,
+                "norms": [name for name, one in modules if isinstance(one, _BatchNorm)][:5],
+                "dropouts": [[name, one.p] for name, one in modules if isinstance(one, _DROPOUTS) and one.p > 0.8][:5],
+            }  # fmt: skip
+        return found
+
+    def calling(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        call = self._call
+        if call is None or (self._heard > 200 and call.training):
+            return
+        self._heard += 1
+        share = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+        on = kwargs.get("training", args[2] if len(args) > 2 else True)
+        said = "training" in kwargs or len(args) > 2
+        if not on or not share:
+            return
+        key = (id(call.module), call.training, said, share)
+        row = self._dropout.get(key)
+        if row is None:
+            if len(self._dropout) >= 40:
+                return
+            place = self.witness.place()
+            row = self._dropout[key] = {
+                "root_training": call.training, "said": said, "p": float(share), "times": 0, "grad": call.grad,
+                "place": place and place.as_json(), "step": self.witness.step,
+            }  # fmt: skip
+        row["times"] += 1
+
+    def backward_begins(self, going: Backward) -> None:
+        number = going.number
+        due = not number % (2 if number < 24 else 10)
+        if not due or not (number < 3 or self.witness.may_spend()):
+            return
+        graph = LossGraph.of(going.losses, most=5000)
+        if not graph.whole:
+            return
+        at = 0
+        for node in graph.nodes:
+            if getattr(node, "variable", None) is not None or base(node) != "ReluBackward":
+                continue
+            at += 1
+            result = tensor_of(node, "result")
+            if result is None or result.dim() < 2 or result.shape[0] < _SMALLEST or at > 64:
+                continue
+            self._note_units(at, result, node)
+
+    def _note_units(self, at: int, result: Tensor, node: Any) -> None:
+        dim = result.dim() - 1 if result.dim() == 3 else 1
+        if result.shape[dim] > _MOST_UNITS:
+            return
+        others = [one for one in range(result.dim()) if one != dim]
+        key = (at, result.shape[dim], result.dim())
+        row = self._units.get(key)
+        if row is None:
+            row = self._units[key] = {
+                "masks": deque(maxlen=_WINDOW),
+                "line": None,
+                "step": None,
+                "samples": 0,
+                "began": 0,
+            }
+        if row["line"] is None:
+            row["line"] = line_of(node)
+        row["masks"].append((result > 0).any(dim=others[0]) if len(others) == 1 else (result > 0).amax(dim=others))
+        row["samples"] += result.shape[0]
+        if len(row["masks"]) == _WINDOW and row["step"] is None and _silent(row["masks"]) >= 0.95:
+            row["step"] = self.witness.step
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """What was seen by now."""
+        units = [
+            {"units": key[1], "silent": _silent(row["masks"]), "batches": len(row["masks"]), "step": row["step"],
+             "line": _place(row["line"]), "samples": row["samples"], "at": key[0],
+             "first": _silent([row["masks"][0]])}
+            for key, row in self._units.items()
+            if len(row["masks"]) == _WINDOW
+        ]  # fmt: skip
+        if units:
+            yield "silent_units", units
+        roots = [{**row, "called": _place(row["called"])} for row in self._roots.values()]
+        if roots:
+            yield "single_samples", roots
+        if self._dropout:
+            yield "dropout", list(self._dropout.values())
+        if self._twice:
+            yield "called_twice", list(self._twice.values())[:20]
+
+
+def _silent(masks: Any) -> float:
+    """The share of units that answered in none of these batches."""
+    alive = torch.stack(list(masks)).any(dim=0)
+    return 1 - float(alive.float().mean())
+
+
+def _place(place: Place | None) -> Any:
+    return place.as_json() if place is not None else None

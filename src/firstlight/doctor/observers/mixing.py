@@ -1,0 +1,301 @@
+"""Whether what a model says of one sample depends on the others: a small experiment on a copy, when all is over.
+
+One sample is changed. In evaluation mode, only its own row of the output may change with it. Where others do, a second
+pass finds the function in which it spread, and the last function before that moved numbers between dimensions.
+
+Shapes: N samples.
+"""
+
+import contextlib
+import copy
+import io
+import sys
+import warnings
+import weakref
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.data import DataLoader
+
+from firstlight.doctor.losses import tensors_in
+from firstlight.doctor.observer import Call, Observer
+from firstlight.doctor.places import Place
+from firstlight.graph.source import own_frame, read_source
+
+_MOST_NUMBERS = 300_000  # of an input that is kept
+_MOST_WEIGHTS = 20_000_000
+_SECONDS = 1.0
+_MOVING = {"view", "reshape", "flatten", "permute", "transpose", "t", "T", "swapaxes", "swapdims", "unflatten", "movedim",
+           "mT", "ravel", "view_as", "reshape_as", "rearrange"}  # fmt: skip
+_MIXED_BY_WEIGHTS = {"linear", "conv1d", "conv2d", "conv3d", "bilinear", "addmm"}
+_SEQUENCES = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+
+
+class Mixing(Observer):
+    """Facts `mixing` (roots where samples depend on each other) and `unused_inputs`."""
+
+    kinds: ClassVar = ("mixing", "unused_inputs")
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self._kept: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._found: list[dict[str, Any]] = []
+        self._unused: list[dict[str, Any]] = []
+        self._asked: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+
+    def forward_begins(self, call: Call) -> None:
+        if not call.close or not call.grad or call.module in self._kept or len(self._kept) >= 4:
+            return
+        given = list(tensors_in((call.args, call.kwargs)))
+        if not given or sum(one.numel() for one in given) > _MOST_NUMBERS:
+            return
+        if any(type(one) not in (Tensor, nn.Parameter) or one.is_meta or one.dim() < 1 for one in given):
+            return
+        if any(one.layout != torch.strided for one in given) or len(given[0]) < 3:
+            return
+        if not _is_plain((call.args, call.kwargs)):
+            return
+        loader = self.witness.feed.loader if self.witness.feed is not None else None
+        size = loader.batch_size if isinstance(loader, DataLoader) else None
+        self._kept[call.module] = {
+            "args": _copied(call.args), "kwargs": _copied(call.kwargs), "rows": len(given[0]), "batch": size,
+            "step": self.witness.step, "called": call.place, "sequences": [], "made": 0,
+        }  # fmt: skip
+
+    def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        kept = self._kept.get(call.module)
+        if kept is None or not isinstance(module, _SEQUENCES) or len(kept["sequences"]) >= 8:
+            return
+        first = next((one for one in args if isinstance(one, Tensor)), None)
+        if first is None or first.dim() != 3:
+            return
+        if isinstance(module, nn.MultiheadAttention | nn.RNNBase):
+            batch_first = bool(module.batch_first)
+        else:
+            batch_first = bool(module.self_attn.batch_first)
+        name = next((name for name, one in call.module.named_modules() if one is module), "")
+        row = {"name": name, "layer": type(module).__name__, "batch_first": batch_first, "shape": list(first.shape)}
+        if row not in kept["sequences"]:
+            kept["sequences"].append(row)
+
+    def forward(self, call: Call) -> None:
+        kept = self._kept.get(call.module)
+        if kept is not None:
+            kept["made"] += 1
+            if "output" not in kept:
+                output = next(tensors_in(call.output), None)
+                kept["output"] = list(output.shape) if output is not None else []
+
+    def probe(self) -> None:
+        began = perf_counter()
+        for root, kept in list(self._kept.items()):
+            if root in self._asked or kept["made"] < 3 or perf_counter() - began > _SECONDS:
+                continue
+            self._asked.add(root)
+            if sum(weight.numel() for weight in root.parameters()) > _MOST_WEIGHTS:
+                continue
+            quiet = contextlib.redirect_stdout(io.StringIO())
+            # A model that cannot be copied, or runs only in its loop, is left alone.
+            with contextlib.suppress(Exception), warnings.catch_warnings(), quiet:
+                warnings.simplefilter("ignore")
+                self._experiment(root, kept)
+
+    def _experiment(self, root: nn.Module, kept: dict[str, Any]) -> None:
+        model = _quiet_copy(root)
+        began = perf_counter()
+        with torch.no_grad():
+            plain = _run(model, kept["args"], kept["kwargs"])
+        took = perf_counter() - began
+        if took > _SECONDS / 5 or not plain or not bool(torch.isfinite(plain[0]).all()):
+            return
+        rows = kept["rows"]
+        changed = _changed(kept["args"], rows), _changed(kept["kwargs"], rows)
+        if len(plain[0]) == rows:
+            with torch.no_grad():
+                other = _run(_quiet_copy(root), *changed)
+            if other and other[0].shape == plain[0].shape and _others_move(plain[0], other[0]):
+                self._locate(root, kept, changed)
+        self._note_unused(root, kept)
+
+    def _locate(self, root: nn.Module, kept: dict[str, Any], changed: tuple[Any, Any]) -> None:
+        first = _Follow(None, kept["rows"])
+        with torch.no_grad(), first:
+            _run(_quiet_copy(root), kept["args"], kept["kwargs"])
+        second = _Follow(first.results, kept["rows"])
+        with torch.no_grad(), second:
+            _run(_quiet_copy(root), *changed)
+        self._found.append(
+            {
+                "class": type(root).__name__,
+                "rows": kept["rows"],
+                "batch": kept["batch"],
+                "step": kept["step"],
+                "output": kept.get("output", []),
+                "sequences": kept["sequences"],
+                "spread": second.spread,
+                "spread_place": _place(second.spread_line),
+                "moved": second.moved,
+                "moved_place": _place(second.moved_line),
+                "by_weights": second.by_weights,
+                "called": kept["called"] and kept["called"].as_json(),
+            }
+        )
+
+    def _note_unused(self, root: nn.Module, kept: dict[str, Any]) -> None:
+        """Columns of a table, or whole inputs, that no output depends on."""
+        model = _quiet_copy(root)
+        args, kwargs = _copied(kept["args"]), _copied(kept["kwargs"])
+        given = [one for one in tensors_in((args, kwargs)) if one.is_floating_point()]
+        for one in given:
+            one.requires_grad_()
+        with torch.enable_grad():
+            outputs = [one for one in _run(model, args, kwargs) if one.requires_grad and one.is_floating_point()]
+            if not outputs:
+                return
+            weights = [torch.randn_like(one) for one in outputs]
+            total = torch.stack([(one * weight).sum() for one, weight in zip(outputs, weights, strict=True)]).sum()
+            slopes = torch.autograd.grad(total, given, allow_unused=True) if given else ()
+        if not any(slope is not None and bool(slope.any()) for slope in slopes):
+            return
+        for at, (one, slope) in enumerate(zip(given, slopes, strict=True)):
+            if slope is None or not bool(slope.any()):
+                if one.dim() >= 2:
+                    self._unused.append({"input": at, "columns": None, "of": None, "class": type(root).__name__,
+                                         "called": _json(kept["called"]), "step": kept["step"]})  # fmt: skip
+            elif one.dim() == 2 and 2 <= one.shape[1] <= 4096:
+                silent = (slope == 0).all(dim=0)
+                count = int(silent.sum())
+                if count and bool((one.detach()[:, silent].std(0) > 0).all()):
+                    columns = silent.nonzero().flatten()[:5].tolist()
+                    self._unused.append({"input": at, "columns": columns, "count": count, "of": one.shape[1],
+                                         "class": type(root).__name__, "called": _json(kept["called"]),
+                                         "step": kept["step"]})  # fmt: skip
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """What the experiments found."""
+        if self._found or self._asked:
+            yield "mixing", self._found
+        if self._unused or self._asked:
+            yield "unused_inputs", self._unused[:10]
+
+
+class _Follow(TorchFunctionMode):
+    """Compares what each function gives with what it gave before: where does a change of one sample reach others?"""
+
+    def __init__(self, before: list[Tensor | None] | None, rows: int) -> None:
+        super().__init__()
+        self._before, self._share = before, 1.0 / rows + 1e-9
+        self.results: list[Tensor | None] = []
+        self.spread, self.moved = "", ""
+        self.spread_line: Any = None
+        self.moved_line: Any = None
+        self.by_weights = False
+        self._at = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        first = result[0] if isinstance(result, tuple) and result else result
+        kept = first if isinstance(first, Tensor) and first.numel() <= 10 * _MOST_NUMBERS else None
+        if self._before is None:
+            self.results.append(None if kept is None else kept.detach().clone())
+            return result
+        before = self._before[self._at] if self._at < len(self._before) else None
+        self._at += 1
+        if self.spread or before is None or kept is None or before.shape != kept.shape or not kept.numel():
+            return result
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            owner = getattr(func, "__self__", None)
+            name = "T" if owner is Tensor.T else "mT" if owner is Tensor.mT else ""
+        share = float((before != kept).float().mean())
+        if share > self._share and kept.numel() > 1:
+            self.spread, self.spread_line = name, _line()
+            self.by_weights = name in _MIXED_BY_WEIGHTS or (
+                name in ("matmul", "mm", "__matmul__", "einsum", "__rmatmul__") and isinstance(args[-1], nn.Parameter)
+            )
+        elif name in _MOVING and share > 0 and kept.dim() and _leaves_rows(before, kept):
+            self.moved, self.moved_line = name, _line()
+        return result
+
+
+def _leaves_rows(before: Tensor, after: Tensor) -> bool:
+    """Whether what changed is no longer one row of the first dimension."""
+    rows = (before != after).reshape(len(after), -1).any(dim=1)
+    return int(rows.sum()) != 1 or not bool(rows[0])
+
+
+def _run(model: nn.Module, args: Any, kwargs: Any) -> list[Tensor]:
+    torch.manual_seed(0)
+    return list(tensors_in(model(*_copied(args, keep=True), **_copied(kwargs, keep=True))))
+
+
+def _quiet_copy(root: nn.Module) -> nn.Module:
+    """A copy in evaluation mode, without the hooks that somebody has put there."""
+    model = copy.deepcopy(root)
+    for module in model.modules():
+        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
+            getattr(module, name).clear()
+    return model.eval()
+
+
+def _changed(value: Any, rows: int) -> Any:
+    """The same input with another first sample."""
+    if isinstance(value, Tensor):
+        if value.dim() and len(value) == rows:
+            value = value.clone()
+            if value.is_floating_point():
+                value[0] = value[0] * 0.5 + 1
+            else:
+                value[0] = next((one for one in value[1:] if not torch.equal(one, value[0])), value[0])
+        return value
+    if isinstance(value, dict):
+        return {key: _changed(one, rows) for key, one in value.items()}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_changed(one, rows) for one in value)
+    return value
+
+
+def _copied(value: Any, *, keep: bool = False) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone() if keep else value.detach().clone()
+    if isinstance(value, dict):
+        return {key: _copied(one, keep=keep) for key, one in value.items()}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)(_copied(one, keep=keep) for one in value)
+    return value
+
+
+def _is_plain(value: Any, deep: int = 3) -> bool:
+    if value is None or isinstance(value, Tensor | int | float | str | bool):
+        return True
+    if deep and isinstance(value, dict):
+        return all(_is_plain(one, deep - 1) for one in value.values())
+    return bool(deep) and type(value) in (list, tuple) and all(_is_plain(one, deep - 1) for one in value)
+
+
+def _others_move(before: Tensor, after: Tensor) -> bool:
+    """Whether rows other than the first changed, by more than rounding."""
+    if len(before) < 3 or not before.is_floating_point():
+        return False
+    change = (after - before).abs()[1:]
+    return bool(torch.isfinite(change).all()) and float(change.max()) > 1e-4 * max(1e-6, float(before.abs().max()))
+
+
+def _line() -> Any:
+    frame, _way = own_frame(sys._getframe(2))
+    return None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _place(line: Any) -> Any:
+    if line is None:
+        return None
+    source = read_source(line[0], line[1])
+    return Place(source.file, source.line, source.text, source.cell, line[2]).as_json()
+
+
+def _json(place: Place | None) -> Any:
+    return place.as_json() if place is not None else None

@@ -1,0 +1,174 @@
+"""What weights are like at the first step and a few steps later: their spread, their type, and whether units differ."""
+
+import math
+import weakref
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer
+
+from firstlight.doctor.losses import tensors_in
+from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.places import Place
+
+_MOST = 200  # weights of a root that are looked at
+_READ = 4096  # numbers of a weight that its spread is read from
+_STEPS = 5  # steps after which units that began equal must differ
+_SATURATING = (nn.Sigmoid, nn.Tanh, nn.Softsign, nn.Hardsigmoid)
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_NORMS = ("Norm",)
+
+
+class Weights(Observer):
+    """Facts `weights` (one entry for each root), `equal_units`, `loss_values` and `updates`."""
+
+    kinds: ClassVar = ("weights", "equal_units", "loss_values", "updates")
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._equal: list[dict[str, Any]] = []
+        self._checked = -1
+        self._losses: list[tuple[int, float]] = []
+        self._last: weakref.ref[Tensor] | None = None
+        self._updates: list[dict[str, Any]] = []
+        self._before: list[tuple[weakref.ref[Tensor], Tensor, str]] = []
+        self._optimizers: dict[str, dict[str, Any]] = {}
+
+    def forward_begins(self, call: Call) -> None:
+        if not call.close or not call.grad or call.module in self._roots or len(self._roots) >= 16:
+            return
+        self._roots[call.module] = self._look(call)
+
+    def _look(self, call: Call) -> dict[str, Any]:
+        root = call.module
+        largest = 0.0
+        for tensor in tensors_in((call.args, call.kwargs)):
+            if tensor.is_floating_point() and tensor.numel() and not tensor.is_meta and tensor.layout == torch.strided:
+                largest = max(largest, float(tensor.detach().abs().max()))
+        layers, biases, norms, types, wide = 0, 0, 0, set(), []
+        for name, module in root.named_modules():
+            if any(mark in type(module).__name__ for mark in _NORMS):
+                norms += 1
+            for key, weight in module._parameters.items():
+                if weight is None or isinstance(weight, nn.parameter.UninitializedParameter) or not weight.numel():
+                    continue
+                types.add(str(weight.dtype).removeprefix("torch."))
+                biases += weight.dim() < 2
+                if weight.dim() < 2 or weight.is_meta or not weight.is_floating_point():
+                    continue
+                layers += isinstance(module, _LAYERS)
+                if layers <= _MOST and isinstance(module, _LAYERS):
+                    fan = weight[0].numel()
+                    spread = float(weight.detach().flatten()[:_READ].float().std()) if weight.numel() > 1 else 0.0
+                    if spread > 10 * math.sqrt(2 / fan):  # He et al. 2015 take sqrt(2 / fan); ten times is no choice
+                        wide.append([f"{name}.{key}".lstrip("."), spread, math.sqrt(2 / fan), type(module).__name__])
+                if weight.requires_grad and len(self._equal) < _MOST and _rows_equal(weight.detach(), module):
+                    self._equal.append(
+                        {"weight": weakref.ref(weight), "owner": weakref.ref(module), "name": name, "steps": None,
+                         "layer": type(module).__name__, "key": key, "rows": weight.shape[0], "equal": None}
+                    )  # fmt: skip
+        return {
+            "class": type(root).__name__, "largest": largest, "layers": layers, "biases": biases, "norms": norms,
+            "types": sorted(types), "wide": wide[:10], "called": call.place,
+            "saturating": sum(isinstance(module, _SATURATING) for module in root.modules()),
+        }  # fmt: skip
+
+    def backward_begins(self, going: Backward) -> None:
+        if going.by != "backward" or not going.losses or going.losses[0].numel() != 1:
+            return
+        loss = going.losses[0]
+        if going.close or (going.number < 64 and not going.number % 8 and self.witness.may_spend()):
+            self._losses.append((going.number, float(loss.detach())))
+
+    def step_begins(self, optimizer: Optimizer) -> None:
+        if self.witness.steps_of(optimizer) not in (0, 1, 2, 10, 20, 40, 80):
+            return
+        group = optimizer.param_groups[0]
+        rate = group.get("lr", 0.0)
+        self._optimizers[type(optimizer).__name__] = {
+            "lr": float(rate) if not isinstance(rate, Tensor) else None,
+            "momentum": float(group.get("momentum", 0.0) or 0.0),
+        }
+        held = [w for one in optimizer.param_groups for w in one["params"] if w.dim() >= 2 and w.grad is not None]
+        if len(held) >= 3 and max(held[0].numel(), held[-1].numel()) < 10**7:
+            self._before = [
+                (weakref.ref(w), w.detach().clone(), at) for w, at in ((held[0], "first"), (held[-1], "last"))
+            ]
+
+    def step(self, optimizer: Optimizer) -> None:
+        if self._before:
+            moved: dict[str, Any] = {"step": self.witness.step}
+            for reference, before, at in self._before:
+                weight = reference()
+                if weight is not None and weight.shape == before.shape:
+                    moved[at] = float((weight.detach() - before).norm() / before.norm().clamp_min(1e-12))
+            self._updates.append(moved)
+            self._before = []
+        if self._equal and self.witness.steps in (_STEPS, 4 * _STEPS):
+            self._compare()
+
+    def _compare(self) -> None:
+        for row in self._equal:
+            weight, owner = row["weight"](), row["owner"]()
+            if weight is None or owner is None:
+                continue
+            row["equal"] = _rows_equal(weight.detach(), owner)
+            row["trained"] = weight.grad is not None
+            row["steps"] = self.witness.steps
+            row.setdefault("step", self.witness.step)
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """What was seen by now."""
+        rows = [{**row, "called": _place(row["called"])} for row in self._roots.values()]
+        if rows:
+            yield "weights", rows
+        equal = [
+            {key: value for key, value in row.items() if key not in ("weight", "owner")}
+            for row in self._equal
+            if row["equal"]
+        ]
+        if equal:
+            yield "equal_units", equal
+        if self._losses:
+            yield "loss_values", {"values": self._losses[:100], "optimizers": self._optimizers}
+        if len(self._updates) > 2:
+            yield "updates", self._updates[:20]
+
+
+def learns(run_values: dict[str, Any] | None) -> bool:
+    """Whether a loss got smaller: the last tenth of its values is below 95 % of the first ones.
+
+    Example:
+        >>> learns({"values": [(0, 2.0), (10, 1.0)]}), learns({"values": [(0, 2.0), (10, 1.99)]})
+        (True, False)
+    """
+    values = [value for _number, value in (run_values or {}).get("values", ())]
+    if len(values) < 2:
+        return True  # nothing is known, so nothing is said
+    if not all(math.isfinite(value) for value in values):
+        return False
+    late = sorted(values[-3:])[len(values[-3:]) // 2]
+    first = values[0]
+    return bool(late < first - 0.05 * abs(first))
+
+
+def _rows_equal(weight: Tensor, module: nn.Module) -> bool:
+    """Whether all units of a layer have the same weights; within each gate of an RNN."""
+    rows = weight
+    if isinstance(module, nn.RNNBase):
+        gates = {"LSTM": 4, "GRU": 3}.get(module.mode, 1)
+        rows = weight.reshape(gates, -1, *weight.shape[1:])[0]
+    if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+        rows = weight.transpose(0, 1)
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and module.groups > 1:
+        return False  # each group sees other channels
+    if rows.shape[0] < 2 or not torch.equal(rows[0], rows[1]):
+        return False
+    return bool((rows == rows[:1]).all())
+
+
+def _place(place: Place | None) -> Any:
+    return place.as_json() if place is not None else None

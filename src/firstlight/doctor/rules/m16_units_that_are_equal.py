@@ -1,0 +1,95 @@
+"""M16 units-that-are-equal: all units of a layer began equal, and can never differ."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.places import Place
+from firstlight.doctor.pointing import layer_made
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A layer whose units had the same weights at the start, and still have after several steps."""
+    rows = [row for row in newest(run, "equal_units") or [] if row.get("trained")]
+    for row in rows[:1]:
+        made = layer_made(run, row["name"], row["layer"])
+        models = newest(run, "weights") or []
+        called = next((model["called"] for model in models if model["called"]), None)
+        place = _set(run) or (made[0] if made is not None else None) or Place.from_json(called)
+        yield Finding(
+            evidence=_(
+                "After {steps} steps, all {rows} units of {name} ({layer}) have exactly the same weights; {count} "
+                "layers are like that.",
+                steps=row["steps"],
+                rows=row["rows"],
+                name=row["name"] or row["key"],
+                layer=row["layer"],
+                count=len({one["name"] for one in rows}),
+            ),
+            step=row["step"],
+            place=place,
+            check="print([(name, (w == w[:1]).all().item()) for name, w in model.named_parameters() if w.dim() > 1])",
+        )
+
+
+def _set(run: Run) -> Place | None:
+    """The only line that sets weights to a constant."""
+    names = ("zeros_", "ones_", "constant_", "fill_", "zero_")
+    found = [place for place, node, _unit in Code.of(run).calls(*names) if "bias" not in ast.unparse(node)]
+    found = [place for place in found if "grad" not in place.text]
+    return found[0] if len(found) == 1 else None
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(128, 8), torch.randint(3, (128,))
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+for weight in model.parameters():
+    nn.init.constant_(weight, 0.05)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+FIXED = BROKEN.replace("    nn.init.constant_(weight, 0.05)", "    weight.data *= 1.1")
+
+rule = Rule(
+    code="M16",
+    name="units-that-are-equal",
+    voice="alarm",
+    stage="graph",
+    question="Do the units of each layer begin with different weights?",
+    needs=("equal_units", "weights"),
+    find=find,
+    text=Text(
+        what="All units of a layer began with the same weights, so they all learn the same.",
+        why="Equal units get equal gradients and stay equal: the layer is as good as a single unit. With zeros, often "
+        "nothing is learned at all.",
+        do="Leave the weights as PyTorch makes them, or use nn.init.kaiming_normal_. Only biases may begin at zero.",
+    ),
+    broken=BROKEN,
+    fixed=FIXED,
+    lookalikes={
+        "the last layer begins at zero": FIXED.replace(
+            "    weight.data *= 1.1", "    pass\nnn.init.zeros_(model[2].weight)"
+        ),
+        "biases begin at zero": FIXED.replace(
+            "    weight.data *= 1.1", "    weight.dim() > 1 or nn.init.zeros_(weight)"
+        ),
+        "an adapter whose second half begins at zero": FIXED.replace(
+            "nn.Linear(8, 16), nn.ReLU()", "nn.Linear(8, 4, bias=False), nn.Linear(4, 16), nn.ReLU()"
+        ).replace("    weight.data *= 1.1", "    pass\nnn.init.zeros_(model[1].weight)"),
+        "frozen": BROKEN.replace(
+            "constant_(weight, 0.05)", "constant_(weight, 0.05)\nmodel[0].requires_grad_(False)"
+        ).replace("    nn.init.constant_(weight, 0.05)", "    pass\nnn.init.constant_(model[0].weight, 0.05)"),
+    },
+    explains=("L15", "M18", "E12", "M34"),
+)

@@ -1,0 +1,93 @@
+"""M17 weights-far-too-large: weights began so large that the first scores are wild."""
+
+import math
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.places import Place
+from firstlight.doctor.pointing import layer_made
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_INPUTS = 30.0  # larger inputs make large scores by themselves; z-scores and counts stay below
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A first cross-entropy far above that of guessing, with weights ten times wider than He et al. make them."""
+    models = [model for model in newest(run, "weights") or [] if model["wide"] and model["largest"] <= _INPUTS]
+    for row in (newest(run, "loss_heads") or {}).get("heads", ()):
+        if row["kind"] != "nll" or row.get("classes", 0) < 2 or not models:
+            continue
+        guess, first = math.log(row["classes"]), row.get("first", 0.0)
+        if first <= 3 * guess + 1:  # healthy first values lie at 1.0 to 1.2 times that of guessing
+            continue
+        name, spread, usual, layer = models[0]["wide"][0]
+        made = layer_made(run, name.rpartition(".")[0], layer)
+        place = _set(run) or (made[0] if made is not None else Place.from_json(models[0]["called"]))
+        yield Finding(
+            evidence=_(
+                "The first cross-entropy was {first}; guessing gives {guess}. The weights of {name} spread by "
+                "{spread}, where {usual} is usual.",
+                first=round(first, 2),
+                guess=round(guess, 2),
+                name=name,
+                spread=round(spread, 3),
+                usual=round(usual, 3),
+            ),
+            step=0,
+            place=place,
+            voice="alarm" if first > 10 * guess + 1 else "question",
+            check="print({name: w.std().item() for name, w in model.named_parameters() if w.dim() > 1})",
+        )
+        return
+
+
+def _set(run: Run) -> Place | None:
+    """The only line that draws weights by hand."""
+    names = ("normal_", "uniform_", "trunc_normal_", "mul_", "randn_like", "xavier_normal_", "xavier_uniform_")
+    found = [place for place, _node, _unit in Code.of(run).calls(*names)]
+    return found[0] if len(found) == 1 else None
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(128, 8), torch.randint(3, (128,))
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+for layer in (model[0], model[2]):
+    nn.init.normal_(layer.weight, std=10)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+rule = Rule(
+    code="M17",
+    name="weights-far-too-large",
+    voice="alarm",
+    stage="graph",
+    question="Are the first scores as uncertain as guessing?",
+    needs=("weights",),
+    find=find,
+    text=Text(
+        what="The weights began far too large, so the first scores are wild and wrong.",
+        why="A fresh model should guess. Here the loss begins many times higher, and the first steps are spent on "
+        "making the weights small again, or fail.",
+        do="Leave the weights as PyTorch makes them, or use nn.init.kaiming_normal_.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("nn.init.normal_(layer.weight, std=10)", "nn.init.kaiming_normal_(layer.weight)"),
+    lookalikes={
+        "weights that are somewhat wide": BROKEN.replace("std=10", "std=0.5"),
+        "large inputs": BROKEN.replace("std=10", "std=0.3").replace(
+            "torch.randn(128, 8),", "100 * torch.randn(128, 8),"
+        ),
+    },
+    explains=("L14", "L18", "L19", "M18"),
+)

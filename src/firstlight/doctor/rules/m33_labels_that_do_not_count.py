@@ -1,0 +1,89 @@
+"""M33 labels-that-do-not-count: all labels are ignored, or the weights of classes favour what is frequent anyway."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from firstlight.doctor.places import Place
+from firstlight.doctor.pointing import loss_line
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """Batches all of whose labels are ignored; class weights that rise with the number of samples of a class."""
+    for row in (newest(run, "loss_heads") or {}).get("heads", ()):
+        if row.get("ignored", 0) >= 2:
+            yield Finding(
+                evidence=_(
+                    "At {count} looks, the labels that count had a weight of 0 together, and the loss was not a number.",
+                    count=row["ignored"],
+                ),
+                step=row["step"],
+                place=loss_line(run, row),
+            )
+            return
+    for call in newest(run, "loss_calls") or []:
+        weight, counts = call.get("weight"), call.get("counts")
+        if not weight or not counts or call["samples"] < 100 or min(weight) == max(weight):
+            continue
+        seen = sorted((count, one) for count, one in zip(counts, weight, strict=True) if count)
+        if len(seen) < 2 or seen[-1][0] < 3 * seen[0][0] or any(b[1] <= a[1] for a, b in pairwise(seen)):
+            continue
+        yield Finding(
+            evidence=_(
+                "Of {samples} labels, the most frequent class has {most} and the weight {high}, the rarest {least} and "
+                "the weight {low}.",
+                samples=call["samples"],
+                most=seen[-1][0],
+                high=round(seen[-1][1], 3),
+                least=seen[0][0],
+                low=round(seen[0][1], 3),
+            ),
+            step=call["step"],
+            place=Place.from_json(call["place"]),
+            voice="question",
+        )
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(128, 8), torch.full((128,), -100)
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+rule = Rule(
+    code="M33",
+    name="labels-that-do-not-count",
+    voice="alarm",
+    stage="data",
+    question="Do the labels count, and rare classes enough?",
+    needs=("loss_heads", "loss_calls"),
+    find=find,
+    text=Text(
+        what="The labels do not count as they should: all are ignored, or frequent classes count more than rare ones.",
+        why="Where every label is ignored, the loss is 0 divided by 0. Class weights are there to help rare classes, so "
+        "they are the larger the rarer a class is.",
+        do="Look at ignore_index and at the labels. For class weights, take 1 divided by the number of samples.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("torch.full((128,), -100)", "torch.randint(3, (128,))"),
+    lookalikes={
+        "some are ignored": BROKEN.replace("torch.full((128,), -100)", "torch.arange(128) % 4").replace(
+            "y)\n", "y, ignore_index=3)\n"
+        ),
+        "rare classes weigh more": BROKEN.replace(
+            "torch.full((128,), -100)", "(torch.arange(128) % 8 == 0).long()"
+        ).replace("y)\n", "y, weight=torch.tensor([0.2, 0.8, 1.0]))\n"),
+    },
+    explains=("L19",),
+)

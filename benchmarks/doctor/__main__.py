@@ -8,6 +8,7 @@ alarms offer to the broken programs and runs those.
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -15,6 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from benchmarks.doctor.once import prepare
 from benchmarks.doctor.programs import Program, cell_lines, programs, run
 from firstlight.doctor.rule import VOICES, Edit
 
@@ -94,6 +98,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    os.environ.update(FIRSTLIGHT_LANG="en", FIRSTLIGHT_VIEW="off")
+    torch.set_num_threads(1)
+    prepare()
     codes = set(filter(None, options.codes.split(",")))
     chosen: list[tuple[str, Program]] = []
     for part in options.set.split(","):
@@ -103,6 +110,7 @@ def main() -> int:
                 chosen.append((part, program))
     with tempfile.TemporaryDirectory() as made, ThreadPoolExecutor(options.jobs) as pool:
         folder = Path(made)
+        os.environ["FIRSTLIGHT_RUNS"] = str(folder / "runs")
         found = list(pool.map(lambda pair: {"set": pair[0], **judge(pair[1], folder)}, chosen))
         if options.fixes:
             fixed = {one["name"]: one for one in found if one["kind"] == "fixed"}

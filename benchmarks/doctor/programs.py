@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.doctor.once import forked
 
 FOLDER = Path(__file__).parent / "programs"
 LONGEST_S = 60
@@ -41,7 +41,7 @@ def programs(part: str) -> Iterator[Program]:
 
 
 def run(program: Program, mode: str, folder: Path, text: str | None = None) -> dict[str, Any]:
-    """What became of a program, run in a process of its own.
+    """What became of a program, run in a copy of this process, which has loaded what it needs.
 
     Args:
         program: Which.
@@ -56,21 +56,7 @@ def run(program: Program, mode: str, folder: Path, text: str | None = None) -> d
     elif text is not None:
         file = folder / f"{program.name.replace('/', '-')}.py"
         file.write_text(text)
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "FIRSTLIGHT_LANG": "en", "FIRSTLIGHT_VIEW": "off"}
-    env["FIRSTLIGHT_RUNS"] = str(folder / "runs")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.doctor.once", mode, str(file)],
-            env=env, capture_output=True, stdin=subprocess.DEVNULL,
-            timeout=LONGEST_S, check=False, cwd=FOLDER.parents[2],
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return {"how": "timeout", "error": f"more than {LONGEST_S} s", "seconds": LONGEST_S}
-    try:
-        found: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        return {"how": "lost", "error": done.stderr.decode(errors="replace")[-400:], "seconds": 0.0}
-    return found
+    return forked(mode, file, LONGEST_S)
 
 
 def notebook(text: str, order: list[int] | None = None) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def doctor(
     `as_json` it is the other way round.
 
     Returns:
-        0 where no alarm was raised, 1 where one was or where the program failed or was killed, 2 where there is nothing to examine.
+        0 where no alarm was raised; 1 where one was, or where the program failed or was killed; 2 where there is
+        nothing to examine.
     """
     file = Path(word)
     try:

@@ -1,0 +1,271 @@
+"""What the rows and labels that were learned from say: twice the same, in order, constant, what the evaluated ones are.
+
+Shapes: N rows.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from firstlight.doctor.observers.fingerprint import arise_by_chance
+
+if TYPE_CHECKING:
+    from firstlight.doctor.observers.samples import Root, Samples, Use
+
+_CLASSES = 200  # more different whole numbers are values, not classes
+
+
+def row_facts(samples: "Samples", roots: "Sequence[Root]") -> Iterator[tuple[str, Any]]:
+    """Facts `rows`, `labels`, `inputs` and `outputs`: a list each, with one entry for each model that learned."""
+    learned = [root for root in roots if root.learned]
+    waiting = [use for use in samples._pending if not use.learned]
+    rows = [one for root in learned if (one := _rows(root, waiting)) is not None]
+    if rows:
+        yield "rows", rows
+    labels = [one for root in learned if (one := _labels(root)) is not None]
+    if labels:
+        yield "labels", labels
+    inputs = [_inputs(root) for root in roots]
+    if inputs:
+        yield "inputs", inputs
+    found = {
+        "lost_shape": [
+            {**{k: v for k, v in root.lost_shape.items() if k != "use"}, **_of(root.lost_shape["use"])}
+            for root in roots
+            if root.lost_shape is not None
+        ],
+        "cut_loss": samples.cut_loss,
+        "lost": {k: v for k, v in samples.lost.items() if k != "use"} if samples.lost is not None else None,
+    }
+    if any(found.values()):
+        yield "outputs", found
+
+
+def _of(use: "Use") -> dict[str, Any]:
+    return {
+        "learned": use.learned, "scored": use.scored, "places": use.places,
+        "place": use.place and use.place.as_json(), "training": use.training,
+    }  # fmt: skip
+
+
+def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
+    """How many of the evaluated rows had been learned from."""
+    trained = [use for use in root.uses if use.rows is not None]
+    evaluated = [use for use in (*root.evaluated, *(w for w in waiting if w.root is root)) if use.rows is not None]
+    if not trained:
+        return None
+    if (turns := len({use.phase for use in evaluated})) > 20 and turns > 0.3 * root.learned:
+        evaluated = []  # asked before nearly every step: to choose what to learn from, or to act
+    numbers = torch.cat([use.rows.cpu() for use in trained if use.rows is not None])
+    times = torch.cat([torch.full((use.size,), use.at) for use in trained])
+    distinct, places = torch.unique(numbers, return_inverse=True)
+    first = torch.full((len(distinct),), 2**31).scatter_reduce(0, places, times, "amin")
+    begun = trained[0].at
+    whole: list[tuple[Use, int, int]] = []
+    part: list[tuple[Use, int, int]] = []
+    for use in evaluated:
+        if use.at < begun or use.rows is None:
+            continue
+        mine = use.rows.cpu()
+        at = torch.searchsorted(distinct, mine).clamp(max=len(distinct) - 1)
+        known = distinct[at] == mine
+        total = int(known.sum())
+        before = int((known & (first[at] < use.at)).sum())
+        (whole if total > 0.9 * use.size else part).append((use, before, total))
+    words = torch.cat(root.words)[:512] if root.words and len({w.shape[1] for w in root.words}) == 1 else None
+    rare = [use for use, before, _total in part if before]
+    labelled = sum(use.labels is not None for use in trained[:200])
+    return {
+        "model": root.kind,
+        "learned": root.learned,
+        "rows": len(numbers),
+        "distinct": len(distinct),
+        "by_chance": arise_by_chance(words, len(distinct)) if words is not None else True,
+        "labelled": labelled / max(len(trained[:200]), 1),
+        "whole": {
+            "calls": len(whole), "rows": sum(use.size for use, _b, _t in whole),
+            "before": sum(before for _u, before, _t in whole), "scored": sum(_is_scored(use) for use, _b, _t in whole),
+            "step": whole[0][0].step if whole else None, "places": _many_places([use for use, _b, _t in whole]),
+        },
+        "part": {
+            "calls": len(part), "rows": sum(use.size for use, _b, _t in part),
+            "before": sum(before for _u, before, _t in part), "scored": sum(_is_scored(use) for use, _b, _t in part),
+            "step": rare[0].step if rare else None, "places": _many_places(rare),
+        },
+        "place": trained[0].place and trained[0].place.as_json(),
+    }  # fmt: skip
+
+
+def _is_scored(use: "Use") -> bool:
+    return use.scored or use.read
+
+
+def _many_places(uses: "Sequence[Use]") -> list[list[dict[str, Any]]]:
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for use in uses:
+        if use.places:
+            found.setdefault(tuple((p["file"], p["line"]) for p in use.places), list(use.places))
+    return list(found.values())[:4]
+
+
+def as_classes(labels: Tensor | None) -> Tensor | None:
+    """Class numbers (N,), where labels are such: whole numbers, one for each row, or one-hot."""
+    if labels is None or not labels.numel():
+        return None
+    if labels.shape[1] == 1:
+        column = labels[:, 0]
+        if column.is_floating_point() and not bool((column == column.round()).all()):
+            return None
+        return column.long()
+    if labels.shape[1] <= _CLASSES and bool(((labels == 0) | (labels == 1)).all()) and bool((labels.sum(1) == 1).all()):
+        return labels.argmax(1)
+    return None
+
+
+def counted(uses: "Sequence[Use]") -> Counter[int]:
+    """How often each class comes; empty where labels are no classes."""
+    counts: Counter[int] = Counter()
+    for use in uses:
+        classes = as_classes(use.labels)
+        if classes is None:
+            if use.labels is not None:
+                return Counter()
+            continue
+        counts.update(classes.tolist())
+        if len(counts) > _CLASSES:
+            return Counter()
+    return counts
+
+
+def _labels(root: "Root") -> dict[str, Any] | None:
+    """Classes as they came in the first epoch, and those of the evaluations."""
+    epoch = [use for use in root.uses if use.first] or root.uses[:1]
+    train = counted(epoch)
+    if not train:
+        return None
+    evaluated = [use for use in root.evaluated if _is_scored(use) and use.labels is not None]
+    evaluation = counted(evaluated)
+    return {
+        "model": root.kind,
+        "train": {str(k): v for k, v in sorted(train.items())},
+        "evaluation": {str(k): v for k, v in sorted(evaluation.items())},
+        "evaluation_place": evaluated[0].places if evaluated else [],
+        "evaluation_step": evaluated[0].step if evaluated else None,
+        "epoch_whole": root.over or bool(root.uses and root.learned > len(epoch)),
+        "width": max((use.width for use in epoch), default=0),
+        "order": _order(epoch, train),
+        "losses": dict(root.losses),
+        "step": epoch[-1].step,
+        "place": epoch[0].place and epoch[0].place.as_json(),
+        "feed": epoch[0].feed,
+    }
+
+
+def _order(epoch: "list[Use]", train: Counter[int]) -> dict[str, Any] | None:
+    """How the classes follow each other in the first epoch, beside what chance would give."""
+    batches = [(use, classes) for use in epoch if (classes := as_classes(use.labels)) is not None and use.size >= 8]
+    if len(batches) < 4:
+        return None
+    total = sum(train.values())
+    alike = sum((count / total) ** 2 for count in train.values())
+    row = torch.cat([classes for _use, classes in batches])
+    changes = int((row[1:] != row[:-1]).sum())
+    few, most = 0, 2 if len(train) > 2 else 1
+    step = None
+    seen: set[int] = set()
+    blocks = 0
+    last: set[int] = set()
+    for number, (use, classes) in enumerate(batches):
+        here = set(classes.tolist())
+        few += len(here) <= most
+        blocks += len(here - last)
+        last = here
+        seen |= here
+        if step is None and number >= 3 and len(seen) > most and few > 0.6 * (number + 1):
+            step = use.step
+    return {
+        "batches": len(batches), "few": few, "most": most, "classes": len(train), "changes": changes,
+        "expected": (len(row) - 1) * (1 - alike), "rows": len(row), "step": step, "blocks": blocks,
+        "size": batches[0][0].size, "feed": batches[0][0].feed,
+        "place": batches[0][0].place and batches[0][0].place.as_json(), "width": max(u.width for u, _c in batches),
+    }  # fmt: skip
+
+
+def _inputs(root: "Root") -> dict[str, Any]:
+    """Values of the inputs, and whether they are ever different."""
+    uses = [use for use in root.uses if use.rows is not None and use.rows.device.type == "cpu"][:512]
+    several = [use for use in uses if use.size > 1 and use.rows is not None]
+    same = [use for use in several if use.rows is not None and bool((use.rows == use.rows[0]).all())]
+    prints = Counter(use.print for use in uses)
+    most = prints.most_common(1)[0] if prints else (None, 0)
+    repeated = [use for use in uses if use.print == most[0]]
+    train = [use.values for use in root.uses if use.values is not None][:24]
+    evaluated = [use for use in root.evaluated if use.values is not None and not use.learned][:24]
+    labels = [use for use in same[:64] if use.labels is not None and bool((use.labels != use.labels[0]).any())]
+    missing = next((use for use in (*root.uses, *root.evaluated) if use.missing is not None), None)
+    columns = [use.columns for use in root.uses if use.columns is not None][:24]
+    spread = None
+    if columns and len({one.shape for one in columns}) == 1:
+        spreads = torch.stack(columns)[:, 1].mean(0)
+        spreads = spreads[torch.isfinite(spreads) & (spreads > 0)]
+        if len(spreads) > 1:
+            spread = float(spreads.max() / spreads.min())
+    scores = root.scores
+    values = [value for _at, value in root.values]
+    return {
+        "model": root.kind,
+        "learned": root.learned,
+        "kinds": root.input_kinds,
+        "shape": root.uses[0].shape if root.uses else [],
+        "place": root.uses[0].place and root.uses[0].place.as_json() if root.uses else None,
+        "calls": len(uses),
+        "several": len(several),
+        "same": len(same),
+        "same_labels_differ": len(labels),
+        "same_value": bool(same) and all(u.values["low"] == u.values["high"] for u in same[:24] if u.values),
+        "same_step": same[2].step if len(same) > 2 else None,
+        "same_across": len({int(use.rows[0]) for use in same if use.rows is not None}),
+        "print_times": most[1],
+        "print_step": repeated[19].step if len(repeated) > 19 else None,
+        "print_feed": repeated[0].feed if repeated else -1,
+        "print_feeds": len({use.feed for use in repeated}),
+        "print_part": bool(repeated) and any(use.part for use in repeated),
+        "print_size": repeated[0].size if repeated else 0,
+        "train": train,
+        "evaluation": [{**(use.values or {}), "size": use.size, "scored": _is_scored(use), "step": use.step,
+                        "places": use.places} for use in evaluated],
+        "column_spread": spread,
+        "missing": {**missing.missing, **_of(missing)} if missing is not None and missing.missing else None,
+        "start": root.start,
+        "losses": dict(root.losses),
+        "loss": [values[0], sum(values[-3:]) / len(values[-3:])] if values else None,
+        "accuracy": _latest(scores),
+        "target_width": root.uses[0].target_width if root.uses else 0,
+        "targets": _targets(root),
+        "output": root.uses[0].output if root.uses else [],
+    }  # fmt: skip
+
+
+def _latest(scores: list[tuple[int, float, int]]) -> dict[str, Any] | None:
+    """The accuracy in the last batches that were looked at."""
+    late = scores[-max(3, len(scores) // 4) :]
+    rows = sum(count for _at, _right, count in late)
+    if not rows:
+        return None
+    return {"value": sum(right * count for _at, right, count in late) / rows, "rows": rows, "batches": len(late)}
+
+
+def _targets(root: "Root") -> dict[str, Any] | None:
+    """How many different values there are among inputs and targets of the rows that were kept."""
+    if not root.rows or not root.labels or len({rows.shape[1] for rows in root.rows}) != 1:
+        return None
+    rows, labels = torch.cat(root.rows), torch.cat([one.reshape(len(one), -1)[:, :1] for one in root.labels])
+    whole = bool((rows == rows.round()).all()) if rows.is_floating_point() else True
+    return {
+        "rows": len(rows), "width": rows.shape[1], "whole": whole, "input_values": len(torch.unique(rows)),
+        "values": len(torch.unique(labels)), "variance": float(labels.float().var()) if len(labels) > 1 else 0.0,
+        "floats": labels.is_floating_point(),
+    }  # fmt: skip

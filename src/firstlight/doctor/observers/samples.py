@@ -1,0 +1,747 @@
+"""Which samples and labels a model learns from, which it is evaluated with, in which mode, and what comes out.
+
+Shapes: N rows of a batch, C classes, F features.
+"""
+
+import contextlib
+import math
+import random
+import sys
+import weakref
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
+
+from firstlight.doctor.observer import Backward, Call, Feed, Observer
+from firstlight.doctor.observers.evaluating import evaluation_facts
+from firstlight.doctor.observers.fingerprint import fingerprints, first_tensor, rows_of, tensors_in
+from firstlight.doctor.observers.learning_rows import row_facts
+from firstlight.doctor.observers.trying import Trials
+from firstlight.doctor.observers.window import Window, close_all
+from firstlight.doctor.places import Place
+from firstlight.graph.source import kind_of_file, read_source
+
+_ALWAYS = 64  # so many small batches are read whatever that costs: some milliseconds in all
+_SMALL = 1 << 18  # elements of a small batch
+_MOST_ROWS = 100_000  # that are remembered as numbers
+_MOST_USES = 3_000
+_FULL = 128  # so many steps of a model are heard one by one, then
+_SAMPLED = 16  # one in so many
+_KEPT_ROWS = 1_200  # that are copied, for neighbours and columns
+_KEPT_WIDTH = 4_096
+_WINDOWS = 24  # evaluations whose next functions are heard
+_LOSSES = (
+    "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "l1_loss",
+    "smooth_l1_loss", "huber_loss",
+)  # fmt: skip
+
+
+class Use:
+    """One call of a root: which rows, and what became of it. Holds no tensor of the program's."""
+
+    grad = training = learned = scored = read = part = same = acts = unloaded = first = False
+    feed = position = -1
+    width = target_width = 0
+    cut = 0.0  # an only output above this speaks for class 1
+    place: Place | None = None
+    rows: Tensor | None = None  # their fingerprints
+    print: int | None = None  # of all of them together
+    labels: Tensor | None = None
+    choice: Tensor | None = None  # the class that the output speaks for
+    matched: Tensor | None = None  # the same with inputs that look like those of the training
+    guess: Tensor | None = None
+    copy: Tensor | None = None
+    values: dict[str, float] | None = None
+    columns: Tensor | None = None
+    missing: dict[str, Any] | None = None
+    loss: tuple[str, float] | None = None
+    input: weakref.ref[Tensor] | None = None
+    output: tuple[int, ...] = ()
+    places: tuple[dict[str, Any], ...] = ()
+
+    def __init__(self, root: "Root", call: Call, at: int, step: int, phase: int, first: Tensor) -> None:
+        self.root, self.at, self.step, self.phase = root, at, step, phase
+        self.grad, self.training, self.place = call.grad, call.training, call.place
+        self.shape = tuple(first.shape)
+        self.size = self.shape[0]
+
+    def mark(self, _gradients: Any) -> None:
+        """The output goes backward."""
+        self.learned = True
+
+
+class Root:
+    """One model: what it has learned from."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = weakref.ref(module)
+        self.kind = type(module).__name__
+        self.learned = self.hashed = self.delivered = 0
+        self.seen: set[int] = set()
+        self.over = False  # whether the first epoch is
+        self.sizes: Counter[int] = Counter()
+        self.uses: list[Use] = []  # that were learned from
+        self.evaluated: list[Use] = []
+        self.words: list[Tensor] = []
+        self.rows: list[Tensor] = []  # copies, (N, F)
+        self.labels: list[Tensor] = []
+        self.kept = 0
+        self.losses: Counter[str] = Counter()
+        self.stats: list[dict[str, float]] = []
+        self.input_kinds: list[str] = []
+        self.loaded = False
+        self.scores: list[tuple[int, float, int]] = []  # at, accuracy, rows
+        self.values: list[tuple[int, float]] = []  # of the loss
+        self.start: dict[str, Any] | None = None
+        self.eval_stats = 0
+        self.windows = 0
+        self.fresh: int | None = None
+        self.lost_shape: dict[str, Any] | None = None
+        self.dims: dict[int, int] = {}
+        self.restarts = False  # whether weights were put back since it learned last
+
+    def forget(self) -> None:
+        """What was learned before is gone."""
+        self.uses, self.evaluated, self.seen, self.over = [], [], set(), False
+
+
+class Samples(Observer):
+    """Facts `rows`, `labels`, `inputs`, `evaluations`, `metric_operations`, `feeds`, `outputs`, `trials`."""
+
+    kinds: ClassVar = (
+        "rows", "labels", "inputs", "evaluations", "metric_operations", "feeds", "outputs", "trials",
+    )  # fmt: skip
+    hears: ClassVar = {
+        **{f"loss_{name}": ("torch.nn.functional", name) for name in _LOSSES},
+        "reset_linear": ("torch.nn.Linear", "reset_parameters"),
+        "reset_convolution": ("torch.nn.modules.conv._ConvNd", "reset_parameters"),
+        "loader_made": ("torch.utils.data.DataLoader", "__init__"),
+        "weights_loaded": ("torch.nn.Module", "load_state_dict"),
+    }
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self.roots: dict[int, Root] = {}
+        self.feeds: dict[int, dict[str, Any]] = {}
+        self.metrics: list[dict[str, Any]] = []
+        self._made: weakref.WeakKeyDictionary[Any, Place | None] = weakref.WeakKeyDictionary()
+        self._pending: list[Use] = []
+        self._last: Use | None = None
+        self._last_output: weakref.ref[Tensor] | None = None
+        self._last_eval: Use | None = None
+        self._count = self._phase = self._in_phase = 0
+        self._reads = [0, 0, 0]
+        self._batch: tuple[Feed, list[weakref.ref[Tensor]]] | None = None
+        self._hashed: tuple[weakref.ref[Tensor], Tensor] | None = None
+        self._states: dict[int, Any] = {}
+        self._bases: dict[int, int] = {}
+        close_all()  # an episode before may have ended in the middle of an evaluation
+        self._window = Window(witness, self._saw)
+        self._heard_by: Use | None = None
+        self.trials = Trials(self)
+        self.cut_loss: dict[str, Any] | None = None
+        self.lost: dict[str, Any] | None = None
+
+    # Batches of loaders.
+
+    def feed_begins(self, feed: Feed) -> None:
+        """What kind of loader it is."""
+        self._window.end()
+        loader = feed.loader
+        number = self._number(loader)
+        kept: dict[str, Any] = {
+            "loader": number, "place": feed.place and feed.place.as_json(), "made": None, "batches": 0, "rows": 0,
+            "distinct": 0, "sequential": False, "workers": 0, "length": None, "base": None, "draws": None,
+            "prints": [], "scale": None, "learned": 0, "ended": False, "dataset": "", "drop_last": False,
+            "items": None, "step": self.witness.step, "labels": None, "batch_size": None, "at": self._count,
+        }  # fmt: skip
+        if isinstance(loader, DataLoader):
+            made = self._made.get(loader)
+            dataset = loader.dataset
+            base = _base(dataset)
+            kept.update(
+                made=made and made.as_json(),
+                sequential=type(loader.sampler) is SequentialSampler and type(loader.batch_sampler) is BatchSampler,
+                workers=loader.num_workers,
+                base=self._number(base),
+                dataset=type(base).__name__,
+                drop_last=bool(loader.drop_last),
+                batch_size=loader.batch_size,
+            )
+            if type(loader.sampler) in (SequentialSampler, RandomSampler) and loader.batch_size:
+                with contextlib.suppress(Exception):  # it is the learner's, and asks their dataset
+                    kept["items"] = len(loader.sampler)  # type: ignore[arg-type]
+                    whole, left = divmod(kept["items"], loader.batch_size)
+                    kept["length"] = whole + (left > 0 and not loader.drop_last)
+            if kept["sequential"] and not loader.num_workers and feed.number < 200:
+                self._states[feed.number] = _randomness()
+        if len(self.feeds) < 400:
+            self.feeds[feed.number] = kept
+
+    def _number(self, thing: Any) -> int:
+        """A number for an object, another one for another object at the same address."""
+        key = id(thing)
+        if key not in self._bases:
+            self._bases[key] = len(self._bases) + 1000 * len(self.feeds)
+            with contextlib.suppress(TypeError):
+                weakref.finalize(thing, self._bases.pop, key, None).atexit = False
+        return self._bases[key]
+
+    def batch(self, feed: Feed, batch: Any) -> None:
+        """Which rows it holds, in the first passes."""
+        self._window.end()
+        values = batch if isinstance(batch, list | tuple) else [batch]
+        tensors = tensors_in(values, batch if isinstance(batch, dict) else {})
+        self._batch = feed, [weakref.ref(one) for one in tensors]
+        kept = self.feeds.get(feed.number)
+        if kept is None:
+            return
+        if feed.count == 1:
+            before = self._states.pop(feed.number, None)
+            if before is not None:
+                kept["draws"] = before != _randomness()
+        kept["batches"] = feed.count
+        if not tensors or not tensors[0].ndim:
+            return
+        first = tensors[0]
+        kept["rows"] += len(first)
+        if len(tensors) > 1 and kept["labels"] is None:
+            kept["labels"] = "classes" if _are_classes(tensors[-1]) else "values"
+        if feed.count <= 3 and first.is_floating_point() and first.device.type == "cpu" and first.numel() <= _SMALL:
+            spread, mean = torch.std_mean(first.detach().float(), correction=0)
+            kept.setdefault("scales", []).append([float(mean), float(spread)])
+        if feed.number < 16 and len(kept["prints"]) < 64 and self._may_read(first, 0):
+            rows = self._print(first)
+            if rows is not None and rows.device.type == "cpu":
+                numbers = rows.tolist()
+                kept["prints"].append(hash(tuple(numbers)))
+                kept.setdefault("set", set()).update(numbers)
+                kept["counted"] = kept.get("counted", 0) + len(numbers)
+
+    def feed_ends(self, feed: Feed) -> None:
+        """A pass is over."""
+        self._window.end()
+        kept = self.feeds.get(feed.number)
+        if kept is not None:
+            kept["ended"] = True
+            kept["batches"] = feed.count
+            kept["learned"] = max(kept["learned"], feed.learned)
+
+    def _passes(self) -> list[dict[str, Any]]:
+        """What is told of each pass, and how much of it is what the pass before gave at the same places."""
+        found: list[dict[str, Any]] = []
+        before: dict[int, list[int]] = {}
+        for one in list(self.feeds.values())[:100]:
+            told = {k: v for k, v in one.items() if k not in ("set", "prints")}
+            earlier = before.get(one["loader"])
+            pairs = list(zip(earlier or [], one["prints"], strict=False))
+            told["as_before"] = sum(a == b for a, b in pairs) / len(pairs) if pairs else None
+            told["distinct"] = len(one.get("set", ()))
+            told["counted"] = one.get("counted", 0)
+            before[one["loader"]] = one["prints"]
+            found.append(told)
+        return found
+
+    def _learned_by(self, feed: int) -> None:
+        if feed in self.feeds:
+            self.feeds[feed]["learned"] += 1
+
+    # Calls of models.
+
+    def forward(self, call: Call) -> None:
+        """Which rows, in which mode, and what came out."""
+        if self._window.open:
+            self._window.end()
+        root = self._root(call.module)
+        inputs = tensors_in(call.args, call.kwargs)
+        if not inputs or not inputs[0].ndim or not inputs[0].numel():
+            return
+        first, output = inputs[0], first_tensor(call.output)
+        if (
+            call.grad
+            and call.training
+            and root.learned >= _FULL
+            and call.number % _SAMPLED
+            and not self._teaches_nothing()
+        ):
+            self._last = None  # as many before it: a training goes on
+            return
+        use = Use(root, call, self._count, self.witness.step, self._phase, first)
+        self._count += 1
+        use.input = weakref.ref(first)
+        likely = not call.grad or not call.training  # to be an evaluation
+        if output is not None:
+            use.output = tuple(output.shape)
+            use.width = output.shape[1] if output.ndim == 2 else 1 if output.ndim == 1 else 0
+            self._shape(use, first, output)
+        if likely or root.learned < 512:
+            self._read(use, inputs, likely, output)
+        self._of_feed(use, first)
+        self._last = use
+        self._last_output = weakref.ref(output) if output is not None else None
+        if output is not None and output.grad_fn is not None:
+            output.grad_fn.register_prehook(use.mark)
+            self._pending.append(use)
+            if len(self._pending) > 512:
+                self._evaluated(self._pending.pop(0))
+            if not likely and not self._evaluates(use):
+                return
+        if not call.grad or output is None or output.grad_fn is None:
+            self._evaluated(use)
+        if output is not None and type(output) is Tensor:
+            self._evaluation(use, call, output)
+
+    def _root(self, module: nn.Module) -> Root:
+        key = id(module)
+        root = self.roots.get(key)
+        if root is None or root.module() is not module:
+            if root is not None:
+                self.roots[-len(self.roots) - 2] = root
+            root = self.roots[key] = Root(module)
+        return root
+
+    def _teaches_nothing(self) -> bool:
+        """Whether this batch is a later one of a pass over a loader that nothing was learned from so far."""
+        if self._batch is None:
+            return False
+        feed = self._batch[0]
+        return not feed.ended and not feed.learned and feed.count >= 2
+
+    def _evaluates(self, use: Use) -> bool:
+        """Whether a call with gradients, in training mode, comes from a loader that nothing was learned from."""
+        return use.root.learned > 0 and use.feed >= 0 and self._teaches_nothing()
+
+    def _of_feed(self, use: Use, first: Tensor) -> None:
+        if self._batch is None:
+            return
+        feed, tensors = self._batch
+        held = tensors[0]() if tensors else None
+        if feed.ended or held is None or not held.ndim or len(held) != use.size:
+            return
+        use.feed, use.position = feed.number, feed.count
+        labels = tensors[-1]() if len(tensors) > 1 else None
+        if labels is not None and labels is not first and labels.ndim and len(labels) == use.size:
+            self._label(use, labels)
+
+    def _label(self, use: Use, labels: Tensor) -> None:
+        """Remember the labels of this batch, as long as they are of use."""
+        root = use.root
+        use.target_width = labels[0].numel() if labels.ndim else 1
+        if use.labels is not None or (root.learned >= _FULL and use.grad and use.training and use.rows is None):
+            return
+        if labels.numel() <= 65_536 and labels.device.type == "cpu" and not labels.is_complex():
+            plain = labels.detach()
+            use.labels = plain.reshape(len(plain), -1).clone()
+
+    def _shape(self, use: Use, first: Tensor, output: Tensor) -> None:
+        """Whether this output has lost the dimension of the batch."""
+        root = use.root
+        if use.size > 1:
+            root.dims.setdefault(first.ndim, output.ndim)
+        elif output.ndim < root.dims.get(first.ndim, 0) and root.lost_shape is None and use.feed >= 0:
+            root.lost_shape = {"input": list(use.shape), "output": list(use.output), "step": use.step, "use": use}
+
+    def _may_read(self, tensor: Tensor, kind: int) -> bool:
+        """Whether there is time to read a tensor: 0 of a loader, 1 that is learned from, 2 that is evaluated."""
+        if self._reads[kind] < _ALWAYS and tensor.numel() <= _SMALL * 2**kind and tensor.device.type == "cpu":
+            self._reads[kind] += 1
+            return True
+        return self.witness.may_spend()
+
+    def _print(self, tensor: Tensor) -> Tensor | None:
+        """The fingerprints of its rows, computed once for a tensor that is asked about twice in a row."""
+        known = self._hashed
+        if known is not None and known[0]() is tensor:
+            return known[1]
+        words = rows_of(tensor)
+        if words is None:
+            return None
+        rows = fingerprints(words)
+        self._hashed = weakref.ref(tensor), rows
+        return rows
+
+    def _read(self, use: Use, inputs: list[Tensor], likely: bool, output: Tensor | None) -> None:
+        root, first = use.root, inputs[0]
+        wanted = likely or not root.over or root.learned < 64 or use.size not in root.sizes
+        if not wanted or not self._may_read(first, 2 if likely else 1) or root.hashed > _MOST_ROWS:
+            return
+        rows = self._print(first)
+        if rows is None:
+            return
+        for number, other in enumerate(inputs[1:], start=2):
+            if other.ndim and len(other) == use.size and (self.witness.may_spend()):
+                more = rows_of(other)
+                if more is not None and more.device == rows.device:
+                    rows = rows + (2 * number + 1) * fingerprints(more)
+        use.rows = rows
+        if first.device.type == "cpu":
+            use.print = hash(tuple(rows.tolist()))
+            if first.untyped_storage().nbytes() > 1.5 * first.numel() * first.element_size():
+                use.part = True
+            self._values(use, first, likely, output)
+            if not likely and not root.over and root.kept < _KEPT_ROWS and use.grad:
+                self._copy(use, first)
+        if not likely and root.kept < _KEPT_ROWS and first.device.type == "cpu":
+            words = rows_of(first)
+            if words is not None and sum(len(one) for one in root.words) < 512:
+                step = -(-words.shape[1] // 64)
+                root.words.append(words[:, ::step].clone())
+
+    def _values(self, use: Use, first: Tensor, likely: bool, output: Tensor | None) -> None:
+        """Mean, spread and ends of the inputs, of the first batches that are learned from and evaluated."""
+        root = use.root
+        if likely:
+            root.eval_stats += 1
+        if (len(root.stats) if not likely else root.eval_stats) > 24 or first.numel() > 4_000_000:
+            return
+        if not first.is_floating_point():
+            low, high = torch.aminmax(first.detach()) if first.dtype != torch.bool else (first.min(), first.max())
+            use.values = {"low": float(low), "high": float(high), "whole": 1.0, "finite": 1.0}
+        else:
+            plain = first.detach().float()
+            low, high = torch.aminmax(plain)
+            spread, mean = torch.std_mean(plain, correction=0)
+            use.values = {
+                "low": float(low), "high": float(high), "mean": float(mean), "spread": float(spread), "whole": 0.0,
+                "finite": float(torch.isfinite(plain).all()),
+            }  # fmt: skip
+            if plain.ndim == 2 and plain.shape[1] <= 256 and len(plain) > 1:
+                use.columns = torch.stack([plain.mean(0), plain.std(0)])
+            if use.values["finite"] and use.values["high"] <= 0.02 and use.values["low"] >= 0:
+                steps = plain * 65_025  # 255 * 255: bytes that were divided twice are whole numbers of this
+                use.values["twice"] = float(((steps - steps.round()).abs() < 0.02).float().mean())
+            if not use.values["finite"]:
+                self._missing(use, first, "inputs")
+                if use.missing is not None and output is not None and output.is_floating_point():
+                    use.missing["finite_output"] = bool(torch.isfinite(output.detach()).all())
+        if not likely:
+            root.stats.append(use.values)
+
+    def _missing(self, use: Use, tensor: Tensor, what: str) -> None:
+        """Which rows and columns are not finite."""
+        if not tensor.is_floating_point():
+            return
+        bad = ~torch.isfinite(tensor.detach())
+        if not bad.any():
+            return
+        flat = bad.reshape(len(bad), -1) if bad.ndim else bad.reshape(1, 1)
+        rows, columns = flat.any(1).nonzero().flatten(), flat.any(0).nonzero().flatten()
+        use.missing = {
+            "what": what, "count": int(flat.sum()), "rows": rows[:5].tolist(), "columns": columns[:5].tolist(),
+            "bad_rows": len(rows), "size": len(flat), "width": flat.shape[1], "step": use.step,
+            "nan": bool(torch.isnan(tensor.detach()).any()),
+        }  # fmt: skip
+
+    # Evaluations.
+
+    def _evaluated(self, use: Use) -> None:
+        if len(use.root.evaluated) < _MOST_USES:
+            use.root.evaluated.append(use)
+
+    def _evaluation(self, use: Use, call: Call, output: Tensor) -> None:
+        """A call whose output will hardly go backward: what it says, and what is done with it."""
+        root = use.root
+        if len(root.evaluated) > _MOST_USES:
+            return
+        if call.training:
+            use.acts = _acts(call.module)
+        use.unloaded = root.loaded
+        last = self._last_eval
+        use.same = last is not None and last.print is not None and last.print == use.print and last.phase == use.phase
+        if use.same and last is not None:
+            last.same = True
+        self._last_eval = use
+        if root.windows < 64:
+            use.places = tuple(_own_places())
+            use.place = Place.from_json(use.places[0]) if use.places else None
+            for place in use.places:
+                self.witness._files.setdefault(place["file"])
+        if output.device.type == "cpu" and output.is_floating_point() and output.numel() <= 4_000_000:
+            plain = output.detach()
+            if plain.ndim == 2 and plain.shape[1] > 1:
+                use.choice = plain.argmax(1)
+            elif plain.numel() == use.size and plain.ndim and any("binary" in name for name in root.losses):
+                use.cut = 0.5 if root.losses["binary_cross_entropy"] else 0.0
+                use.choice = (plain.reshape(-1) > use.cut).long()
+        if not call.training:
+            self.trials.match(use, call)
+        new_phase = root.windows == 0 or self._phase != root.fresh
+        if new_phase:
+            root.fresh, self._in_phase = self._phase, 0
+        self._in_phase += 1
+        if root.windows < _WINDOWS and (self._in_phase <= 3) and "compile" not in self.witness.blind:
+            root.windows += 1
+            self._heard_by = use
+            if self._window not in self.witness._handles:
+                self.witness._handles.append(self._window)  # closes when the witness leaves
+            self._window.begin(output, use.size)
+
+    def _saw(self, name: str, what: dict[str, Any]) -> None:
+        """Something was done with an output."""
+        use = self._heard_by
+        if use is None:
+            return
+        use.read = True
+        if name == "threshold" and len(self.metrics) < 60:
+            self.metrics.append(
+                {
+                    **what,
+                    "kind": "threshold",
+                    "step": use.step,
+                    "use": use,
+                    "size": use.size,
+                    "output": list(use.output),
+                }
+            )
+        if name != "equal":
+            return
+        labels = what.pop("labels")
+        what.pop("chosen")
+        use.scored = True
+        if use.labels is None and labels.numel() == use.size:
+            use.labels = labels.detach().reshape(-1, 1).cpu().clone()
+        if len(self.metrics) < 60:
+            label = use.labels
+            self.metrics.append(
+                {
+                    **what, "kind": "equal", "step": use.step, "use": use, "size": use.size, "output": list(use.output),
+                    "arange": bool(label is not None and torch.equal(label[:, 0].long(), torch.arange(len(label)))),
+                }
+            )  # fmt: skip
+
+    # Losses.
+
+    def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """A loss was computed, a loader made, or weights loaded."""
+        if name == "loader_made":
+            if args and len(self._made) < 200:
+                self._made[args[0]] = self.witness.place()
+        elif name == "weights_loaded":
+            root = self.roots.get(id(args[0])) if args else None
+            if root is None and isinstance(args[0], nn.Module):
+                root = self._root(args[0])
+            if root is not None:
+                root.loaded = root.restarts = True
+        elif name.startswith("reset_"):
+            if args and self.witness.name_of(getattr(args[0], "weight", None)) is not None:
+                for root in self.roots.values():
+                    root.restarts = True
+        elif name.startswith("loss_"):
+            self._loss(name[5:], args, kwargs, result)
+
+    def _loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        use = self._last
+        given = [*args, kwargs.get("input"), kwargs.get("target")]
+        tensors = [one for one in given if isinstance(one, Tensor)]
+        if use is None or len(tensors) < 2 or not tensors[0].ndim:
+            return
+        guess, target = tensors[0], tensors[1]
+        use.scored = use.read = True
+        root = use.root
+        root.losses[name] += 1
+        if target.ndim and len(target) == use.size and (not use.learned or root.learned < 2_000):
+            self._label(use, target)
+        few = root.losses[name] <= 3 or not root.losses[name] % 8
+        if result is None or not isinstance(result, Tensor) or result.numel() != 1 or guess.device.type != "cpu":
+            return
+        if name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cross_entropy") and use.grad:
+            self._cut(use, name, guess, result)
+        if not few:
+            return
+        value = float(result.detach())
+        if kwargs.get("reduction") == "sum":
+            value /= max(guess.shape[0], 1)
+        use.loss = (name, value)
+        if use.grad:
+            root.values.append((use.at, value))
+        if root.start is None and use.grad:
+            root.start = {"loss": name, "value": value, "classes": guess.shape[1] if guess.ndim > 1 else 1}
+        if target.dtype == torch.int64 and guess.ndim == 2 and target.ndim == 1 and len(target) == len(guess):
+            right = float((guess.detach().argmax(1) == target).float().mean())
+            if use.grad and len(root.scores) < 2_000:
+                root.scores.append((use.at, right, len(target)))
+        elif "binary" in name and guess.numel() == target.numel():
+            half = 0.0 if name.endswith("logits") else 0.5
+            right = float(((guess.detach().reshape(-1) > half) == (target.reshape(-1) > 0.5)).float().mean())
+            if use.grad and len(root.scores) < 2_000:
+                root.scores.append((use.at, right, target.numel()))
+
+    def _cut(self, use: Use, name: str, guess: Tensor, result: Tensor) -> None:
+        """Whether a loss was given the number of the largest output: then no gradient gets through."""
+        output = self._last_output() if self._last_output is not None else None
+        if self.cut_loss is not None or result.requires_grad or guess.requires_grad or output is None:
+            return
+        if not output.requires_grad or output.ndim != 2 or guess.numel() != len(output):
+            return
+        if torch.equal(guess.reshape(-1).long(), output.argmax(1)):
+            place = self.witness.place()
+            self.cut_loss = {"loss": name, "place": place and place.as_json(), "step": use.step, "rows": use.size}
+
+    # Learning.
+
+    def backward_begins(self, going: Backward) -> None:
+        """A loss that is no number: look at what the model was given."""
+        if self._window.open:
+            self._window.end()
+        use = self._last
+        if use is None or use.missing is not None or self.lost is not None or not going.losses:
+            return
+        loss = going.losses[0]
+        if loss.device.type != "cpu" or loss.numel() != 1 or type(loss) is not Tensor:
+            return
+        if math.isfinite(loss.item()):
+            return
+        given = use.input() if use.input is not None else None
+        if given is not None:
+            self._missing(use, given, "inputs")
+        if use.missing is None and use.labels is not None:
+            self._missing(use, use.labels, "labels")
+        bad: dict[str, Any] | None = use.missing
+        if bad is not None:
+            self.lost = {**bad, "finite_loss": False, "place": use.place and use.place.as_json(), "use": use}
+
+    def backward(self, going: Backward) -> None:
+        """What was learned from."""
+        if not self._pending:
+            return
+        self._phase += 1
+        left = []
+        for use in self._pending:
+            if use.learned:
+                self._trained(use)
+            else:
+                left.append(use)
+        self._pending = left
+
+    def _trained(self, use: Use) -> None:
+        root = use.root
+        if root.restarts and root.learned and root.uses:
+            root.forget()  # learns anew, as in the next fold of a cross-validation
+        root.restarts = root.loaded = False
+        root.learned += 1
+        self._learned_by(use.feed)
+        if len(root.uses) >= _MOST_USES:
+            return
+        root.uses.append(use)
+        root.sizes[use.size] += 1
+        if root.learned <= 3 and use.place is None:
+            use.place = self.witness.place()
+        if use.rows is None:
+            return
+        root.hashed += use.size
+        if use.rows.device.type == "cpu" and not root.over:
+            numbers = use.rows.tolist()
+            if sum(one in root.seen for one in numbers) * 2 > len(numbers):
+                root.over = True
+            use.first = not root.over
+            root.seen.update(numbers)
+            self._keep(use)
+
+    def _copy(self, use: Use, given: Tensor) -> None:
+        """Copy some rows, for questions about neighbours and columns."""
+        flat = given.detach().reshape(use.size, -1)
+        if flat.shape[1] > _KEPT_WIDTH:
+            flat = flat[:, :: -(-flat.shape[1] // _KEPT_WIDTH)]
+        if len(flat) > _KEPT_ROWS:
+            flat = flat[:: -(-len(flat) // _KEPT_ROWS)]
+        use.copy = flat.float().clone() if flat.is_floating_point() else flat.clone()
+
+    def _keep(self, use: Use) -> None:
+        root, copy, labels = use.root, use.copy, use.labels
+        use.copy = None
+        if copy is None or labels is None or root.kept >= _KEPT_ROWS or len(labels) != use.size or not use.first:
+            return
+        root.rows.append(copy)
+        root.labels.append(labels[:: -(-len(labels) // _KEPT_ROWS)])
+        root.kept += len(copy)
+
+    def failed(self, error: BaseException) -> None:
+        """The program ends here."""
+        self._window.end()
+
+    def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
+        """The first layer that reads the inputs, and what a convolution over pictures is given."""
+        root = self.roots.get(id(call.module))
+        if root is None:
+            root = self._root(call.module)
+        if len(root.input_kinds) < 4 and next(module.children(), None) is None:
+            root.input_kinds.append(type(module).__name__)
+        self.trials.pictures(module, args)
+
+    def probe(self) -> None:
+        """Ask the rows that were kept what they say about the labels."""
+        self._window.end()
+        self.trials.run()
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """What is known of samples so far."""
+        self._window.end()
+        used = [root for root in self.roots.values() if root.learned or root.evaluated]
+        if self.feeds:
+            yield "feeds", self._passes()
+        if not used and not self._pending:
+            return
+        waiting = [use for use in self._pending if not use.learned]
+        yield from row_facts(self, used)
+        yield from evaluation_facts(self, used, waiting)
+        tried = self.trials.facts()
+        if tried:
+            yield "trials", tried
+
+
+def _base(dataset: Any) -> Any:
+    """What a `Subset` of a `Subset` is part of."""
+    for _depth in range(8):
+        inside = getattr(dataset, "__dict__", {}).get("dataset")
+        if inside is None or inside is dataset:
+            break
+        dataset = inside
+    return dataset
+
+
+def _randomness() -> tuple[Any, ...]:
+    """Where the random numbers of torch, Python and NumPy stand."""
+    numpy = sys.modules.get("numpy")
+    state = numpy.random.get_state() if numpy is not None else None
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        hash(random.getstate()),
+        (state[1].tobytes(), state[2]) if state is not None else None,
+    )
+
+
+def _are_classes(labels: Tensor) -> bool:
+    return labels.dtype in (torch.int64, torch.int32, torch.uint8) and labels.ndim == 1
+
+
+def _acts(module: nn.Module) -> bool:
+    """Whether it holds a dropout or batch norm that is in training mode, and does something there."""
+    for one in module.modules():
+        if not one.training:
+            continue
+        if isinstance(one, nn.modules.dropout._DropoutNd) and one.p > 0:
+            return True
+        if isinstance(one, nn.modules.batchnorm._BatchNorm) and one.track_running_stats:
+            return True
+        if isinstance(one, nn.RNNBase) and one.dropout > 0 and one.num_layers > 1:
+            return True
+        if isinstance(one, nn.MultiheadAttention) and one.dropout > 0:
+            return True
+    return False
+
+
+def _own_places() -> list[dict[str, Any]]:
+    """The learner's lines on the way to this call, the innermost first."""
+    found: list[dict[str, Any]] = []
+    frame: Any = sys._getframe(3)
+    while frame is not None and len(found) < 6:
+        if kind_of_file(frame.f_code.co_filename) == "own":
+            source = read_source(frame.f_code.co_filename, frame.f_lineno)
+            place = Place(source.file, source.line, source.text, source.cell, frame.f_code.co_name)
+            found.append(place.as_json())
+        frame = frame.f_back
+    return found

@@ -1,0 +1,212 @@
+"""What is done with a model's output in the first evaluations: heard only from there to the next batch."""
+
+import weakref
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_FUNCTIONS = 50  # then it closes
+_SECONDS = 2.0
+
+_SAME = {
+    "float", "double", "long", "int", "to", "type", "squeeze", "unsqueeze", "view", "reshape", "flatten", "detach",
+    "cpu", "cuda", "clone", "contiguous", "__getitem__", "data", "ravel", "view_as", "half", "bool", "abs", "T", "t",
+}  # fmt: skip
+_PLAIN = _SAME - {"abs", "bool", "long", "int", "__getitem__", "T", "t"}  # the values stay what they were
+_EQUAL = {"eq", "__eq__", "ne", "__ne__"}
+_ABOVE = {"gt", "__gt__", "ge", "__ge__", "lt", "__lt__", "le", "__le__"}
+_READ = {"numpy", "tolist", "item", "__array__", "__float__", "__int__", "__bool__", "__iter__", "topk", "sort"}
+
+
+class _Mode(TorchFunctionMode):
+    def __init__(self, hear: Callable[..., None]) -> None:
+        super().__init__()
+        self._hear = hear
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        self._hear(func, args, kwargs, result)
+        return result
+
+
+_on: "list[Window]" = []  # those whose modes are on: at most one in each thread
+
+
+def close_all() -> None:
+    """Let no window of this thread stay on, whoever opened it."""
+    for window in list(_on):
+        window.end()
+
+
+class Window:
+    """Hears the functions that a model's output goes through, from its call to the next batch, or 50 of them.
+
+    What comes from the output is known by the identity of tensors; none is kept.
+
+    Args:
+        tell: Is given what was seen: a name and numbers.
+    """
+
+    def __init__(self, witness: Any, tell: Callable[[str, dict[str, Any]], None]) -> None:
+        self._witness, self._tell = witness, tell
+        self._mode: _Mode | None = None
+        self._known: dict[int, tuple[weakref.ref[Tensor], dict[str, Any]]] = {}
+        self._left = 0
+        self._until = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether it hears now."""
+        return self._mode is not None
+
+    def begin(self, output: Tensor, rows: int) -> None:
+        """Hear what is done with this output, unless somebody else's mode is on already."""
+        self.end()
+        if self._mode is not None or not _is_free():
+            return
+        self._known = {}
+        self._left, self._until = _FUNCTIONS, perf_counter() + _SECONDS
+        self._note(output, {"raw": True, "rows": rows, "width": output.shape[-1] if output.ndim > 1 else 1})
+        self._mode = _Mode(self._hear)
+        self._mode.__enter__()  # type: ignore[no-untyped-call]
+        _on.append(self)
+
+    def end(self) -> None:
+        """Hear no more. Where another mode was put on top of ours, ours waits, silent, until that is gone."""
+        self._left = 0
+        self._known = {}
+        if self._mode is not None and _top() is self._mode:
+            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._mode = None
+            _on.remove(self)
+
+    remove = end  # as the witness calls what it lets go of
+
+    def _note(self, tensor: Tensor, what: dict[str, Any]) -> None:
+        self._known[id(tensor)] = weakref.ref(tensor), what
+
+    def _of(self, value: Any) -> dict[str, Any] | None:
+        if not isinstance(value, Tensor):
+            return None
+        found = self._known.get(id(value))
+        return found[1] if found is not None and found[0]() is value else None
+
+    def _hear(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        if self._left <= 0:
+            return  # a mode cannot take itself off: the next event does
+        began = perf_counter()
+        self._left -= 1
+        if began > self._until:
+            self._left = 0
+        name = getattr(func, "__name__", "")
+        if name == "__get__":
+            name = getattr(getattr(func, "__self__", None), "__name__", "")
+        witness = self._witness
+        before, witness._local.deaf = getattr(witness._local, "deaf", False), True
+        try:
+            with torch._C.DisableTorchFunction(), torch.no_grad():
+                self._follow(name, args, kwargs, result)
+        except Exception:  # noqa: BLE001 - what a learner computes is worth more than what we hear of it
+            self._left = 0
+        finally:
+            witness._local.deaf = before
+            witness.own_s += perf_counter() - began
+
+    def _follow(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
+        values = [*args, *kwargs.values()]
+        if name in ("stack", "cat") and values and isinstance(values[0], list | tuple):
+            values = list(values[0])
+        known = next((one for value in values if (one := self._of(value)) is not None), None)
+        if known is None:
+            return
+        if name in ("argmax", "max", "min", "argmin") and isinstance(args[0], Tensor):
+            self._largest(name, args, kwargs, result, known)
+        elif name in _EQUAL and isinstance(result, Tensor) and len(args) > 1:
+            self._equal(args, result)
+        elif name in _ABOVE and isinstance(result, Tensor):
+            self._above(name, args, result, known)
+        elif name == "round" and known.get("raw"):
+            self._threshold(args[0], result, known, 0.5)
+        elif name in _READ:
+            self._tell("read", {})
+        elif isinstance(result, Tensor):
+            kept = dict(known)
+            if name not in _PLAIN:
+                kept["raw"] = False
+            if name in ("__getitem__", "T", "t", "transpose", "permute", "cat", "stack", "mean"):
+                kept["moved"] = True
+            if name not in _SAME:
+                kept["other"] = True
+                self._tell("read", {})
+            self._note(result, kept)
+
+    def _largest(self, name: str, args: Any, kwargs: Any, result: Any, known: dict[str, Any]) -> None:
+        tensor = args[0]
+        dim = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else None))
+        found = result if isinstance(result, Tensor) else result[1]
+        if not isinstance(dim, int):
+            return
+        kept = {
+            "best": True, "dim": dim % max(tensor.ndim, 1), "from": list(tensor.shape), "rows": known["rows"],
+            "moved": known.get("moved", False), "place": self._place(),
+        }  # fmt: skip
+        self._note(found, kept)
+        self._tell("read", {})
+
+    def _above(self, name: str, args: Any, result: Tensor, known: dict[str, Any]) -> None:
+        left, right = (args[0], args[1]) if self._of(args[0]) is not None else (args[1], args[0])
+        number = right.item() if isinstance(right, Tensor) and right.numel() == 1 else right
+        if known.get("raw") and isinstance(number, int | float):
+            self._threshold(left, result, known, float(number))
+        else:
+            self._note(result, {**known, "raw": False, "choice": True})
+            self._tell("read", {})
+
+    def _threshold(self, tensor: Tensor, result: Tensor, known: dict[str, Any], number: float) -> None:
+        outside = ((tensor < 0) | (tensor > 1)).float().mean().item() if tensor.is_floating_point() else 0.0
+        between = ((tensor > 0) & (tensor <= number)).float().mean().item()
+        kept = {
+            **known, "raw": False, "choice": True, "threshold": number, "outside": outside, "between": between,
+            "from": list(tensor.shape), "place": self._place(),
+        }  # fmt: skip
+        self._note(result, kept)
+        self._tell("threshold", kept)
+
+    def _equal(self, args: Any, result: Tensor) -> None:
+        left, right = args[0], args[1]
+        known, other = self._of(left), self._of(right)
+        mine, label = (left, right) if known is not None else (right, left)
+        told = known or other
+        if told is None or not isinstance(label, Tensor) or (known is not None and other is not None):
+            return
+        self._note(result, {"rows": told["rows"], "match": True})
+        fact = {
+            "mine": list(mine.shape), "label": list(label.shape), "result": list(result.shape), "place": self._place(),
+            **{k: v for k, v in told.items() if k != "place"}, "made": told.get("place"),
+        }  # fmt: skip
+        self._tell("equal", {**fact, "labels": label, "chosen": mine})
+
+    def _place(self) -> Any:
+        place = self._witness.place()
+        return place and place.as_json()
+
+
+def _top() -> Any:
+    stack = torch._C._len_torch_function_stack()
+    return torch._C._get_function_stack_at(stack - 1) if stack else None
+
+
+def _is_free() -> bool:
+    """Whether no mode of somebody else's is on, but for a default device."""
+    if not hasattr(torch._C, "_get_function_stack_at"):
+        return False
+    count = torch._C._len_torch_function_stack()
+    if not count:
+        return True
+    context = getattr(getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None), "device_context", None)
+    return count == 1 and torch._C._get_function_stack_at(0) is context

@@ -1,0 +1,93 @@
+"""D11 blank-inputs: all samples are the same single value, whatever their labels."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code, callee
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.rule_programs import CLASSES
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_BLANK = ("zeros", "empty", "ones", "zeros_like", "full")
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A model that learned from several rows at a time, all of them blank, with labels that differ."""
+    for one in newest(run, "inputs") or []:
+        if one["learned"] < 3 or one["several"] < 3 or one["same"] < one["several"] or not one["same_value"]:
+            continue
+        if not one["same_labels_differ"]:
+            continue
+        yield Finding(
+            evidence=_(
+                "All rows of {count} batches are equal, and hold one value only, while the labels differ.",
+                count=one["same"],
+            ),
+            step=one["same_step"],
+            place=_canvas(Code.of(run)) or Place.from_json(one["place"]),
+            check="print(inputs.min(), inputs.max())",
+        )
+
+
+def _canvas(code: Code) -> Place | None:
+    """An array of zeros that is never written to: where it is copied, given back, or made."""
+    for unit in code.units:
+        for scope in [n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)] + [unit.tree]:
+            blank = {}
+            for node in ast.walk(scope):
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _makes(node, *_BLANK):
+                    blank[node.targets[0].id] = node
+            written = {
+                target.value.id
+                for node in ast.walk(scope)
+                if isinstance(node, ast.Assign | ast.AugAssign)
+                for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
+            }
+            for name, made in blank.items():
+                if name in written:
+                    continue
+                for node in ast.walk(scope):
+                    if isinstance(node, ast.Assign) and _makes(node, "copy", "clone") and name in _names(node.value):
+                        return unit.place(node)
+                return unit.place(made)
+    return None
+
+
+def _makes(node: ast.Assign, *names: str) -> bool:
+    return isinstance(node.value, ast.Call) and callee(node.value) in names
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+BROKEN = CLASSES.replace("train_x, train_y,", "x = torch.zeros_like(x)\ntrain_x, train_y,", 1)
+
+rule = Rule(
+    code="D11",
+    name="blank-inputs",
+    voice="alarm",
+    stage="data",
+    question="Do the inputs differ from each other?",
+    needs=("inputs",),
+    find=find,
+    text=Text(
+        what="All inputs are the same: every sample is blank.",
+        why="From equal inputs, no model can tell the labels apart; it learns how frequent they are and no more.",
+        do="Show a few samples, and look where they are read or drawn: what was filled is not what is given back.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("torch.zeros_like(x)", "x + 0"),
+    lookalikes={
+        "one sample at a time": CLASSES.replace("split(32)", "split(1)").replace(
+            "range(4):\n    model", "range(1):\n    model"
+        ),
+        "a model of a constant": CLASSES.replace("model(train_x[rows])", "model(torch.ones(len(rows), 8))").replace(
+            "train_y[rows])", "torch.zeros(len(rows), dtype=torch.int64))"
+        ),
+    },
+    explains=("D21", "D13", "D01", "D14", "E01", "E11", "E12", "D17", "L15", "D02"),
+)

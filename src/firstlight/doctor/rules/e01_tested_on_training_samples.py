@@ -1,0 +1,93 @@
+"""E01 tested-on-training-samples: all samples that are evaluated were learned from, and the result is called a test."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.rule_programs import CLASSES
+from firstlight.doctor.source_lines import is_held_back, is_training, outermost
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """No evaluation of other rows, in a program that speaks of a test or a validation."""
+    for one in newest(run, "rows") or []:
+        whole, part = one["whole"], one["part"]
+        if one["by_chance"] or one["labelled"] < 0.5 or whole["rows"] < 20 or not whole["scored"]:
+            continue
+        if part["rows"] > 0.02 * whole["rows"] or whole["before"] < 0.5 * whole["rows"]:
+            continue
+        code = Code.of(run)
+        if not _speaks_of_a_test(code):
+            continue  # the accuracy on training samples may be what is asked for
+        files = {unit.file for unit in code.units}
+        chains = whole["places"]
+        place = next(
+            (p for wanted in (is_training, is_held_back) for chain in chains if (p := outermost(chain, wanted, files))),
+            Place.from_json(chains[0][0]) if chains else None,
+        )
+        yield Finding(
+            evidence=_(
+                "{known} of {rows} evaluated rows had been learned from, byte for byte; no other rows were evaluated.",
+                known=whole["before"],
+                rows=whole["rows"],
+            ),
+            step=whole["step"],
+            place=place,
+        )
+        return
+
+
+def _speaks_of_a_test(code: Code) -> bool:
+    """Whether a variable, an argument or a text does. Names of functions are not asked: a test may test training."""
+    for unit in code.units:
+        for node in ast.walk(unit.tree):
+            text = ""
+            if isinstance(node, ast.Name):
+                text = node.id
+            elif isinstance(node, ast.Attribute):
+                text = node.attr
+            elif isinstance(node, ast.arg):
+                text = node.arg
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 80:
+                text = node.value
+            if text and is_held_back(text) and text != "testing":
+                return True
+    return False
+
+
+BROKEN = CLASSES.replace("(model(test_x).argmax(1) == test_y)", "(model(train_x).argmax(1) == train_y)")
+PLAIN = BROKEN.replace(
+    "train_x, train_y, test_x, test_y = x[:480], y[:480], x[480:], y[480:]", "train_x, train_y = x[:480], y[:480]"
+)
+
+rule = Rule(
+    code="E01",
+    name="tested-on-training-samples",
+    voice="alarm",
+    stage="evaluation",
+    question="Is the model tested with samples that it did not learn from?",
+    needs=("rows",),
+    find=find,
+    text=Text(
+        what="The test uses the samples that the model was trained with.",
+        why="A model can know those by heart. Their score says nothing about samples that it has never seen.",
+        do="Give the evaluation the test samples instead of the training samples.",
+    ),
+    broken=BROKEN,
+    fixed=CLASSES,
+    lookalikes={
+        "the accuracy on training samples, called so": PLAIN.replace("test accuracy", "training accuracy"),
+        "both accuracies": CLASSES.replace(
+            'print(f"test',
+            'with torch.no_grad():\n    train = (model(train_x).argmax(1) == train_y).float().mean()\nprint(f"test',
+        ),
+        "one graph, rows told apart by a mask": CLASSES.replace(
+            "model(train_x[rows]), train_y[rows])", "model(x)[:480], train_y)"
+        ).replace("model(test_x).argmax(1) ==", "model(x)[480:].argmax(1) =="),
+    },
+    explains=("D14",),
+)

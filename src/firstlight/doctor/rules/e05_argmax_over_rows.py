@@ -1,0 +1,75 @@
+"""E05 argmax-over-rows: the best row of each class is taken for the best class of each row."""
+
+import re
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.rule_programs import LOADERS
+from firstlight.doctor.source_lines import unit_of
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """The largest over dimension 0 of an output (N, C), compared with labels of rows."""
+    for one in newest(run, "metric_operations") or []:
+        shape = one.get("from") or []
+        if one["kind"] != "equal" or not one.get("best") or one.get("dim") != 0 or len(shape) != 2 or shape[1] < 2:
+            continue
+        if shape != one["output"] or shape[0] != one["size"] or one.get("moved") or one["arange"]:
+            continue  # turned around first, or every row is its own class, as in contrastive learning
+        place = Place.from_json(one["made"]) or Place.from_json(one["place"])
+        yield Finding(
+            evidence=_(
+                "An output of {rows} rows and {classes} classes was asked for its largest value over dimension 0, "
+                "and the answer was compared with labels.",
+                rows=shape[0],
+                classes=shape[1],
+            ),
+            step=one["step"],
+            place=place,
+            edits=_other_dimension(Code.of(run), place),
+            check="print(outputs.shape, outputs.argmax(dim=1).shape)",
+        )
+        return
+
+
+def _other_dimension(code: Code, place: Place | None) -> tuple[Edit, ...]:
+    unit = unit_of(code, place)
+    if unit is None or place is None:
+        return ()
+    text = unit.text.splitlines()[place.line - 1]
+    for old, new in (
+        (r"\b(dim|axis)\s*=\s*0\b", r"\1=1"),
+        (r"(argmax|max)\(0\)", r"\1(1)"),
+        (r"((?:argmax|max)\([^()]*),\s*0\)", r"\1, 1)"),
+    ):
+        if len(re.findall(old, text)) == 1:
+            return (Edit(line=place.line, old=1, new=(re.sub(old, new, text),), file=unit.file),)
+    return ()
+
+
+BROKEN = LOADERS.replace("outputs.argmax(1)", "outputs.argmax(0)").replace("batch_size=40", "batch_size=4")
+
+rule = Rule(
+    code="E05",
+    name="argmax-over-rows",
+    voice="alarm",
+    stage="evaluation",
+    question="Is the best class looked for along the classes?",
+    needs=("metric_operations",),
+    find=find,
+    text=Text(
+        what="The prediction is taken along the batch instead of along the classes.",
+        why="Dimension 0 counts samples. The answer is the best sample of a class, not the best class of a sample.",
+        do="Write outputs.argmax(dim=1), or torch.max(outputs, 1).",
+    ),
+    broken=BROKEN,
+    fixed=LOADERS.replace("batch_size=40", "batch_size=4"),
+    lookalikes={
+        "classes come first": BROKEN.replace("outputs.argmax(0)", "outputs.T.argmax(0)"),
+    },
+    explains=("E11",),
+)

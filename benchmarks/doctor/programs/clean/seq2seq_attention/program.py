@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-SOS, WORDS, LENGTH = 0, 12, 4
+SOS, WORDS, LENGTH = 0, 12, 5
 
 
 class EncoderRNN(nn.Module):
@@ -54,7 +54,7 @@ source, target = sentences(1600)
 encoder, decoder = EncoderRNN(32), AttnDecoderRNN(32)
 encoder_optimizer = torch.optim.Adam(encoder.parameters(), lr=0.008)
 decoder_optimizer = torch.optim.Adam(decoder.parameters(), lr=0.008)
-for epoch in range(6):
+for epoch in range(7):
     total = 0.0
     for rows in torch.randperm(1600).split(50):
         keys, hidden = encoder(source[rows])

@@ -50,7 +50,7 @@ def main() -> None:
     steps = int(os.environ.get("STEPS", 600))
     with tempfile.TemporaryDirectory() as place, sync_playwright() as p:
         book = new_notebook(
-            cells=[new_code_cell(IMAGES), new_code_cell(f"{TREES}\n{LOOP}")],
+            cells=[new_code_cell(f"{TREES}\n{LOOP}"), new_code_cell(IMAGES)],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
         path = Path(place) / "tabs.ipynb"
@@ -62,18 +62,18 @@ def main() -> None:
             wait_notebook(page, 2)
             wait_kernel(page)
             run_cell(page, 0)
+            wait_for_step(page, 60)
+            for theme in ("light", "dark"):
+                set_theme(page, theme)
+                take(page, "graph", folder / f"tab_graph.{theme}.png")
+            command(page, "notebook:interrupt-kernel")
+            page.wait_for_selector(LIVE, state="detached")
+            run_cell(page, 1)
             wait_for_step(page, steps)
             for theme in ("light", "dark"):
                 set_theme(page, theme)
                 for tab in ("curves", "gradients", "activations", "memory", "time"):
                     take(page, tab, folder / f"tab_{tab}.{theme}.png")
-            command(page, "notebook:interrupt-kernel")
-            page.wait_for_selector(LIVE, state="detached")
-            run_cell(page, 1)
-            wait_for_step(page, 60)
-            for theme in ("light", "dark"):
-                set_theme(page, theme)
-                take(page, "graph", folder / f"tab_graph.{theme}.png")
             command(page, "notebook:interrupt-kernel")
             chromium.close()
 

@@ -242,3 +242,29 @@ def training_mode(code: Code, forward: Place | None, switched: Place | None) -> 
     if spot.loops and (other is None or spot.loops[0] not in (other.node, *other.around)):
         target = spot.of(spot.loops[0])
     return (target.before(f"{model}.train()"),) if target is not None and target.alone else ()
+
+
+def number_changed(code: Code, made: Place | None, name: str, value: float) -> tuple[Edit, ...]:
+    """Another value for a number that an optimizer is made with: there, or in the one line that sets it."""
+    spot = spot_of(code, made)
+    if spot is None:
+        return ()
+    new = f"{value:.10g}"
+    for call in calls_in(spot.node):
+        given = next((one.value for one in call.keywords if one.arg == name), None)
+        if isinstance(given, ast.Constant):
+            return (_constant(spot.unit, given, new),)
+        if isinstance(given, ast.Name | ast.Attribute):
+            last = dotted(given)
+            found = [one for one in spots(code) if assigned_at(one) == last]
+            if len(found) == 1 and isinstance(found[0].node, ast.Assign) and isinstance(
+                found[0].node.value, ast.Constant
+            ):  # fmt: skip
+                return (_constant(found[0].unit, found[0].node.value, new),)
+    return ()
+
+
+def _constant(unit: Unit, node: ast.Constant, new: str) -> Edit:
+    line = unit.text.split("\n")[node.lineno - 1].encode()
+    changed = line[: node.col_offset] + new.encode() + line[node.end_col_offset or 0 :]
+    return Edit(node.lineno, 1, (changed.decode(),), unit.file)

@@ -1,0 +1,80 @@
+"""L17 weight-decay-too-large: the weights are pulled to zero faster than they learn."""
+
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.editing import number_changed
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A training that does not learn, whose weights shrink, and whose decay is larger than its gradients."""
+    one = newest(run, "progress") or {}
+    decay = one.get("numbers", {}).get("weight_decay", 0.0)
+    if not one or one["learns"] or one["steps"] < 20 or decay < 0.01 or len(one["norms"]) < 2:
+        return
+    before, after, slope = one["norms"][0][1], one["norms"][1][1], one["norms"][1][2]
+    tried = one["tried"] or {}
+    start, same, without = tried.get("start"), tried.get("1"), tried.get("decay")
+    proven = (
+        start is not None and without is not None and without < 0.8 * start and (same is None or same > 0.9 * start)
+    )
+    # Ten times the gradient, and a fifth of the weights gone: ordinary decay is far below its gradient while learning.
+    if not proven and not (after < 0.8 * before and decay * after > 10 * slope):
+        return
+    place = Place.from_json(one["made"])
+    yield Finding(
+        evidence=_(
+            "With weight_decay={decay:g} the weights shrank from {before:.3g} to {after:.3g}, "
+            "and the loss went from {first:.3g} to {last:.3g}.",
+            decay=decay,
+            before=before,
+            after=after,
+            first=one["first"] or 0.0,
+            last=one["last"] or 0.0,
+        ),
+        step=20,
+        place=place,
+        voice="alarm" if proven else "question",
+        edits=number_changed(Code.of(run), place, "weight_decay", 1e-4),
+    )
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=2.0)
+for step in range(60):
+    at = torch.arange(32) + step % 8 * 32
+    loss = nn.functional.cross_entropy(model(x[at]), y[at])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+rule = Rule(
+    code="L17",
+    name="weight-decay-too-large",
+    voice="alarm",
+    stage="dynamics",
+    question="Do the weights learn more than they decay?",
+    needs=("progress",),
+    find=find,
+    text=Text(
+        what="The weight decay is so large that the weights go to zero instead of learning.",
+        why="Each step pulls all weights towards zero by this share. Here that pull is stronger than the gradient.",
+        do="Use a much smaller weight_decay, such as 1e-4 for SGD or 0.01 for AdamW.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("weight_decay=2.0", "weight_decay=1e-4"),
+    lookalikes={"some decay": BROKEN.replace("weight_decay=2.0", "weight_decay=0.02")},
+    explains=("E11", "E12", "M25"),
+)

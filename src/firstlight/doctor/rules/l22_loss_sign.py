@@ -1,0 +1,106 @@
+"""L22 loss-sign: the loss is made larger instead of smaller."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.editing import assigned_at, calls_in, dotted, spot_of, spots
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A known loss under an odd number of minus signs, that goes ever further below zero; one optimizer only."""
+    one = newest(run, "loss_sign")
+    if not one or one["maximize"] or one["optimizers"] != 1 or one["count"] < 15:
+        return
+    first, last = one["first"], one["last"]
+    if first is None or last is None or last >= 0 or last > first - 0.2 * abs(first):
+        return
+    backward = Place.from_json(one["place"])
+    code = Code.of(run)
+    edits, line = _turned(code, backward)
+    yield Finding(
+        evidence=_(
+            "{loss} goes backward with the wrong sign: its value went from {first:.3g} to {last:.3g}, "
+            "so the model gets worse with each step.",
+            loss=one["loss"],
+            first=first,
+            last=last,
+        ),
+        step=15,
+        place=line or backward,
+        places=(backward,) if backward is not None else (),
+        edits=edits,
+    )
+
+
+def _turned(code: Code, backward: Place | None) -> tuple[tuple[Edit, ...], Place | None]:
+    """The statement that computes the loss, without its minus."""
+    spot = spot_of(code, backward)
+    if spot is None:
+        return (), None
+    names = {
+        dotted(call.func.value) for call in calls_in(spot.node, "backward") if isinstance(call.func, ast.Attribute)
+    }
+    above = [
+        other
+        for other in spots(code)
+        if other.unit is spot.unit and assigned_at(other) in names and other.function is spot.function
+    ]
+    for one in [spot, *reversed(above)]:
+        minus = [node for node in ast.walk(one.node) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)]
+        minus = [node for node in minus if not isinstance(node.operand, ast.Constant)]
+        if len(minus) == 1:
+            node = minus[0]
+            line = one.unit.text.split("\n")[node.lineno - 1].encode()
+            new = (line[: node.col_offset] + line[node.col_offset + 1 :]).decode()
+            return (Edit(node.lineno, 1, (new,), one.unit.file),), one.place
+    return (), above[-1].place if above else None
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(30):
+    loss = -nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+rule = Rule(
+    code="L22",
+    name="loss-sign",
+    voice="alarm",
+    stage="graph",
+    question="Is the loss made smaller?",
+    needs=("loss_sign",),
+    find=find,
+    text=Text(
+        what="The loss has the wrong sign, so training makes the model worse.",
+        why="An optimizer makes smaller what goes backward. Of minus the loss, that makes the loss itself larger.",
+        do="Take the minus away; or, where you wrote the mean of log-probabilities yourself, put one there.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("-nn.functional", "nn.functional"),
+    lookalikes={
+        "maximize": BROKEN.replace("lr=0.1", "lr=0.1, maximize=True"),
+        "minus the log-probability": BROKEN.replace(
+            "-nn.functional.cross_entropy(model(x), y)", "-model(x).log_softmax(1)[torch.arange(256), y].mean()"
+        ),
+        "an input is made worse on purpose": BROKEN.replace(
+            "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n",
+            "shift = torch.zeros(8, requires_grad=True)\noptimizer = torch.optim.SGD([shift], lr=0.1)\n",
+        ).replace("model(x)", "model(x + shift)"),
+    },
+    explains=("L14", "L15", "L17", "L18", "L19", "E11", "E12", "D01"),
+)

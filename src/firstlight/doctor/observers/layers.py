@@ -65,8 +65,8 @@ class Layers(Observer):
                 owner = call.module.get_submodule(name.rpartition(".")[0]) if name else None
                 if not isinstance(module, _BatchNorm) or count < 2 or owner is None:
                     continue
-                beside = [self._counts.get(id(one), 0) for one in owner.children() if not isinstance(one, _BatchNorm)]
-                if any(one == 1 for one in beside):
+                others = [one for one in owner.children() if not isinstance(one, _BatchNorm)]
+                if sum(self._counts.get(id(one), 0) == 1 for one in others) >= count:
                     row = self._twice.setdefault(name, {"name": name, "layer": type(module).__name__, "looks": 0})
                     row |= {"count": count, "looks": row["looks"] + 1}
 

@@ -29,8 +29,10 @@ from firstlight.graph.source import own_frame, read_source
 _MOST_NUMBERS = 300_000  # of an input that is kept
 _MOST_WEIGHTS = 20_000_000
 _SECONDS = 1.0
-_MOVING = {"view", "reshape", "flatten", "permute", "transpose", "t", "T", "swapaxes", "swapdims", "unflatten", "movedim",
-           "mT", "ravel", "view_as", "reshape_as", "rearrange"}  # fmt: skip
+_MOVING = {"view", "reshape", "flatten", "permute", "transpose", "t", "T", "swapaxes", "swapdims", "unflatten", "mT",
+           "ravel", "view_as", "reshape_as", "movedim"}  # fmt: skip
+# Private: what is heard of us is switched off around observers, and here we want to hear ourselves.
+_heard = getattr(torch._C, "_EnableTorchFunction", contextlib.nullcontext)
 _MIXED_BY_WEIGHTS = {"linear", "conv1d", "conv2d", "conv3d", "bilinear", "addmm"}
 _SEQUENCES = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
@@ -123,11 +125,11 @@ class Mixing(Observer):
 
     def _locate(self, root: nn.Module, kept: dict[str, Any], changed: tuple[Any, Any]) -> None:
         first = _Follow(None, kept["rows"])
-        with torch.no_grad(), first:
-            _run(_quiet_copy(root), kept["args"], kept["kwargs"])
+        with torch.no_grad():
+            _run(_quiet_copy(root), kept["args"], kept["kwargs"], first)
         second = _Follow(first.results, kept["rows"])
-        with torch.no_grad(), second:
-            _run(_quiet_copy(root), *changed)
+        with torch.no_grad():
+            _run(_quiet_copy(root), *changed, second)
         self._found.append(
             {
                 "class": type(root).__name__,
@@ -188,7 +190,7 @@ class _Follow(TorchFunctionMode):
 
     def __init__(self, before: list[Tensor | None] | None, rows: int) -> None:
         super().__init__()
-        self._before, self._share = before, 1.0 / rows + 1e-9
+        self._before, self._rows = before, rows
         self.results: list[Tensor | None] = []
         self.spread, self.moved = "", ""
         self.spread_line: Any = None
@@ -211,8 +213,8 @@ class _Follow(TorchFunctionMode):
         if name == "__get__":
             owner = getattr(func, "__self__", None)
             name = "T" if owner is Tensor.T else "mT" if owner is Tensor.mT else ""
-        share = float((before != kept).float().mean())
-        if share > self._share and kept.numel() > 1:
+        share = int((before != kept).sum())
+        if share * self._rows > kept.numel() > 1:
             self.spread, self.spread_line = name, _line()
             self.by_weights = name in _MIXED_BY_WEIGHTS or (
                 name in ("matmul", "mm", "__matmul__", "einsum", "__rmatmul__") and isinstance(args[-1], nn.Parameter)
@@ -228,9 +230,14 @@ def _leaves_rows(before: Tensor, after: Tensor) -> bool:
     return int(rows.sum()) != 1 or not bool(rows[0])
 
 
-def _run(model: nn.Module, args: Any, kwargs: Any) -> list[Tensor]:
+def _run(model: nn.Module, args: Any, kwargs: Any, follow: "_Follow | None" = None) -> list[Tensor]:
     torch.manual_seed(0)
-    return list(tensors_in(model(*_copied(args, keep=True), **_copied(kwargs, keep=True))))
+    args, kwargs = _copied(args, keep=True), _copied(kwargs, keep=True)
+    if follow is None:
+        return list(tensors_in(model(*args, **kwargs)))
+    with _heard(), follow:
+        output = model(*args, **kwargs)
+    return list(tensors_in(output))
 
 
 def _quiet_copy(root: nn.Module) -> nn.Module:

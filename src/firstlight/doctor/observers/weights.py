@@ -138,8 +138,8 @@ class Weights(Observer):
             yield "updates", self._updates[:20]
 
 
-def learns(run_values: dict[str, Any] | None) -> bool:
-    """Whether a loss got smaller: the last tenth of its values is below 95 % of the first ones.
+def learns(run_values: dict[str, Any] | None, share: float = 0.05) -> bool:
+    """Whether a loss got smaller: the newest values lie below the first by more than this share.
 
     Example:
         >>> learns({"values": [(0, 2.0), (10, 1.0)]}), learns({"values": [(0, 2.0), (10, 1.99)]})
@@ -152,7 +152,7 @@ def learns(run_values: dict[str, Any] | None) -> bool:
         return False
     late = sorted(values[-3:])[len(values[-3:]) // 2]
     first = values[0]
-    return bool(late < first - 0.05 * abs(first))
+    return bool(late < first - share * abs(first))
 
 
 def _rows_equal(weight: Tensor, module: nn.Module) -> bool:

@@ -19,8 +19,8 @@ def find(run: Run) -> Iterator[Finding]:
             continue
         yield Finding(
             evidence=_(
-                "One of {rows} samples was changed, in evaluation mode: the outputs of others changed too. Their numbers "
-                "met in {spread}, after {moved}.",
+                "One of {rows} samples was changed, in evaluation mode: the outputs of others changed too. Their "
+                "numbers met in {spread}, after {moved}.",
                 rows=row["rows"],
                 spread=row["spread"],
                 moved=row["moved"],

@@ -17,7 +17,7 @@ def find(run: Run) -> Iterator[Finding]:
     models = [model for model in newest(run, "weights") or [] if model["saturating"] >= 3]
     moved = [row for row in newest(run, "updates") or [] if "first" in row and "last" in row]
     values = newest(run, "loss_values")
-    if not models or len(moved) < 4 or learns(values):
+    if not models or len(moved) < 4 or learns(values, share=0.1):
         return
     first, last = median(row["first"] for row in moved), median(row["last"] for row in moved)
     if first < _FIRST and last > _LAST:

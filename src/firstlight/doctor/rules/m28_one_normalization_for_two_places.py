@@ -73,10 +73,8 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN.replace("self.norm(self.second(x))", "self.second(x)"),
     lookalikes={
-        "the same encoder twice": BROKEN.replace("self.second(x)", "self.first(x)")
-        .replace("self.head(x)", "self.head(x) + 0 * self.second(x).sum()")
-        .replace("self.head(x) + 0 * self.second(x).sum()", "self.head(self.head.weight.new_zeros(1) + x)")
-        if False
-        else BROKEN.replace("self.norm(self.second(x))", "self.second(x)")
+        "a whole block twice": BROKEN.replace("self.norm(self.second(x))", "self.norm(self.first(x))").replace(
+            ", self.second = nn.Linear(8, 8), nn.Linear(8, 8)", " = nn.Linear(8, 8)"
+        ),
     },
 )

@@ -59,8 +59,8 @@ rule = Rule(
     find=find,
     text=Text(
         what="The saved weights were not loaded: their names are not those of the model.",
-        why="With strict=False, load_state_dict passes over all names that it does not know, and says nothing. The model "
-        "keeps its random weights.",
+        why="With strict=False, load_state_dict passes over all names that it does not know, and says nothing. The "
+        "model keeps its random weights.",
         do="Leave strict=False out to see which names differ, and rename them, for example without a prefix.",
     ),
     broken=BROKEN,
@@ -71,7 +71,7 @@ rule = Rule(
         ),
         "loaded at the second try": BROKEN.replace(
             "strict=False)\n",
-            "strict=False)\nmodel.load_state_dict({name[7:]: weight for name, weight in saved.items()}, strict=False)\n",
+            "strict=False)\nmodel.load_state_dict({name[7:]: one for name, one in saved.items()}, strict=False)\n",
         ),
         "a state with more than the model": BROKEN.replace('"module." + name', "name").replace(
             "model.load", "saved |= {f'decoder.{at}': x for at in range(9)}\nmodel.load"

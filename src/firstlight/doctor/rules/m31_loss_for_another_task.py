@@ -11,7 +11,7 @@ _SAMPLES = 100
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """Targets of a binary loss outside of 0 to 1; class numbers under a squared error; no probabilities in cross-entropy."""
+    """Targets outside of 0 to 1, class numbers under a squared error, or no probabilities in cross-entropy."""
     for row in newest(run, "loss_calls") or []:
         low, high = row.get("low"), row.get("high")
         place = Place.from_json(row["place"])

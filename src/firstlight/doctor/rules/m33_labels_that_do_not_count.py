@@ -16,7 +16,7 @@ def find(run: Run) -> Iterator[Finding]:
         if row.get("ignored", 0) >= 2:
             yield Finding(
                 evidence=_(
-                    "At {count} looks, the labels that count had a weight of 0 together, and the loss was not a number.",
+                    "At {count} looks, the labels that count had a weight of 0 together; the loss was not a number.",
                     count=row["ignored"],
                 ),
                 step=row["step"],
@@ -70,9 +70,9 @@ rule = Rule(
     needs=("loss_heads", "loss_calls"),
     find=find,
     text=Text(
-        what="The labels do not count as they should: all are ignored, or frequent classes count more than rare ones.",
-        why="Where every label is ignored, the loss is 0 divided by 0. Class weights are there to help rare classes, so "
-        "they are the larger the rarer a class is.",
+        what="The labels do not count as they should: all are ignored, or frequent classes count most.",
+        why="Where every label is ignored, the loss is 0 divided by 0. Class weights are to help rare classes, so they "
+        "are the larger the rarer a class is.",
         do="Look at ignore_index and at the labels. For class weights, take 1 divided by the number of samples.",
     ),
     broken=BROKEN,

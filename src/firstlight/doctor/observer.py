@@ -104,15 +104,23 @@ class Observer:
 
     Attributes:
         kinds: The facts that it may give.
+        gaps: Whether it may miss whole steps in the middle of an epoch, where listening would cost more than its share.
+            It hears every step at first, the first of each pass over a loader, and all of an evaluation; `missed` is
+            called before the next step that it hears. What counts each step, or compares it with the one before,
+            cannot have gaps; what samples can, and should.
         hears: Functions that it wants to hear the calls of: a name of its own -> (module or class path, attribute).
             `called` is told after each call. Example: `{"clip": ("torch.nn.utils", "clip_grad_norm_")}`.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
+    gaps: ClassVar[bool] = False
     hears: ClassVar[dict[str, tuple[str, str]]] = {}
 
     def __init__(self, witness: "Witness") -> None:
         self.witness = witness
+
+    def missed(self) -> None:
+        """Steps have passed unheard: what is known of the one before the next says nothing."""
 
     def forward_begins(self, call: Call) -> None:
         """A root is about to run."""

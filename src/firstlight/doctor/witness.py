@@ -38,6 +38,7 @@ from firstlight.run.taps import Wrapped
 _FIRST = 3  # so many first calls and backward passes are looked at closely, then those at 10, 20, 40, 80, ...
 _TRAILS = 2  # first calls of each root whose lines are followed
 _MOST_TRAILED = 16  # roots
+_COMPLETE = 24  # so many first steps are heard by all
 _FREE_S = 0.05  # so much may be spent whatever the training takes
 _SHARE = 0.01  # and of the training's time this share
 
@@ -70,7 +71,9 @@ class Witness:
         self._local = threading.local()
         self._wrapped: list[Wrapped] = []
         self._handles: list[Any] = []
-        self._told: dict[str, tuple[Any, ...]] = {}
+        self._by_all: dict[str, tuple[Any, ...]] = {}
+        self._by_few: dict[str, tuple[Any, ...]] = {}
+        self._told = self._by_all  # or `_by_few`, where those who may miss a step miss it
         self._steps_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._owns: dict[int, bool] = {}
         self._seen: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
@@ -237,7 +240,7 @@ class Witness:
 
     def _prepare(self) -> None:
         events = [name for name in vars(Observer) if not name.startswith("_") and callable(getattr(Observer, name))]
-        self._told = {
+        self._by_all = {
             name: tuple(
                 (observer, getattr(observer, name))
                 for observer in self.observers
@@ -245,11 +248,26 @@ class Witness:
             )
             for name in events
         }
+        self._by_few = {name: tuple(one for one in told if not one[0].gaps) for name, told in self._by_all.items()}
         hearing: dict[str, list[Any]] = {}
         for observer in self.observers:
             for name in type(observer).hears:
                 hearing.setdefault(name, []).append(observer)
         self._hearing = hearing
+        self._told = self._by_all
+
+    def _listen_fully(self) -> None:
+        """From here on all are told again."""
+        if self._told is self._by_few:
+            self._told = self._by_all
+            self._tell("missed")
+
+    def _spare(self) -> None:
+        """A step is over: whether those who may miss some hear the next one."""
+        if self.step < _COMPLETE or self.may_spend() or self._is_close(self.step):
+            self._listen_fully()
+        else:
+            self._told = self._by_few
 
     @property
     def _deaf(self) -> bool:
@@ -262,14 +280,18 @@ class Witness:
             return
         began = perf_counter()
         self._local.deaf = True
+        grad = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)  # what a context manager does takes longer than most of what is told
+        heard = torch._C._len_torch_dispatch_stack()
         try:
-            with torch.no_grad(), unheard():
+            with unheard() if heard else torch._C.DisableTorchFunction():
                 for observer, method in told:
                     try:
                         method(*args)
                     except Exception as error:  # noqa: BLE001 - whatever it is, the training is worth more
                         self._lose(observer, error)
         finally:
+            torch._C._set_grad_enabled(grad)
             self._local.deaf = False
             self.own_s += perf_counter() - began
 
@@ -328,6 +350,8 @@ class Witness:
             self.calls = number + 1
             grad = torch.is_grad_enabled()
             close = self._is_close(number) or self._first_of(module, grad)
+            if not grad:
+                self._listen_fully()  # an evaluation, which is heard as a whole
             call = Call(module, args, kwargs, grad, module.training, number, close)
             if close:
                 call.place = self.place()
@@ -450,6 +474,7 @@ class Witness:
         self.steps += 1
         self._steps_of[optimizer] = self._steps_of.get(optimizer, 0) + 1
         self._tell("step", optimizer)
+        self._spare()
 
     def _iterate(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def iterate(loader: Any) -> Any:
@@ -490,14 +515,20 @@ class Witness:
     def _hand(self, told: Any, event: str, *args: Any) -> None:
         began = perf_counter()
         self._local.deaf = True
+        grad = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)
+        heard, sparing = torch._C._len_torch_dispatch_stack(), self._told is self._by_few
         try:
-            with torch.no_grad(), unheard():
-                for observer in list(told):
+            with unheard() if heard else torch._C.DisableTorchFunction():
+                for observer in told:
+                    if sparing and observer.gaps:
+                        continue
                     try:
                         getattr(observer, event)(*args)
                     except Exception as error:  # noqa: BLE001 - as above
                         self._lose(observer, error)
         finally:
+            torch._C._set_grad_enabled(grad)
             self._local.deaf = False
             self.own_s += perf_counter() - began
 
@@ -533,6 +564,7 @@ class _Heard:
             feed.number, witness._feeds = witness._feeds, witness._feeds + 1
             if feed.number < 8:
                 feed.place = witness.place()
+            witness._listen_fully()
             witness._tell("feed_begins", feed)
         try:
             batch = next(self._batches)

@@ -334,7 +334,7 @@ def shapes(quiet: Quiet) -> list[Row]:
     return [
         row("trees", "one by one", "by depth", 5,
             "64 expression trees: all nodes of a depth as one operation against one by one"),
-        row("texts", "one by one", "jagged", 4, "256 texts of different lengths: jagged against one by one"),
+        row("texts", "one by one", "jagged", 3, "256 texts of different lengths: jagged against one by one"),
         row("long", "padded", "jagged", 10, "the same, one of them 20 times as long: jagged against padded"),
     ]  # fmt: skip
 

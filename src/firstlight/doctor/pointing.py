@@ -78,7 +78,7 @@ def feeder(
     code = Code.of(run)
     functions, layers = tuple(functions), tuple(layers)
     line = Place.from_json(row["line"])
-    models = newest(run, "models") or []
+    models = newest(run, "graph_models") or []
     classes = [name for model in models for _file, _line, name in model["forwards"]]
     found = call_at(code, line, (*functions, *layers))
     if found is None and row["layer"]:
@@ -143,7 +143,7 @@ def layer_made(run: Run, name: str, layer: str) -> tuple[Place, ast.Call, Unit] 
     last = name.rsplit(".", 1)[-1]
     if last.isdigit():
         return _in_sequence(code, layer, name)
-    classes = {one for model in newest(run, "models") or [] for _file, _line, one in model["forwards"]}
+    classes = {one for model in newest(run, "graph_models") or [] for _file, _line, one in model["forwards"]}
     found = []
     for _place, body, unit in code.walk(ast.ClassDef):
         if body.name not in classes:

@@ -24,6 +24,7 @@ class Layers(Observer):
     """Facts `silent_units`, `single_samples`, `dropout`, `called_twice`."""
 
     kinds: ClassVar = ("silent_units", "single_samples", "dropout", "called_twice")
+    gaps: ClassVar = True
     hears: ClassVar = {"dropout": ("torch.nn.functional", "dropout")}
 
     def __init__(self, witness: Any) -> None:

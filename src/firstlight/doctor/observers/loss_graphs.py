@@ -44,9 +44,10 @@ _WEIGHTED = {"AddmmBackward", "MmBackward", "ConvolutionBackward", "MkldnnConvol
 
 
 class LossGraphs(Observer):
-    """Facts `loss_heads`, `loss_calls`, `models`, `reach`, `loss_growth`, `frozen`, `out_of_range`."""
+    """Facts `loss_heads`, `loss_calls`, `graph_models`, `reach`, `loss_growth`, `frozen`, `out_of_range`."""
 
-    kinds: ClassVar = ("loss_heads", "loss_calls", "models", "reach", "loss_growth", "frozen", "out_of_range")
+    kinds: ClassVar = ("loss_heads", "loss_calls", "graph_models", "reach", "loss_growth", "frozen", "out_of_range")
+    gaps: ClassVar = True
     hears: ClassVar = {
         f"loss.{name}": ("torch.nn.functional", name)
         for name in (
@@ -289,7 +290,7 @@ class LossGraphs(Observer):
             for row in self._roots.values()
         ]
         if rows:
-            yield "models", [_json(row) for row in rows[:_MOST]]
+            yield "graph_models", [_json(row) for row in rows[:_MOST]]
         if len(self._growth) > 2:
             yield "loss_growth", {"nodes": self._growth[:_MOST], "backward": _json(self._backward)}
         yield from self._reach.facts()

@@ -41,6 +41,7 @@ class Mixing(Observer):
     """Facts `mixing` (roots where samples depend on each other) and `unused_inputs`."""
 
     kinds: ClassVar = ("mixing", "unused_inputs")
+    gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)

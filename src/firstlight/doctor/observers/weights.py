@@ -25,6 +25,7 @@ class Weights(Observer):
     """Facts `weights` (one entry for each root), `equal_units`, `loss_values` and `updates`."""
 
     kinds: ClassVar = ("weights", "equal_units", "loss_values", "updates")
+    gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)

@@ -31,7 +31,7 @@ def find(run: Run) -> Iterator[Finding]:
                 check="print(output.shape)  # the last number is the number of classes",
             )
             return
-    rows_of_outputs = [model["dims"] for model in newest(run, "models") or [] if model["dims"]]
+    rows_of_outputs = [model["dims"] for model in newest(run, "graph_models") or [] if model["dims"]]
     if any(dims[0] != 2 for dims in rows_of_outputs):
         return  # sequences and pictures: a vocabulary is larger than what a text uses
     for call in newest(run, "loss_calls") or []:

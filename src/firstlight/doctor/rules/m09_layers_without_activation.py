@@ -10,7 +10,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """Two or more weights in a row, nothing but linear functions in the whole model, and no narrow place on purpose."""
-    for model in newest(run, "models") or []:
+    for model in newest(run, "graph_models") or []:
         chain = model["linear"]
         if not chain:
             continue
@@ -57,7 +57,7 @@ rule = Rule(
     voice="question",
     stage="graph",
     question="Is there an activation between the layers?",
-    needs=("models",),
+    needs=("graph_models",),
     find=find,
     text=Text(
         what="The model has several layers but no activation between them, so it equals one linear layer.",

@@ -68,7 +68,7 @@ def _cut(run: Run, row: dict[str, Any], reach: dict[str, Any]) -> tuple[Place | 
             return _no_grad(code, place), ()
         return place, _without(code, place, name)
     near = [following, Place.from_json(reach["backward"])]
-    near += [Place.from_json(model["called"]) for model in newest(run, "models") or []]
+    near += [Place.from_json(model["called"]) for model in newest(run, "graph_models") or []]
     found = []
     for place in near:
         around = function_around(code, place) if place is not None else None

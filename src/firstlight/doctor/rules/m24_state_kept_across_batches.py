@@ -38,16 +38,16 @@ import torch
 from torch import nn
 
 torch.manual_seed(0)
-x, y = torch.randn(16, 5, 8), torch.randint(3, (16,))
-cell, head = nn.RNN(8, 8, batch_first=True), nn.Linear(8, 3)
-optimizer = torch.optim.Adam([*cell.parameters(), *head.parameters()], lr=1e-3)
-hidden = torch.zeros(1, 16, 8)
+x, y = torch.randn(16, 8), torch.randint(3, (16,))
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+state = torch.zeros(16, 3)
 for step in range(20):
-    out, hidden = cell(x, hidden)
-    loss = nn.functional.cross_entropy(head(out[:, -1]), y)
-    for weight in [*cell.parameters(), *head.parameters()]:
-        weight.grad = None
+    state = 0.5 * state + model(x)
+    loss = nn.functional.cross_entropy(state, y)
+    optimizer.zero_grad()
     loss.backward(retain_graph=True)
+    optimizer.step()
 """
 
 rule = Rule(
@@ -65,9 +65,11 @@ rule = Rule(
         do="Write hidden = hidden.detach() before the next batch, and leave retain_graph=True out.",
     ),
     broken=BROKEN,
-    fixed=BROKEN.replace("cell(x, hidden)", "cell(x, hidden.detach())").replace("retain_graph=True", ""),
+    fixed=BROKEN.replace("0.5 * state", "0.5 * state.detach()").replace("retain_graph=True", ""),
     lookalikes={
-        "longer sequences by and by": BROKEN.replace("cell(x, hidden)", "cell(x[:, : 1 + step % 5], hidden.detach())"),
+        "longer sums by and by": BROKEN.replace(
+            "0.5 * state", "sum([model(x)] * (step % 5), torch.zeros(16, 3))"
+        ).replace("retain_graph=True", ""),
     },
     explains=("L09", "L08", "R06"),
 )

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, Unit
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import argument, call_at, instead, loss_line
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
@@ -38,15 +38,43 @@ def _squeezed(run: Run, place: Place | None, *, column: bool) -> tuple[Edit, ...
     code = Code.of(run)
     names = {*_LOSSES, *_criteria(code)}
     found = call_at(code, place, names)
-    if found is None:
+    if found is not None:
+        _place, call, unit = found
+        node = argument(call, "input", 0) if column else argument(call, "target", 1)
+    elif column:
+        side = _output(run, code, place)
+        if side is None:
+            return ()
+        unit, node = side
+    else:
         return ()
-    _place, call, unit = found
-    node = argument(call, "input", 0) if column else argument(call, "target", 1)
     text = ast.get_source_segment(unit.text, node) if node is not None else None
     if node is None or not text:
         return ()
     plain = isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript)
     return instead(unit, node, f"{text}.squeeze(-1)" if plain else f"({text}).squeeze(-1)")
+
+
+def _output(run: Run, code: Code, place: Place | None) -> tuple[Unit, ast.expr] | None:
+    """The side of a difference that is what the model gave: its call, or the name that its call was assigned to."""
+    called = [model["called"] for model in newest(run, "graph_models") or [] if model["called"]]
+    lines = {(one["file"], one["line"]) for one in called}
+    names = {
+        target.id
+        for at, node, _unit in code.walk(ast.Assign)
+        if (at.file, at.line) in lines
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = []
+    for at, node, unit in code.walk(ast.BinOp):
+        if place is None or (at.file, at.line) != (place.file, place.line) or not isinstance(node.op, ast.Sub):
+            continue
+        for side in (node.left, node.right):
+            is_call = isinstance(side, ast.Call) and (at.file, side.lineno) in lines
+            if is_call or (isinstance(side, ast.Name) and side.id in names):
+                found.append((unit, side))
+    return found[0] if len(found) == 1 else None
 
 
 def _criteria(code: Code) -> list[str]:
@@ -79,12 +107,12 @@ class Net(nn.Module):
 model = Net()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for step in range(20):
-    loss = nn.functional.mse_loss(model(x), y)
+    loss = ((model(x) - y) ** 2).mean()
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
 """
-FIXED = BROKEN.replace("mse_loss(model(x), y)", "mse_loss(model(x).squeeze(-1), y)")
+FIXED = BROKEN.replace("((model(x) - y) ** 2).mean()", "nn.functional.mse_loss(model(x).squeeze(-1), y)")
 
 rule = Rule(
     code="M27",

@@ -34,6 +34,7 @@ class _Steps:
         self.thrown = self.first_thrown = 0  # steps before which most gradients were set back unused
         self.epochs = 0  # steps for which the gradients of a whole pass over a loader were added up
         self.since = 0  # backward passes since its last step
+        self.most_lost = 0
         self.lost = 0  # of those, set back before the step
         self.lines: list[Any] = []  # of those passes, where that is worth to know
         self.zeroed = self.stepping = False
@@ -204,9 +205,10 @@ class Order(Observer):
             one.emptied += 1
             if one.emptied == 3:
                 one.first_emptied = self.witness.step
-        elif one.lost >= 5 and one.lines:
+        elif one.lost >= 2 and len(one.lines) >= 2:
             newest = one.lines[-1][1]
-            if sum(line == newest for _at, line in one.lines) >= 4:
+            if newest is not None and sum(line == newest for _at, line in one.lines) >= min(4, len(one.lines)):
+                one.most_lost = max(one.most_lost, one.lost)
                 one.thrown += 1
                 if one.thrown == 2:
                     one.first_thrown = self.witness.step
@@ -306,6 +308,7 @@ class Order(Observer):
             "bare": one.bare,
             "bare_step": one.first_bare,
             "thrown": one.thrown,
+            "most_thrown": one.most_lost,
             "thrown_step": one.first_thrown,
             "epochs": one.epochs,
             "changed": sum(known.changed() for known in own),

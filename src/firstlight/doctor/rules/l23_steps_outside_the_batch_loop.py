@@ -31,6 +31,8 @@ def find(run: Run) -> Iterator[Finding]:
     for one in newest(run, "order_of_steps") or []:
         stepped = Place.from_json(one["stepped"])
         if one["thrown"] >= 2 and one["thrown"] >= 0.5 * one["steps"]:
+            if one["most_thrown"] < 5 or is_conditional(spot_of(code, stepped)):
+                continue  # that is L21
             yield Finding(
                 evidence=_(
                     "Before {count} of {steps} steps of {optimizer}, "
@@ -55,6 +57,14 @@ def find(run: Run) -> Iterator[Finding]:
                 voice="question",  # one step of the whole dataset may be meant
                 edits=_indented(spot_of(code, stepped)),
             )
+
+
+def is_conditional(spot: Spot | None) -> bool:
+    """Whether a step stands under an `if` inside of its loop: every so many batches."""
+    if spot is None or not spot.loops:
+        return False
+    inside = spot.around[spot.around.index(spot.loops[0]) :]
+    return any(isinstance(one, ast.If) for one in inside)
 
 
 def _indented(spot: Spot | None) -> tuple[Edit, ...]:

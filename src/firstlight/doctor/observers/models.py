@@ -1,0 +1,243 @@
+"""Which models are made, wrapped, trained and evaluated; and what becomes of the states that are kept of them."""
+
+import weakref
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.places import Place
+
+_SAMPLED = 8
+_MOST = 256
+
+
+class _Model:
+    """One root: how it was used."""
+
+    def __init__(self, module: nn.Module, number: int) -> None:
+        self.module = weakref.ref(module)
+        self.kind, self.number = type(module).__name__, number
+        self.shape = tuple((name, tuple(w.shape)) for name, w in list(module.named_parameters())[:50])
+        self.learned = 0
+        self.shown = 0  # calls without gradients, or in evaluation mode, that were not learned from
+        self.between = 0  # of those, while a batch was learned from: a teacher, a target network
+        self.loaders: set[int] = set()
+        self.passes: set[int] = set()
+        self.pending = 0
+        self.first: Place | None = None
+        self.shown_at: Place | None = None
+        weight = next(iter(module.parameters()), None)
+        self.was = weight.detach().reshape(-1)[:_SAMPLED].clone() if weight is not None else None
+        self.copied = True
+
+    def unchanged(self) -> bool:
+        module = self.module()
+        weight = next(iter(module.parameters()), None) if module is not None else None
+        if weight is None or self.was is None:
+            return False
+        now = weight.detach().reshape(-1)[:_SAMPLED]
+        return now.shape == self.was.shape and bool((now == self.was).all())
+
+
+class _State:
+    """What `state_dict` gave, as long as somebody keeps one of its tensors: in it, or in a dictionary made of it."""
+
+    def __init__(self, state: Any, module: nn.Module, steps: int, place: Place | None) -> None:
+        self.module, self.steps, self.place = weakref.ref(module), steps, place
+        self.saved = False
+        self.name: str
+        self.name, first = next(((name, one) for name, one in state.items() if isinstance(one, Tensor)), ("", None))
+        self.first = weakref.ref(first) if first is not None else None
+
+    def kept(self) -> Tensor | None:
+        return self.first() if self.first is not None else None
+
+    def aliases(self) -> bool:
+        """Whether what is kept is still the weights themselves."""
+        kept, module = self.kept(), self.module()
+        if kept is None or module is None:
+            return False
+        own = next((w for name, w in (*module.named_parameters(), *module.named_buffers()) if name == self.name), None)
+        return own is not None and kept.data_ptr() == own.data_ptr() != 0
+
+
+class Models(Observer):
+    """Facts `models`, `kept_states` and `wrapped_models`."""
+
+    kinds: ClassVar = ("models", "kept_states", "wrapped_models")
+    hears: ClassVar = {
+        "models.state": ("torch.nn.Module", "state_dict"),
+        "models.load": ("torch.nn.Module", "load_state_dict"),
+        "models.save": ("torch", "save"),
+        "models.parallel": ("torch.nn.DataParallel", "__init__"),
+        "models.distributed": ("torch.nn.parallel.DistributedDataParallel", "__init__"),
+    }
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self._models: dict[int, _Model] = {}
+        self._gone: list[_Model] = []
+        self._count = 0
+        self._now: list[_Model] = []
+        self._loaded: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._states: list[_State] = []
+        self._restored: list[dict[str, Any]] = []
+        self._wrappers: list[tuple[weakref.ref[nn.Module], weakref.ref[nn.Module], str]] = []
+        self._wrapped = 0
+        self._wrapper_called = False
+        self._wrapped_at: Place | None = None
+
+    # What is trained, and what is evaluated.
+
+    def _of(self, module: nn.Module) -> _Model | None:
+        one = self._models.get(id(module))
+        if one is None or one.module() is not module:
+            if len(self._gone) + len(self._models) > _MOST:
+                return None
+            if one is not None:
+                self._gone.append(one)
+            one = self._models[id(module)] = _Model(module, self._count)
+            self._count += 1
+            first = next(iter(module.parameters()), None)
+            one.copied = first is None or id(first) not in self.witness.session.get("births", {})
+        return one
+
+    def forward(self, call: Call) -> None:
+        one = self._of(call.module)
+        if one is None:
+            return
+        if one.first is None:
+            one.first = call.place or self.witness.place()
+        if call.grad and call.training:
+            one.pending += 1
+            self._now.append(one) if one.pending == 1 else None
+        else:
+            one.shown += 1
+            if one.shown <= 2:
+                one.shown_at = call.place or self.witness.place()
+            if call.grad:
+                one.pending += 1
+                self._now.append(one) if one.pending == 1 else None
+            elif self._now:
+                one.between += 1
+        if self._wrappers:
+            self._look_at_wrappers(call)
+
+    def backward(self, going: Backward) -> None:
+        now, self._now = self._now, []
+        feed = self.witness.feed
+        for one in now:
+            one.pending = 0
+            one.learned += 1
+            if feed is not None and feed.number not in one.passes and len(one.passes) < 32:
+                one.passes.add(feed.number)
+                one.loaders.add(id(feed.loader))
+
+    # Wrappers of several devices.
+
+    def _look_at_wrappers(self, call: Call) -> None:
+        for wrapper, inner, _name in self._wrappers:
+            if call.module is wrapper():
+                self._wrapper_called = True
+            elif call.module is inner() and call.grad and call.training:
+                self._wrapped += 1
+                if self._wrapped == 1:
+                    self._wrapped_at = call.place or self.witness.place()
+
+    # States.
+
+    def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        if name == "models.state":
+            # A part of a model is asked by the whole: with `destination`, or a prefix.
+            module = args[0] if args else None
+            whole = len(args) == 1 and not kwargs.get("destination") and not kwargs.get("prefix")
+            if whole and isinstance(result, dict) and isinstance(module, nn.Module) and self._steps():
+                self._states = [one for one in self._states if one.kept() is not None][-16:]
+                self._states.append(_State(result, module, self._steps(), self.witness.place()))
+        elif name == "models.load":
+            self._load(args, kwargs)
+        elif name == "models.save":
+            for one in self._states:
+                if one.steps == self._steps():
+                    one.saved = True
+        elif name in ("models.parallel", "models.distributed"):
+            wrapper, inner = args[0], args[1] if len(args) > 1 else kwargs.get("module")
+            if isinstance(inner, nn.Module):
+                self._wrappers.append((weakref.ref(wrapper), weakref.ref(inner), type(wrapper).__name__))
+
+    def calling(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if name == "models.load":
+            self._look_at_load(args, kwargs)
+
+    def _steps(self) -> int:
+        return int(self.witness.steps)
+
+    def _load(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if args and isinstance(args[0], nn.Module):
+            self._loaded.add(args[0])
+
+    def _look_at_load(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Whether what is loaded is what is there already: the weights themselves, kept some steps ago."""
+        module = args[0] if args else None
+        given = args[1] if len(args) > 1 else kwargs.get("state_dict")
+        if not isinstance(module, nn.Module) or not isinstance(given, dict):
+            return
+        for one in self._states:
+            if one.steps < self._steps() and one.kept() is given.get(one.name, one) and one.aliases():
+                place = self.witness.place()
+                self._restored.append({
+                    "steps": self._steps() - one.steps,
+                    "step": self.witness.step,
+                    "kept": one.place and one.place.as_json(),
+                    "loaded": place and place.as_json(),
+                })  # fmt: skip
+                del self._restored[8:]
+                return
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """Models, states and wrappers."""
+        rows = [
+            {
+                "kind": one.kind,
+                "number": one.number,
+                "shape": hash(one.shape),
+                "learned": one.learned,
+                "passes": len(one.passes),
+                "loader": sorted(one.loaders)[0] if len(one.loaders) == 1 else None,
+                "shown": one.shown,
+                "between": one.between,
+                "alive": one.module() is not None,
+                "unchanged": one.unchanged(),
+                "copied": one.copied,
+                "loaded": (module := one.module()) is not None and module in self._loaded,
+                "first": one.first and one.first.as_json(),
+                "shown_at": one.shown_at and one.shown_at.as_json(),
+            }
+            for one in sorted((*self._gone, *self._models.values()), key=lambda one: one.number)
+        ]
+        if rows:
+            yield "models", rows[:_MOST]
+        now = self._steps()
+        alive = [one for one in self._states if one.steps < now and not one.saved and one.aliases()]
+        if self._restored or alive:
+            yield (
+                "kept_states",
+                {
+                    "restored": self._restored,
+                    "alive": [
+                        {"steps": now - one.steps, "kept": one.place and one.place.as_json()} for one in alive[:4]
+                    ],
+                },
+            )
+        if self._wrapped:
+            yield (
+                "wrapped_models",
+                {
+                    "wrapper": self._wrappers[0][2],
+                    "inner": self._wrapped,
+                    "wrapper_called": self._wrapper_called,
+                    "place": self._wrapped_at and self._wrapped_at.as_json(),
+                },
+            )

@@ -1,0 +1,158 @@
+"""L25 another-model: the model is made anew in each epoch, or another one is evaluated than was trained."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from firstlight.doctor.code import Code, callee
+from firstlight.doctor.editing import Spot, calls_in, spots
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_SAYING = ("print", "format", "append", "info", "debug", "write", "log", "say", "range", "set_description")
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """Models of one kind that each learn for one epoch; a model that is shown the test and never learned."""
+    models = newest(run, "models") or []
+    code = Code.of(run)
+    yield from _made_again(models, code)
+    trained = [one for one in models if one["learned"] >= 10]
+    for one in models:
+        if one["learned"] or not one["shown"] or one["between"] or one["copied"] or one["loaded"]:
+            continue
+        same = [other for other in trained if other["shape"] == one["shape"] and other["kind"] == one["kind"]]
+        if not same or any(other["shown"] for other in same) or not one["unchanged"]:
+            continue
+        yield Finding(
+            evidence=_(
+                "A {kind} was evaluated {shown} times that has never learned. The one that learned {steps} times "
+                "was never evaluated.",
+                kind=one["kind"],
+                shown=one["shown"],
+                steps=same[0]["learned"],
+            ),
+            step=None,
+            place=Place.from_json(one["shown_at"]),
+        )
+        return
+
+
+def _made_again(models: list[dict[str, Any]], code: Code) -> Iterator[Finding]:
+    groups: dict[Any, list[dict[str, Any]]] = {}
+    for one in models:
+        if one["learned"] and not one["copied"] and not one["loaded"]:
+            first = one["first"] or {}
+            groups.setdefault((one["kind"], one["shape"], first.get("file"), first.get("line")), []).append(one)
+    for (kind, _shape, _file, _line), group in groups.items():
+        # Each had one epoch and was dropped for the next: a model for each fold or number would have several.
+        if len(group) < 3 or sum(one["alive"] for one in group) > 1 or any(one["passes"] > 1 for one in group):
+            continue
+        if len({one["loader"] for one in group if one["passes"]}) > 1:
+            continue
+        made = _maker(code, kind)
+        if made is None or not _only_counts(made):
+            continue
+        yield Finding(
+            evidence=_(
+                "{count} models of kind {kind} were made and trained for one epoch each: {steps} backward passes.",
+                count=len(group),
+                kind=kind,
+                steps=", ".join(str(one["learned"]) for one in group[:4]),
+            ),
+            step=group[0]["learned"] + group[1]["learned"],
+            place=made.place,
+        )
+
+
+def _maker(code: Code, kind: str) -> Spot | None:
+    """The statement within a loop that makes a model of this kind, itself or through a function."""
+    makers = {kind}
+    for spot in spots(code):
+        if isinstance(spot.node, ast.FunctionDef) and any(callee(one) == kind for one in calls_in(spot.node)):
+            makers.add(spot.node.name)
+    found = [
+        spot
+        for spot in spots(code)
+        if isinstance(spot.node, ast.Assign | ast.AnnAssign) and spot.loops and calls_in(spot.node, *makers)
+    ]
+    return found[0] if found else None
+
+
+def _only_counts(made: Spot) -> bool:
+    """Whether the loop around only counts: what it goes through is used for nothing but to be told."""
+    loop = made.loops[0]
+    if not isinstance(loop, ast.For):
+        return False
+    names = {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
+    spared: set[ast.AST] = set()
+    for node in ast.walk(loop):
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Call) and callee(node) in _SAYING):
+            spared.update(ast.walk(node))
+        elif isinstance(node, ast.If):
+            spared.update(ast.walk(node.test))
+    used = [
+        node
+        for statement in loop.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and node.id in names and node not in spared
+    ]
+    return not used
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(256, 8), torch.randint(3, (256,))
+for epoch in range(4):
+    model = nn.Linear(8, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for start in range(0, 256, 16):
+        loss = nn.functional.cross_entropy(model(x[start : start + 16]), y[start : start + 16])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"epoch {epoch}: {loss.item()}")
+"""
+
+rule = Rule(
+    code="L25",
+    name="another-model",
+    voice="alarm",
+    stage="optimizer",
+    question="Is it one model that is trained, and the same that is evaluated?",
+    needs=("models",),
+    find=find,
+    text=Text(
+        what="Another model than the trained one is used: what was learned is lost.",
+        why="Each call of its class makes a model with new random weights. It knows nothing of those before it.",
+        do="Make the model once, before the loop over epochs, and evaluate that one.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace(
+        "    model = nn.Linear(8, 3)\n    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n", ""
+    ).replace(
+        "for epoch", "model = nn.Linear(8, 3)\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nfor epoch"
+    ),
+    lookalikes={
+        "a model for each fold": BROKEN.replace("for epoch", "x_all, y_all = x, y\nfor epoch").replace(
+            "    for start", "    x, y = x_all.roll(64 * epoch, 0), y_all.roll(64 * epoch, 0)\n    for start"
+        ),
+        "learning rates are compared": BROKEN.replace(
+            "for epoch in range(4)", "for epoch in [1.0, 0.3, 0.1, 0.03]"
+        ).replace("lr=0.1", "lr=epoch"),
+        "an ensemble": BROKEN.replace("    optimizer =", "    kept.append(model)\n    optimizer =").replace(
+            "for epoch", "kept = []\nfor epoch"
+        ),
+        "the untrained one is looked at first": "import torch\nfrom torch import nn\n\ntorch.manual_seed(0)\n"
+        "x, y = torch.randn(256, 8), torch.randint(3, (256,))\nfirst, model = nn.Linear(8, 3), nn.Linear(8, 3)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nfor step in range(20):\n"
+        "    optimizer.zero_grad()\n    nn.functional.cross_entropy(model(x), y).backward()\n    optimizer.step()\n"
+        "with torch.no_grad():\n    first(x)\n    model(x)\n",
+    },
+    explains=("L24", "L15", "E11", "E12"),
+)

@@ -1,0 +1,119 @@
+"""L28 nothing-left-to-loop-over: a generator or iterator is made once, and used up by the first epoch."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code, callee
+from firstlight.doctor.editing import Spot, assigned_at, dotted, spots
+from firstlight.doctor.rule import Edit, Finding, Rule
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_ONCE = ("zip", "map", "filter", "iter", "enumerate", "reversed")
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A loop within a loop, over a name that holds something which can be gone through only once."""
+    code = Code.of(run)
+    generators = {
+        spot.node.name
+        for spot in spots(code)
+        if isinstance(spot.node, ast.FunctionDef) and _yields(spot.node) and spot.function is None
+    }
+    for spot in spots(code):
+        if not isinstance(spot.node, ast.For) or not spot.loops or not isinstance(spot.loops[-1], ast.For):
+            continue
+        over = spot.node.iter
+        if isinstance(over, ast.Call) and callee(over) == "enumerate" and over.args:
+            over = over.args[0]
+        name = dotted(over)
+        if name is None:
+            continue
+        made = [
+            one
+            for one in spots(code)
+            if one.unit is spot.unit and one.function is spot.function and assigned_at(one) == name
+        ]
+        if len(made) != 1 or not isinstance(made[0].node, ast.Assign) or made[0].loops or not _learns(spot):
+            continue
+        value = made[0].node.value
+        once = isinstance(value, ast.GeneratorExp) or (
+            isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {*_ONCE, *generators}
+        )
+        if not once or made[0].node.lineno > spot.node.lineno:
+            continue
+        yield Finding(
+            evidence=_(
+                "{name} is made once, in line {line}, and can be gone through once. "
+                "The loop over it stands in another loop.",
+                name=name,
+                line=made[0].node.lineno,
+            ),
+            step=None,
+            place=spot.place,
+            places=(made[0].place,),
+            edits=_each_time(spot, made[0]),
+        )
+
+
+def _yields(node: ast.AST) -> bool:
+    return any(isinstance(one, ast.Yield | ast.YieldFrom) for one in ast.walk(node))
+
+
+def _learns(spot: Spot) -> bool:
+    """Whether a step is made in the loop, and nothing leaves it early or makes its source anew."""
+    called = {callee(one) for one in ast.walk(spot.node) if isinstance(one, ast.Call)}
+    left = any(isinstance(one, ast.Break) for one in ast.walk(spot.node))
+    return not left and bool(called & {"backward", "step", "train_step", "training_step", "train_batch", "update"})
+
+
+def _each_time(spot: Spot, made: Spot) -> tuple[Edit, ...]:
+    """The statement that makes it, moved to where each epoch begins: the later line first."""
+    if not spot.alone or not made.alone:
+        return ()
+    return (spot.before(*made.text.splitlines()), made.without())
+
+
+BROKEN = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(256, 8), torch.randint(3, (256,))
+model = nn.Linear(8, 3)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+batches = zip(x.split(16), y.split(16))
+for epoch in range(4):
+    for inputs, labels in batches:
+        loss = nn.functional.cross_entropy(model(inputs), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+rule = Rule(
+    code="L28",
+    name="nothing-left-to-loop-over",
+    voice="alarm",
+    stage="data",
+    question="Does each epoch have batches?",
+    needs=("code",),
+    find=find,
+    text=Text(
+        what="Only the first epoch has batches: what the loop goes through is used up after it.",
+        why="A generator, zip() or iter() gives each item once. A second loop over the same object finds nothing.",
+        do="Make it inside of the loop over epochs, or use a list or a DataLoader, which begin again each time.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("zip(x.split(16), y.split(16))", "list(zip(x.split(16), y.split(16)))"),
+    lookalikes={
+        "made anew for each epoch": BROKEN.replace("batches = zip(x.split(16), y.split(16))\n", "").replace(
+            "    for inputs", "    batches = zip(x.split(16), y.split(16))\n    for inputs"
+        ),
+        "goes on where it stopped": BROKEN.replace(
+            "    for inputs, labels in batches:\n",
+            "    for inputs, labels in batches:\n        if labels.sum() > 99:\n            break\n",
+        ),
+    },
+    explains=("D23", "L15"),
+)

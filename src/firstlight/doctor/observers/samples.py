@@ -131,7 +131,7 @@ class Samples(Observer):
         self._made: weakref.WeakKeyDictionary[Any, Place | None] = weakref.WeakKeyDictionary()
         self._pending: list[Use] = []
         self._last: Use | None = None
-        self._last_output: weakref.ref[Tensor] | None = None
+        self._without_slope: tuple[weakref.ref[Tensor], dict[str, Any]] | None = None
         self._last_eval: Use | None = None
         self._count = self._phase = self._in_phase = 0
         self._reads = [0, 0, 0]
@@ -273,6 +273,7 @@ class Samples(Observer):
         use = Use(root, call, self._count, self.witness.step, self._phase, first)
         self._count += 1
         use.input = weakref.ref(first)
+        self._of_feed(use, first)
         likely = not call.grad or not call.training  # to be an evaluation
         if output is not None:
             use.output = tuple(output.shape)
@@ -280,9 +281,7 @@ class Samples(Observer):
             self._shape(use, first, output)
         if likely or root.learned < 512:
             self._read(use, inputs, likely, output)
-        self._of_feed(use, first)
         self._last = use
-        self._last_output = weakref.ref(output) if output is not None else None
         if output is not None and output.grad_fn is not None:
             output.grad_fn.register_prehook(use.mark)
             self._pending.append(use)
@@ -571,15 +570,16 @@ class Samples(Observer):
                 root.scores.append((use.at, right, target.numel()))
 
     def _cut(self, use: Use, name: str, guess: Tensor, result: Tensor) -> None:
-        """Whether a loss was given the number of the largest output: then no gradient gets through."""
-        output = self._last_output() if self._last_output is not None else None
-        if self.cut_loss is not None or result.requires_grad or guess.requires_grad or output is None:
+        """Whether a loss was given numbers of classes: then no gradient gets through, should it go backward."""
+        if self.cut_loss is not None or result.requires_grad or guess.requires_grad or use.width < 2:
             return
-        if not output.requires_grad or output.ndim != 2 or guess.numel() != len(output):
+        plain = guess.detach().reshape(-1)
+        if plain.numel() != use.size or not bool((plain == plain.round()).all()) or not float(plain.min()) >= 0:
             return
-        if torch.equal(guess.reshape(-1).long(), output.argmax(1)):
+        if float(plain.max()) < use.width:
             place = self.witness.place()
-            self.cut_loss = {"loss": name, "place": place and place.as_json(), "step": use.step, "rows": use.size}
+            what = {"loss": name, "place": place and place.as_json(), "step": use.step, "rows": use.size}
+            self._without_slope = weakref.ref(result), what
 
     # Learning.
 
@@ -588,10 +588,18 @@ class Samples(Observer):
         if self._window.open:
             self._window.end()
         use = self._last
-        if use is None or use.missing is not None or self.lost is not None or not going.losses:
+        if use is None or not going.losses:
             return
         loss = going.losses[0]
-        if loss.device.type != "cpu" or loss.numel() != 1 or type(loss) is not Tensor:
+        if self._without_slope is not None and self._without_slope[0]() is loss and loss.grad_fn is None:
+            self.cut_loss = self._without_slope[1]
+        if (
+            use.missing is not None
+            or self.lost is not None
+            or loss.device.type != "cpu"
+            or loss.numel() != 1
+            or type(loss) is not Tensor
+        ):
             return
         if math.isfinite(loss.item()):
             return

@@ -1,0 +1,113 @@
+"""D01 labels-apart-from-inputs: inputs and labels were shuffled or sorted apart from each other."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code, callee
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.rule_programs import CLASSES
+from firstlight.doctor.source_lines import words_in
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_INFORMATION = 0.05  # the pilot's twins: shuffled labels stay within 0.03 of chance, all learnable tasks were far above
+_LABELS = {"y", "label", "labels", "target", "targets", "ys", "classes"}
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A model that stays at chance, and neighbours that know nothing of each other's labels."""
+    last = {one["model"]: one["last"] for one in newest(run, "evaluations") or []}
+    for one in (newest(run, "trials") or {}).get("neighbours", []):
+        if one["rows"] < 200 or one["alike"] - one["chance"] >= _INFORMATION:
+            continue
+        tested = last.get(one["model"])
+        if tested is not None and tested["rows"] >= 50:
+            # Three standard deviations of guessing above the most frequent class.
+            noise = 3 * (tested["majority_rows"] / tested["rows"] / tested["rows"]) ** 0.5
+            if tested["right"] / tested["rows"] > tested["majority_rows"] / tested["rows"] + noise:
+                continue
+        place = _shuffle(Code.of(run))
+        yield Finding(
+            evidence=_(
+                "Of {rows} samples, {alike} have the label of the sample most like them; chance alone gives {chance}.",
+                rows=one["rows"],
+                alike=f"{one['alike']:.1%}",
+                chance=f"{one['chance']:.1%}",
+            ),
+            step=one["step"],
+            place=place or Place.from_json(one["place"]),
+            voice=None if place is not None else "question",
+        )
+
+
+def _shuffle(code: Code) -> Place | None:
+    """The line that puts the labels, or else the inputs alone, into another order."""
+    found: list[tuple[bool, Place]] = []
+    for unit in code.units:
+        drawn = {
+            target.id
+            for node in ast.walk(unit.tree)
+            if isinstance(node, ast.Assign) and _orders(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(unit.tree):
+            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+                indexes = [n for n in ast.walk(node.value) if isinstance(n, ast.Subscript)]
+                uses = {n.id for one in indexes for n in ast.walk(one.slice) if isinstance(n, ast.Name)}
+                if (indexes and any(_orders(one.slice) for one in indexes)) or uses & drawn or _sorts(node.value):
+                    found.append((bool(words_in(node.targets[0].id) & _LABELS), unit.place(node)))
+            elif (
+                isinstance(node, ast.Expr)
+                and isinstance(node.value, ast.Call)
+                and callee(node.value) in ("shuffle", "sort")
+            ):
+                names = {w for a in node.value.args for w in words_in(ast.unparse(a))}
+                found.append((bool(names & _LABELS), unit.place(node)))
+    for_labels = [place for labels, place in found if labels]
+    return for_labels[-1] if for_labels else found[-1][1] if found else None
+
+
+def _orders(node: ast.AST) -> bool:
+    names = ("randperm", "permutation", "argsort", "shuffle")
+    return any(isinstance(one, ast.Call) and callee(one) in names for one in ast.walk(node))
+
+
+def _sorts(node: ast.AST) -> bool:
+    names = ("sorted", "sort", "sort_values", "permutation", "sample", "shuffled")
+    return isinstance(node, ast.Call) and callee(node) in names
+
+
+BROKEN = CLASSES.replace(
+    "train_x, train_y,", "x = x[torch.randperm(600)]\ny = y[torch.randperm(600)]\ntrain_x, train_y,", 1
+)
+
+rule = Rule(
+    code="D01",
+    name="labels-apart-from-inputs",
+    voice="alarm",
+    stage="data",
+    question="Do the labels say anything about their inputs?",
+    needs=("trials",),
+    find=find,
+    text=Text(
+        what="Your labels carry no information that I can find about your inputs.",
+        why="When inputs and labels are put into order apart from each other, each input gets the label of another one.",
+        do="Draw one order and index both with it: order = torch.randperm(n); x, y = x[order], y[order].",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace(
+        "x = x[torch.randperm(600)]\ny = y[torch.randperm(600)]",
+        "order = torch.randperm(600)\nx, y = x[order], y[order]",
+    ),
+    lookalikes={
+        "parity of bits, which neighbours do not know, learned": CLASSES.replace(
+            "y = torch.arange(4).repeat(150)", "y = torch.randint(2, (600,))"
+        )
+        .replace("centres[y] + torch.randn(600, 8)", "torch.randn(600, 8).sign()")
+        .replace("train_x, train_y,", "y = (x[:, 0] * x[:, 1] > 0).long()\ntrain_x, train_y,", 1),
+        "a learning rate that is far too small": CLASSES.replace("lr=0.01", "lr=1e-8"),
+    },
+    explains=("E11", "E12", "D02", "D17", "L14", "L15"),
+)

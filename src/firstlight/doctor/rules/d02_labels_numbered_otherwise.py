@@ -1,0 +1,109 @@
+"""D02 labels-numbered-otherwise: the classes of training and evaluation do not have the same numbers."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code, callee
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.rule_programs import CLASSES
+from firstlight.doctor.source_lines import is_held_back
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_MAKERS = ("fit_transform", "fit", "unique", "factorize", "sorted", "enumerate", "Categorical")
+_SINGLE = ("cross_entropy", "nll_loss")
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A class that is evaluated and was never learned, or classes that would be right under other numbers."""
+    code = Code.of(run)
+    tested = {one["model"]: one for one in newest(run, "evaluations") or []}
+    trained = {one["model"]: one for one in newest(run, "inputs") or []}
+    for one in newest(run, "labels") or []:
+        if not set(one["losses"]) & set(_SINGLE):
+            continue
+        train, evaluation = one["train"], one["evaluation"]
+        new = {name: count for name, count in evaluation.items() if name not in train and count >= 5}
+        if new and sum(train.values()) >= 300 and one["epoch_whole"]:
+            yield Finding(
+                evidence=_(
+                    "{count} evaluated samples have a label ({labels}) that none of {rows} training samples had.",
+                    count=sum(new.values()),
+                    labels=", ".join(new),
+                    rows=sum(train.values()),
+                ),
+                step=one["evaluation_step"],
+                place=_numbering(code) or _first(one["evaluation_place"]),
+            )
+            continue
+        model = tested.get(one["model"])
+        last = model["last"] if model is not None else None
+        score = (trained.get(one["model"]) or {}).get("accuracy")
+        if last is None or score is None or "renamed" not in last or last["rows"] < 100 or score["value"] < 0.6:
+            continue
+        # A model that tells the classes apart, but calls them otherwise: a third of all answers changes, which errors
+        # of a model with more than half of its training samples right do not do.
+        if last["renamed"]["right"] - last["right"] >= 0.3 * last["rows"]:
+            yield Finding(
+                evidence=_(
+                    "{right} of {rows} answers are right; under other class numbers {renamed} would be.",
+                    right=last["right"],
+                    rows=last["rows"],
+                    renamed=last["renamed"]["right"],
+                ),
+                step=last["step"],
+                place=_numbering(code) or _first(last["places"]),
+                voice=None if len(last["labels"]) > 2 else "question",
+            )
+
+
+def _first(places: list[dict[str, object]]) -> Place | None:
+    return Place.from_json(places[0]) if places else None
+
+
+def _numbering(code: Code) -> Place | None:
+    """The line that numbers the classes anew for the samples that are held back."""
+    own: set[str] = set()
+    for unit in code.units:
+        for node in ast.walk(unit.tree):
+            if isinstance(node, ast.FunctionDef) and any(
+                isinstance(n, ast.Call) and callee(n) in ("unique", "enumerate", "LabelEncoder") for n in ast.walk(node)
+            ):
+                own.add(node.name)
+    for unit in code.units:
+        for node in ast.walk(unit.tree):
+            if isinstance(node, ast.Assign | ast.Expr) and is_held_back(ast.unparse(node)):
+                calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
+                if any(callee(n) in _MAKERS[:1] or callee(n) in own for n in calls):
+                    return unit.place(node)
+                if isinstance(node.value, ast.DictComp):
+                    return unit.place(node)
+    return None
+
+
+BROKEN = CLASSES.replace("y[:480], x[480:], y[480:]", "y[:480], x[480:], (y[480:] + 1) % 4")
+
+rule = Rule(
+    code="D02",
+    name="labels-numbered-otherwise",
+    voice="alarm",
+    stage="data",
+    question="Does each class have the same number in training and evaluation?",
+    needs=("labels",),
+    find=find,
+    text=Text(
+        what="The classes do not have the same numbers in training and in evaluation.",
+        why="The model answers with the numbers that it learned; the evaluation means other classes by them.",
+        do="Number the classes once, from the training labels, and use that numbering everywhere.",
+    ),
+    broken=BROKEN,
+    fixed=CLASSES,
+    lookalikes={
+        "a class is missing in the test": CLASSES.replace(
+            "model = nn", "test_x, test_y = test_x[test_y > 0], test_y[test_y > 0]\nmodel = nn", 1
+        ),
+        "a model that learned nothing": BROKEN.replace("lr=0.01", "lr=1e-7"),
+    },
+    explains=("E11", "E12"),
+)

@@ -1,0 +1,58 @@
+"""D03 loss-of-class-numbers: the loss is given the number of the best class instead of the outputs."""
+
+from collections.abc import Iterator
+
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.rule_programs import CLASSES
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A loss whose input is the argmax of the model's output, value by value."""
+    cut = (newest(run, "outputs") or {}).get("cut_loss")
+    if cut is None:
+        return
+    yield Finding(
+        evidence=_(
+            "{loss} was given {rows} whole numbers: those of the largest outputs; no gradient comes back through them.",
+            loss=cut["loss"],
+            rows=cut["rows"],
+        ),
+        step=cut["step"],
+        place=Place.from_json(cut["place"]),
+        check="print(loss.grad_fn)",
+    )
+
+
+BROKEN = CLASSES.replace(
+    "nn.functional.cross_entropy(model(train_x[rows]), train_y[rows])",
+    "nn.functional.mse_loss(model(train_x[rows]).argmax(1).float(), train_y[rows].float())\n"
+    "        loss.requires_grad = True",
+)
+
+rule = Rule(
+    code="D03",
+    name="loss-of-class-numbers",
+    voice="alarm",
+    stage="graph",
+    question="Is the loss given the outputs, and not the number of the largest one?",
+    needs=("outputs", "rows"),
+    find=find,
+    text=Text(
+        what="The loss is given class numbers (an argmax), not the model's outputs.",
+        why="Which output is the largest changes in jumps. There is no slope, so no weight ever learns.",
+        do="Give the outputs themselves to nn.CrossEntropyLoss, with class numbers (int64) as labels.",
+    ),
+    broken=BROKEN,
+    fixed=CLASSES,
+    lookalikes={
+        "an error counted beside the loss": CLASSES.replace(
+            "        loss.backward()\n",
+            "        with torch.no_grad():\n            wrong = nn.functional.l1_loss("
+            "model(train_x[rows]).argmax(1).float(), train_y[rows].float())\n        loss.backward()\n",
+        ),
+    },
+    explains=("M13", "L07", "M31", "L04", "L15", "E11", "E12", "M12"),
+)

@@ -1,0 +1,61 @@
+"""D17 rare-class-never-given: one class is rare, and the model always gives the frequent one."""
+
+from collections.abc import Iterator
+
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.rule_programs import BINARY
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """More than four fifths of one class, and nearly no answer for another one. Imbalance alone is fine."""
+    labels = {one["model"]: one for one in newest(run, "labels") or []}
+    for one in newest(run, "evaluations") or []:
+        last = one["last"]
+        if last is None or one["learned"] < 30 or last["rows"] < 100 or len(last["labels"]) < 2:
+            continue
+        share = last["majority_rows"] / last["rows"]
+        given = last["given"].get(str(last["majority"]), 0)
+        if share <= 0.8 or share > 0.995 or given < 0.98 * last["rows"]:
+            continue
+        trained = labels.get(one["model"])
+        yield Finding(
+            evidence=_(
+                "{share} of the evaluated samples are of class {most}, and {given} of {rows} answers are.",
+                share=f"{share:.0%}",
+                most=last["majority"],
+                given=given,
+                rows=last["rows"],
+            ),
+            step=last["step"],
+            place=Place.from_json(trained["place"]) if trained is not None else None,
+            check="print(torch.bincount(predicted), torch.bincount(labels))",
+        )
+
+
+BROKEN = BINARY.replace("(x[:, 0] + x[:, 1] * x[:, 2] > 0)", "(0.3 * x[:, 0] + torch.randn(600) > 1.6)")
+
+rule = Rule(
+    code="D17",
+    name="rare-class-never-given",
+    voice="question",
+    stage="evaluation",
+    question="Does the model give the rare classes too?",
+    needs=("evaluations",),
+    find=find,
+    text=Text(
+        what="The model nearly always gives the most frequent class. Is the rare one what you are looking for?",
+        why="Where nine of ten samples are of one class, always saying it is nine times right, and of no use.",
+        do="Weight the loss by class or sample the rare class more often, and look at the recall of each class.",
+    ),
+    broken=BROKEN,
+    fixed=BINARY,
+    lookalikes={
+        "rare, and learned": BINARY.replace("(x[:, 0] + x[:, 1] * x[:, 2] > 0)", "(x[:, 0] > 1.0)").replace(
+            "range(4)", "range(8)"
+        ),
+    },
+    explains=("E12", "E11"),
+)

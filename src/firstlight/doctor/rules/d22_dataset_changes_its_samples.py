@@ -1,0 +1,147 @@
+"""D22 dataset-changes-its-samples: reading a sample changes what is stored, so it is another one next time."""
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from firstlight.doctor.code import Code, Unit
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.rule_programs import LOADERS
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """Passes over the same samples that get ever smaller or larger, and a line that changes them in place."""
+    feeds = newest(run, "feeds") or []
+    code = Code.of(run)
+    for name in dict.fromkeys(feed["dataset"] for feed in feeds if feed["dataset"]):
+        place, edits, written = _in_place(code, name)
+        drift = _drift([feed for feed in feeds if feed["dataset"] == name])
+        if place is None or drift is None:
+            continue
+        before, after, step = drift
+        yield Finding(
+            evidence=_(
+                "{line} changes the stored sample: from one pass to the next, its spread went from {before} to "
+                "{after}.",
+                line=written,
+                before=f"{before:.4g}",
+                after=f"{after:.4g}",
+            ),
+            step=step,
+            place=place,
+            edits=edits,
+            check="print((dataset[0][0] == dataset[0][0]).all())",
+        )
+        return
+
+
+def _drift(feeds: list[dict[str, Any]]) -> tuple[float, float, int] | None:
+    """Spread of the first batches in two passes that follow each other. Batches of one set differ by far less."""
+    last: dict[int, tuple[float, float]] = {}
+    for feed in feeds:
+        scales = feed.get("scales") or []
+        if not scales:
+            continue
+        mean = sum(one[0] for one in scales) / len(scales)
+        spread = sum(one[1] for one in scales) / len(scales)
+        before = last.get(feed["base"] if feed["base"] is not None else feed["loader"])
+        if before is not None and before[1] > 0:
+            ratio = spread / before[1]
+            if not 0.7 < ratio < 1.4 or abs(mean - before[0]) > 0.5 * before[1]:
+                return before[1], spread, feed["step"]
+        last[feed["base"] if feed["base"] is not None else feed["loader"]] = mean, spread
+    return None
+
+
+def _in_place(code: Code, name: str) -> tuple[Place | None, tuple[Edit, ...], str]:
+    """A line of `__getitem__` that writes into a sample that was not copied."""
+    for unit in code.units:
+        for node in ast.walk(unit.tree):
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                for method in node.body:
+                    if isinstance(method, ast.FunctionDef) and method.name == "__getitem__":
+                        return _writes(unit, method)
+    return None, (), ""
+
+
+def _writes(unit: Unit, method: ast.FunctionDef) -> tuple[Place | None, tuple[Edit, ...], str]:
+    stored: set[str] = set()
+    for node in ast.walk(method):
+        if isinstance(node, ast.Assign):
+            pairs = zip(node.targets, [node.value], strict=True)
+            if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = zip(node.targets[0].elts, node.value.elts, strict=False)
+            for target, value in pairs:
+                if isinstance(target, ast.Name) and _is_stored(value):
+                    stored.add(target.id)
+    for node in ast.walk(method):
+        if isinstance(node, ast.AugAssign):
+            whole = isinstance(node.target, ast.Name) and node.target.id in stored
+            if whole or _is_stored(node.target):
+                sign = {ast.Div: "/", ast.Mult: "*", ast.Sub: "-", ast.Add: "+"}.get(type(node.op))
+                edits: tuple[Edit, ...] = ()
+                if whole and sign and node.lineno == node.end_lineno:
+                    text = unit.text.splitlines()[node.lineno - 1]
+                    indent, name = text[: len(text) - len(text.lstrip())], ast.unparse(node.target)
+                    by = ast.unparse(node.value)
+                    by = f"({by})" if isinstance(node.value, ast.BinOp) else by
+                    new = f"{indent}{name} = {name} {sign} {by}"
+                    edits = (Edit(line=node.lineno, old=1, new=(new,), file=unit.file),)
+                return unit.place(node), edits, ast.unparse(node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_"):
+            owner = node.func.value
+            if not node.func.attr.endswith("__") and (
+                (isinstance(owner, ast.Name) and owner.id in stored) or _is_stored(owner)
+            ):
+                return unit.place(node), (), ast.unparse(node)
+    return None, (), ""
+
+
+def _is_stored(node: ast.AST) -> bool:
+    """Whether it is `self.something[...]` itself, of which PyTorch and NumPy give a view."""
+    return isinstance(node, ast.Subscript) and ast.unparse(node.value).startswith("self.")
+
+
+RIGHT = (
+    LOADERS.replace("import DataLoader, TensorDataset", "import DataLoader, Dataset, TensorDataset")
+    .replace(
+        "torch.manual_seed(0)\n",
+        "class Scaled(Dataset):\n    def __init__(self, x, y):\n        self.x, self.y = x, y\n\n"
+        "    def __len__(self):\n        return len(self.x)\n\n    def __getitem__(self, i):\n        row = "
+        "self.x[i].clone()\n"
+        "        row /= 4\n        return row, self.y[i]\n\n\ntorch.manual_seed(0)\n",
+        1,
+    )
+    .replace("TensorDataset(x, y)", "Scaled(x, y)")
+    .replace("TensorDataset(test_x, test_y)", "TensorDataset(test_x / 4, test_y)")
+)
+
+rule = Rule(
+    code="D22",
+    name="dataset-changes-its-samples",
+    voice="alarm",
+    stage="data",
+    question="Are the stored samples the same after they were read?",
+    needs=("feeds",),
+    find=find,
+    text=Text(
+        what="Reading a sample changes the stored one, so each epoch gets other inputs.",
+        why="Indexing gives a view: what is done to it in place (/=, -=, div_) is done to the data themselves.",
+        do="Write x = x / 255 instead of x /= 255, or copy the sample first with .clone().",
+    ),
+    broken=RIGHT.replace(".clone()", ""),
+    fixed=RIGHT,
+    lookalikes={
+        "a curriculum whose samples get larger": LOADERS.replace(
+            "for epoch in range(3):\n",
+            (
+                "for epoch in range(3):\n    train_loader = DataLoader(TensorDataset(x * (epoch + 1), y), "
+                "batch_size=20, shuffle=True)\n"
+            ),
+        ),
+    },
+    explains=("D06", "D05", "L15", "D13", "E11", "E12"),
+)

@@ -36,7 +36,7 @@ def lines_above(failure: Failure, code: Code) -> tuple[Place, ...]:
 def error_of(failure: Failure) -> str:
     """What PyTorch says, in one line."""
     lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
-    said = lines[0] if lines else ""
+    said = lines[0].split(" Hint:")[0] if lines else ""
     return f"{failure['type']}: {said[:200]}" if said else str(failure["type"])
 
 
@@ -56,9 +56,8 @@ def graph_of(failure: Failure) -> Graph | None:
     )
     module = row["module"]
     calls = [Call(0, None, module["name"], module["class"], settings=module["settings"])] if module else []
-    op = Operation(
-        0, row["name"], inputs, (), row["arguments"], call=0 if calls else None, error=row["error"] or failure["message"]
-    )  # fmt: skip
+    call, error = 0 if calls else None, row["error"] or failure["message"]
+    op = Operation(0, row["name"], inputs, (), row["arguments"], call=call, error=error)
     return Graph((), calls, failed=op)
 
 

@@ -32,6 +32,7 @@ from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.places import Place, here
 from firstlight.doctor.trail import Trail
 from firstlight.run import Run, audience
+from firstlight.run.errors import NotJson
 from firstlight.run.looks import in_backward, unheard
 from firstlight.run.taps import Wrapped
 
@@ -170,7 +171,10 @@ class Witness:
     def tell(self, run: Run) -> Run:
         """Write what is known into a record, and the program that it is known of."""
         for kind, data in self.facts():
-            run.add_fact(self.step, kind, data)
+            try:
+                run.add_fact(self.step, kind, data)
+            except NotJson as error:
+                self.lost[kind] = repr(error)
         run.add_fact(self.step, "code", [asdict(unit) for unit in units_now(self._files)])
         return run
 
@@ -276,7 +280,7 @@ class Witness:
     def _tell(self, event: str, *args: Any) -> None:
         """Tell all who want to hear it. Never raises."""
         told = self._told[event]
-        if not told or getattr(self._local, "deaf", False):
+        if not told or getattr(self._local, "deaf", False) or _transforms() is not None:
             return
         began = perf_counter()
         self._local.deaf = True
@@ -503,7 +507,7 @@ class Witness:
     def _hear(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def heard(*args: Any, **kwargs: Any) -> Any:
             told = self._hearing.get(name, ())
-            if not told or self._deaf or torch.compiler.is_compiling():
+            if not told or self._deaf or torch.compiler.is_compiling() or _transforms() is not None:
                 return original(*args, **kwargs)
             self._hand(told, "calling", name, args, kwargs)
             result = original(*args, **kwargs)
@@ -539,7 +543,7 @@ class Witness:
 
         def note(event: str) -> None:
             if event in ("resting", "ended"):
-                self.tell(run)
+                self._safely("record", functools.partial(self.tell, run))
 
         run.subscribe(note)
         self._runs = [reference for reference in self._runs if reference() is not None] + [weakref.ref(run)]
@@ -605,6 +609,9 @@ def _randomness_kept() -> Iterator[None]:
             if numpy is not None:
                 numpy.random.set_state(kept[2])
 
+
+# Within vmap or grad of torch.func, tensors have no values to look at. A private name, and so guarded.
+_transforms: Callable[[], Any] = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
 
 _NO_TRAIL = contextlib.nullcontext()
 _INSIDE = Call(nn.Identity(), (), {}, False, False, -1, False)  # a root runs, and nobody looks closely

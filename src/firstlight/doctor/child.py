@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -77,6 +78,9 @@ def _show(error: BaseException, program: str) -> None:
 def run_notebook(path: Path) -> dict[str, Any]:
     """Run its code cells, in the order in which they were run last; from top to bottom where that is not known.
 
+    The record says what the newest training shows, and what is to be said of those before it that no cell has done
+    anew since (`firstlight.doctor.kernel`).
+
     Returns:
         The names that the cells have defined.
     """
@@ -88,11 +92,27 @@ def run_notebook(path: Path) -> dict[str, Any]:
         warnings.simplefilter("ignore", DeprecationWarning)
         shell = InteractiveShell.instance()
     shell.history_manager.enabled = False
-    for code in in_order(cells):
-        result = shell.run_cell(code, store_history=True)
-        error = result.error_before_exec or result.error_in_exec
-        if error is not None:
-            raise error
+    return run_cells(shell, in_order(cells))
+
+
+def run_cells(shell: Any, cells: Iterable[str]) -> dict[str, Any]:
+    """Run these cells one after the other, heard as in a kernel where somebody listens; the first error ends it.
+
+    Returns:
+        The names that they have defined.
+    """
+    from firstlight.doctor.kernel import Attendant
+
+    attendant = Attendant(shell, shows=False).attend() if listening.witness is not None else None
+    try:
+        for code in cells:
+            result = shell.run_cell(code, store_history=True)
+            error = result.error_before_exec or result.error_in_exec
+            if error is not None:
+                raise error
+    finally:
+        if attendant is not None:
+            attendant.leave()
     names: dict[str, Any] = shell.user_ns
     return names
 

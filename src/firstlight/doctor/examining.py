@@ -64,7 +64,31 @@ def examine(run: Run | str | Path | None = None) -> Report:
 
 
 def examined(run: Run, rules: Sequence[Rule]) -> Report:
-    """Ask these rules of a record."""
+    """Ask these rules of a record.
+
+    A record of a notebook's cells may hold more than one training: what the newest shows comes first.
+    """
+    report = _examined(run, rules)
+    findings = list(report.findings)
+    for facts in newest(run, "earlier") or []:
+        before = Run()
+        for step, kind, data in facts:
+            before.add_fact(step, kind, data)
+        for fact in run.facts("code")[-1:]:
+            before.add_fact(fact.step, fact.kind, fact.data)
+        said = {_same(one) for one in findings} | {_same(two) for one in findings for two in one.consequences}
+        findings += [one for one in _examined(before, rules).findings if _same(one) not in said]
+    findings.sort(key=lambda one: VOICES.index(one.speaks))
+    return replace(report, findings=tuple(findings))
+
+
+def _same(finding: Finding) -> tuple[Any, ...]:
+    """What makes findings of two trainings of a notebook one: a note is made once, others once for each line."""
+    return (finding.code, finding.speaks == "note" or (finding.place.text if finding.place is not None else None))
+
+
+def _examined(run: Run, rules: Sequence[Rule]) -> Report:
+    """Ask these rules of the newest training of a record."""
     kinds = {fact.kind for fact in run.facts()} | {"metrics" for _one in run.metrics()[:1]}
     findings: list[Finding] = []
     checked: list[str] = []
@@ -99,10 +123,21 @@ def _ordered(found: Iterable[Finding]) -> list[Finding]:
     for finding in findings:
         cause = next((at for at, root in enumerate(roots) if _explains(root, finding)), None)
         if cause is None:
-            roots.append(finding)
+            roots = _after(roots, finding)
         else:
             roots[cause] = replace(roots[cause], consequences=(*roots[cause].consequences, finding))
     return roots
+
+
+def _after(roots: list[Finding], finding: Finding) -> list[Finding]:
+    """The same with one more, in front of which none of the same voice is left that it explains."""
+    folded = [one for one in roots if one.speaks == finding.speaks and _explains(finding, one)]
+    if not folded:
+        return [*roots, finding]
+    below = [two for one in folded for two in (replace(one, consequences=()), *one.consequences)]
+    at = next(at for at, one in enumerate(roots) if one in folded)
+    left = [one for one in roots if one not in folded]
+    return [*left[:at], replace(finding, consequences=(*finding.consequences, *below)), *left[at:]]
 
 
 def _explains(root: Finding, other: Finding) -> bool:

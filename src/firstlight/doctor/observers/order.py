@@ -30,6 +30,7 @@ class _Steps:
         self.steps = self.reached = 0
         self.uncleared = self.first_uncleared = 0
         self.emptied = self.first_emptied = 0  # steps whose gradients were set back after they were computed
+        self.unreached = self.first_unreached = 0  # newest steps in a row that no backward pass came before
         self.bare = self.first_bare = 0  # steps with no gradient and no backward pass
         self.thrown = self.first_thrown = 0  # steps before which most gradients were set back unused
         self.epochs = 0  # steps for which the gradients of a whole pass over a loader were added up
@@ -98,7 +99,7 @@ class Order(Observer):
         self._weights: dict[int, _Untrained] = {}
         self._last: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = weakref.WeakKeyDictionary()
         self._owns: dict[tuple[int, int], bool] = {}
-        self._lines = 0
+        self._lines = self._soon = 0
         session = witness.session
         session.setdefault("clock", 0)
         self._births: dict[int, tuple[weakref.ref[Tensor], int]] = session.setdefault("births", {})
@@ -190,7 +191,8 @@ class Order(Observer):
                 self._lines += 1
                 place = going.place or self.witness.place()
                 one.lines.append((one.since, place and (place.file, place.line)))
-        if going.number in _LOOKS or (going.close and going.number > 20):
+        if going.number in _LOOKS or (going.close and going.number > 20) or self._soon:
+            self._soon = max(0, self._soon - 1)
             self._see()
 
     def step_begins(self, optimizer: Optimizer) -> None:
@@ -223,10 +225,16 @@ class Order(Observer):
             one.uncleared += 1
             if one.uncleared == 3:
                 one.first_uncleared = self.witness.step
-        elif not one.since and one.bare < 50 and one.is_bare():
+        elif not one.since and one.bare < 200 and one.is_bare():
             one.bare += 1
             if one.bare == 3:
                 one.first_bare = self.witness.step
+        if one.since:
+            one.unreached = 0
+        else:
+            one.unreached += 1
+            if one.unreached == 5:
+                one.first_unreached, self._soon = self.witness.step, 2
         one.steps += 1
         one.since = one.lost = 0
         one.zeroed = False
@@ -306,6 +314,8 @@ class Order(Observer):
             "emptied_step": one.first_emptied,
             "emptied_by": one.emptied_by and one.emptied_by.as_json(),
             "bare": one.bare,
+            "unreached": one.unreached,
+            "unreached_step": one.first_unreached,
             "bare_step": one.first_bare,
             "thrown": one.thrown,
             "most_thrown": one.most_lost,

@@ -27,24 +27,16 @@ Way = tuple[tuple[str, int], ...]
 class _Pass:
     """One forward pass: whether a backward pass came through it, and whether its graph still lives."""
 
-    __slots__ = ("fired", "given", "number", "root", "seen", "token", "way")
+    __slots__ = ("fired", "number", "root", "seen", "token", "way")
 
     def __init__(self, call: Call, way: Way | None) -> None:
         self.number, self.way = call.number, way
         self.root = weakref.ref(call.module)
         self.fired = self.seen = 0
         self.token: Any = None
-        given = call.args[0] if call.args else None
-        self.given = weakref.ref(given) if isinstance(given, Tensor) else None
 
     def alive(self) -> bool:
         return self.token() is not None
-
-    def same_input(self, other: "_Pass") -> bool:
-        if self.given is None or other.given is None:
-            return False
-        mine = self.given()
-        return mine is not None and mine is other.given()
 
 
 class _Token:
@@ -90,7 +82,7 @@ class Passes(Observer):
         self._loss_place: Place | None = None
         self._stale = self._stale_step = self._told = 0
         self._stale_place: Place | None = None
-        self._twice = 0
+        self._twice = self._asked = 0
         self._twice_place: Place | None = None
         self._retained = self._plain = self._examined = 0
         self._retained_step = 0
@@ -211,8 +203,10 @@ class Passes(Observer):
             self._judge_outside(now, hit, left, going)
         if now and not hit:
             self._judge_stale(now)
-        if 2 <= len(now) <= 8 and hit:
-            self._judge_twice(now, hit)
+        if now and hit:
+            self._asked += 1
+            if 2 <= len(now) <= 8:
+                self._judge_twice(now, hit)
         for one in now:
             one.seen = one.fired
         for one in self._old:
@@ -248,9 +242,9 @@ class Passes(Observer):
                 self._stale_place = self.witness.place()
 
     def _judge_twice(self, now: list[_Pass], hit: list[_Pass]) -> None:
-        """The same root was given the same input again, and one of the two is not used."""
+        """The same root was called again, and one of the two outputs is not used."""
         for one in now:
-            if not one.fired and any(one.root() is other.root() and one.same_input(other) for other in hit):
+            if not one.fired and any(one.root() is other.root() for other in hit):
                 self._twice += 1
                 if self._twice_place is None:
                     self._twice_place = self.witness.place()
@@ -279,6 +273,7 @@ class Passes(Observer):
                 "stale_step": self._stale_step,
                 "stale_place": _json(self._stale_place),
                 "twice": self._twice,
+                "twice_asked": self._asked,
                 "twice_place": _json(self._twice_place),
                 "retained": self._retained,
                 "retained_step": self._retained_step,

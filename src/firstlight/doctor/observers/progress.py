@@ -237,7 +237,9 @@ class Progress(Observer):
         early = self._early()
         wanted: list[tuple[str, float, float]] = []
         if early is not None and early < 1e-3:
-            wanted = [("100", rate * 100, decay)] if rate > 0 else []
+            # As far as a healthy step goes: 0.01 of a weight's size.
+            times = 10.0 ** max(2, min(8, round(math.log10(0.01 / max(early, 1e-12)))))
+            wanted = [("more", rate * times, decay)] if rate > 0 else []
         else:
             wanted = [("1/10", rate / 10, decay), ("1/100", rate / 100, decay)]
         if decay >= 0.01:
@@ -250,6 +252,7 @@ class Progress(Observer):
                 return
             results["start"], results[name] = found
         self._tried = {key: value if math.isfinite(value) else None for key, value in results.items()}
+        self._tried["times"] = wanted[0][1] / rate if rate else None
 
     def _try(
         self, root: nn.Module, optimizer: Optimizer, rate: float, decay: float, began: float

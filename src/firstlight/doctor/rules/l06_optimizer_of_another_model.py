@@ -12,26 +12,26 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """An optimizer that steps and was never reached by a backward pass, while weights of a model were."""
+    """An optimizer that steps and that no backward pass reaches any more, while weights of a model were."""
     coverage = newest(run, "coverage") or {}
     free = [root for root in coverage.get("roots", []) if root["count"] and not root["held"]]
     if not free:
         return
     code = Code.of(run)
     for one in newest(run, "order_of_steps") or []:
-        if one["reached"] or one["steps"] < 5:
+        if one["unreached"] < 5:
             continue
         made = Place.from_json(one["made"])
         yield Finding(
             evidence=_(
-                "{optimizer} made {steps} steps and never saw a gradient. "
+                "{optimizer} made {steps} steps in a row without a new gradient. "
                 "The backward passes reached {count} weights of {root}, of which it holds none.",
                 optimizer=one["optimizer"],
-                steps=one["steps"],
+                steps=one["unreached"],
                 count=free[0]["count"],
                 root=free[0]["root"],
             ),
-            step=max(one["bare_step"], 5),
+            step=one["unreached_step"],
             place=made or Place.from_json(one["stepped"]),
             edits=_renamed(code, made, newest(run, "passes")),
             check="held = {id(p) for g in optimizer.param_groups for p in g['params']}\n"

@@ -99,5 +99,5 @@ rule = Rule(
             "(model(x[at]).log_softmax(1)[:, 0] * torch.randn(32)).mean()",
         ),
     },
-    explains=("L18", "L19", "M18"),
+    explains=("L18", "L19", "M17", "M18", "E11", "E12"),
 )

@@ -21,25 +21,26 @@ def find(run: Run) -> Iterator[Finding]:
     if largest > 1e-3:
         return
     tried = one["tried"] or {}
-    start, same, more = tried.get("start"), tried.get("1"), tried.get("100")
-    # Both must hold: the training got nowhere, and a hundred times the rate gets ten times as far from the same start.
+    start, same, more = tried.get("start"), tried.get("1"), tried.get("more")
+    # Both must hold: the training got nowhere, and a larger rate gets ten times as far from the same start.
     stood = one["last"] > one["first"] - 0.05 * abs(one["first"])
     if start is None or same is None or more is None:
         further = False
     else:
         further = start - more > max(0.05 * start, 10 * (start - same))
+    times = tried.get("times") or 100
     place = Place.from_json(one["made"])
     if further and stood:
         yield Finding(
             evidence=_(
                 "With lr={rate:g} a step changes the weights by {share:.1e} of their size; {steps} steps took the loss "
                 "from {first:.3g} to {last:.3g}. From the start, 40 steps with lr={more:g} take it to {better:.3g}.",
-                rate=rate, share=largest, steps=one["steps"], first=one["first"], last=one["last"], more=rate * 100,
+                rate=rate, share=largest, steps=one["steps"], first=one["first"], last=one["last"], more=rate * times,
                 better=more,
             ),
             step=40,
             place=place,
-            edits=number_changed(Code.of(run), place, "lr", rate * 100),
+            edits=number_changed(Code.of(run), place, "lr", rate * times),
         )  # fmt: skip
     elif largest < _TINY:
         yield Finding(
@@ -51,7 +52,7 @@ def find(run: Run) -> Iterator[Finding]:
             step=40,
             place=place,
             voice="alarm" if rate == 0 else "question",
-            edits=number_changed(Code.of(run), place, "lr", rate * 100) if rate else (),
+            edits=number_changed(Code.of(run), place, "lr", rate * times) if rate else (),
         )  # fmt: skip
 
 
@@ -83,7 +84,7 @@ rule = Rule(
     text=Text(
         what="The learning rate is so low that the model hardly changes.",
         why="A step moves each weight by learning rate times gradient. That is next to nothing here.",
-        do="Multiply the learning rate by 100. Usual are 0.1 to 0.01 for SGD and 0.001 for Adam.",
+        do="Make the learning rate larger, ten times and again. Usual are 0.1 to 0.01 for SGD and 0.001 for Adam.",
     ),
     broken=BROKEN,
     fixed=BROKEN.replace("lr=1e-4", "lr=0.3"),

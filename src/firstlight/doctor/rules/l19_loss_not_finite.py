@@ -101,5 +101,5 @@ rule = Rule(
         )
         .replace("for step", 'scaler = torch.amp.GradScaler("cpu", init_scale=2.0**126)\nfor step'),
     },
-    explains=("L18",),
+    explains=("L18", "M17", "M18", "M25", "E11", "E12"),
 )

@@ -14,7 +14,10 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A known loss under an odd number of minus signs, that goes ever further below zero; one optimizer only."""
     one = newest(run, "loss_sign")
-    if not one or one["maximize"] or one["optimizers"] != 1 or one["count"] < 15:
+    if not one:
+        yield from _likelihood(run)
+        return
+    if one["maximize"] or one["optimizers"] != 1 or one["count"] < 15:
         return
     first, last = one["first"], one["last"]
     if first is None or last is None or last >= 0 or last > first - 0.2 * abs(first):
@@ -35,6 +38,59 @@ def find(run: Run) -> Iterator[Finding]:
         places=(backward,) if backward is not None else (),
         edits=edits,
     )
+
+
+def _likelihood(run: Run) -> Iterator[Finding]:
+    """A mean of log_prob(...) that goes backward as it is, and goes below where it began: it is made smaller."""
+    one = newest(run, "progress") or {}
+    first, last = one.get("first"), one.get("last")
+    if (
+        first is None
+        or last is None
+        or one["steps"] < 15
+        or one["numbers"].get("maximize")
+        or last > first - abs(first)
+    ):
+        return
+    code, backward = Code.of(run), Place.from_json(one["backward"])
+    spot = spot_of(code, backward)
+    if spot is None:
+        return
+    names = {
+        dotted(call.func.value) for call in calls_in(spot.node, "backward") if isinstance(call.func, ast.Attribute)
+    }
+    made = [
+        other
+        for other in spots(code)
+        if other.unit is spot.unit and other.function is spot.function and assigned_at(other) in names
+    ]
+    if len(made) != 1 or not isinstance(made[0].node, ast.Assign) or not _is_log_prob(made[0].node.value):
+        return
+    value = ast.get_source_segment(made[0].unit.text, made[0].node.value) or ""
+    edit = made[0].replaced(f"= {value}", f"= -{value}")
+    yield Finding(
+        evidence=_(
+            "The mean of log_prob goes backward without a minus: it went from {first:.3g} to {last:.3g}, "
+            "so what was seen becomes ever less likely.",
+            first=first,
+            last=last,
+        ),
+        step=15,
+        place=made[0].place,
+        places=(backward,) if backward is not None else (),
+        edits=(edit,) if edit is not None else (),
+    )
+
+
+def _is_log_prob(node: ast.expr) -> bool:
+    """`d.log_prob(y).mean()`, and nothing that it is multiplied with: an advantage would decide the sign."""
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "log_prob":
+            return True
+        if node.func.attr not in ("mean", "sum"):
+            return False
+        node = node.func.value
+    return False
 
 
 def _turned(code: Code, backward: Place | None) -> tuple[tuple[Edit, ...], Place | None]:
@@ -83,7 +139,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the loss made smaller?",
-    needs=("loss_sign",),
+    needs=("loss_sign", "progress"),
     find=find,
     text=Text(
         what="The loss has the wrong sign, so training makes the model worse.",

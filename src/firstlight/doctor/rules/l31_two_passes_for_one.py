@@ -1,4 +1,4 @@
-"""L31 two-passes-for-one: the model is called twice with the same batch, and one output is not learned from."""
+"""L31 two-passes-for-one: the model is called twice for each step, and one output is not learned from."""
 
 from collections.abc import Iterator
 
@@ -9,12 +9,12 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """The same input given twice in most steps, with gradients both times, one of them unused."""
+    """Two calls with gradients before most steps, one of them unused."""
     passes = newest(run, "passes") or {}
-    if passes.get("twice", 0) >= 10:
+    if passes.get("twice", 0) >= 10 and passes["twice"] >= 0.8 * passes["twice_asked"]:
         yield Finding(
             evidence=_(
-                "Before {count} backward passes the model was called twice with the same input; "
+                "Before {count} backward passes the model was called twice with gradients on; "
                 "nothing went backward through one of the outputs.",
                 count=passes["twice"],
             ),
@@ -49,9 +49,9 @@ rule = Rule(
     needs=("passes",),
     find=find,
     text=Text(
-        what="The model is called twice with the same batch, and only one output is learned from.",
-        why="That costs twice the time; with dropout the two outputs even differ.",
-        do="Call the model once for each batch and use its output for the loss and for the metrics.",
+        what="The model is called twice for each step, and only one output is learned from.",
+        why="The other one costs time and memory; and perhaps it is the one that was meant.",
+        do="Use the right output in the loss. An output that is only looked at is computed under torch.no_grad().",
     ),
     broken=BROKEN,
     fixed=BROKEN.replace("cross_entropy(model(x), y)", "cross_entropy(out, y)"),

@@ -1,5 +1,6 @@
 """Which models are made, wrapped, trained and evaluated; and what becomes of the states that are kept of them."""
 
+import contextlib
 import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -13,6 +14,11 @@ _SAMPLED = 8
 _MOST = 256
 
 
+def _same(loaders: list[Any]) -> int | None:
+    """Which loader it is where it is one that still lives: another may have the address of one that does not."""
+    return id(loaders[0]) if loaders and loaders[0] is not None and all(one is loaders[0] for one in loaders) else None
+
+
 class _Model:
     """One root: how it was used."""
 
@@ -23,7 +29,7 @@ class _Model:
         self.learned = 0
         self.shown = 0  # calls without gradients, or in evaluation mode, that were not learned from
         self.between = 0  # of those, while a batch was learned from: a teacher, a target network
-        self.loaders: set[int] = set()
+        self.loaders: list[Any] = []  # weak references
         self.passes: set[int] = set()
         self.pending = 0
         self.first: Place | None = None
@@ -133,7 +139,8 @@ class Models(Observer):
             one.learned += 1
             if feed is not None and feed.number not in one.passes and len(one.passes) < 32:
                 one.passes.add(feed.number)
-                one.loaders.add(id(feed.loader))
+                with contextlib.suppress(TypeError):  # what takes no weak references is not known again
+                    one.loaders.append(weakref.ref(feed.loader))
 
     # Wrappers of several devices.
 
@@ -205,7 +212,7 @@ class Models(Observer):
                 "shape": hash(one.shape),
                 "learned": one.learned,
                 "passes": len(one.passes),
-                "loader": sorted(one.loaders)[0] if len(one.loaders) == 1 else None,
+                "loader": _same([loader() for loader in one.loaders]),
                 "shown": one.shown,
                 "between": one.between,
                 "alive": one.module() is not None,

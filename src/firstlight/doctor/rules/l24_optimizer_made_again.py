@@ -77,7 +77,9 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN.replace(_MADE, "").replace("for epoch", _MADE.strip() + "\nfor epoch"),
     lookalikes={
-        "a new model for each fold": BROKEN.replace(_MADE, "    model = nn.Linear(8, 3)\n" + _MADE),
+        "a new model for each fold": BROKEN.replace(
+            _MADE, "    model = nn.Linear(8, 3)\n    x, y = x.roll(64 * epoch, 0), y.roll(64 * epoch, 0)\n" + _MADE
+        ),
         "the same model, begun anew": BROKEN.replace(_MADE, "    model.reset_parameters()\n" + _MADE),
         "one model, put back to where it began": BROKEN.replace(
             "for epoch", "import copy\n\nbegin = copy.deepcopy(model.state_dict())\nfor epoch"

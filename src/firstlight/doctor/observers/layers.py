@@ -3,6 +3,7 @@
 import weakref
 from collections import deque
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any, ClassVar
 
 import torch
@@ -18,6 +19,7 @@ _WINDOW = 10  # batches in which a unit must have answered at least once
 _SMALLEST = 8  # samples of a batch that says something about units
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _MOST_UNITS = 65_536
+_FREE_S = 0.01  # for the first looks
 
 
 class Layers(Observer):
@@ -31,11 +33,13 @@ class Layers(Observer):
         super().__init__(witness)
         self._units: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._models: list[dict[str, Any]] = []  # what is known of roots outlives them
         self._call: Call | None = None
         self._counts: dict[int, int] = {}
         self._twice: dict[str, dict[str, Any]] = {}
         self._dropout: dict[Any, dict[str, Any]] = {}
         self._heard = 0
+        self._spent_s = 0.0
 
     def forward_begins(self, call: Call) -> None:
         self._call = call
@@ -80,6 +84,8 @@ class Layers(Observer):
                 "norms": [name for name, one in modules if isinstance(one, _BatchNorm)][:5],
                 "dropouts": [[name, one.p] for name, one in modules if isinstance(one, _DROPOUTS) and one.p > 0.8][:5],
             }  # fmt: skip
+            if len(self._models) < 40:
+                self._models.append(found)
         return found
 
     def calling(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -107,8 +113,13 @@ class Layers(Observer):
     def backward_begins(self, going: Backward) -> None:
         number = going.number
         due = not number % (2 if number < 24 else 10)
-        if not due or not (number < 3 or self.witness.may_spend()):
+        if not due or not (self._spent_s < _FREE_S or self.witness.may_spend()):
             return
+        began = perf_counter()
+        self._look(going)
+        self._spent_s += perf_counter() - began
+
+    def _look(self, going: Backward) -> None:
         graph = LossGraph.of(going.losses, most=5000)
         if not graph.whole:
             return
@@ -155,7 +166,7 @@ class Layers(Observer):
         ]  # fmt: skip
         if units:
             yield "silent_units", units
-        roots = [{**row, "called": _place(row["called"])} for row in self._roots.values()]
+        roots = [{**row, "called": _place(row["called"])} for row in self._models]
         if roots:
             yield "single_samples", roots
         if self._dropout:

@@ -30,6 +30,7 @@ from firstlight.graph.source import kind_of_file
 _LAYER = "firstlight.layer"
 _MOST = 40  # entries of a list in a fact
 _LABELS_READ = 256  # calls of a loss whose labels are read, as long as that is cheap
+_STEPS = 3  # of an optimizer, before it is said to hold a weight in vain
 _TOLERANCE = 0.01  # of logsumexp of log-probabilities, which is 0: float16 is right to 0.001
 
 # Nodes that are linear in what they are given: of them alone, many layers are one.
@@ -66,7 +67,9 @@ class LossGraphs(Observer):
         self._backward: Place | None = None
         self._growth: list[tuple[int, int]] = []
         self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._models: list[dict[str, Any]] = []  # what is known of roots outlives them: a function may own them
         self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._steppers: list[dict[str, Any]] = []
         self._frozen: weakref.WeakKeyDictionary[Optimizer, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._out_of_range: dict[str, Any] | None = None
         self._reach = _Reach(self)
@@ -75,11 +78,11 @@ class LossGraphs(Observer):
 
     def optimizer_made(self, optimizer: Optimizer, place: Place | None) -> None:
         self._optimizers.add(optimizer)
-        self._frozen[optimizer] = {"steps": 0, "frozen": 0, "made": place, "step": None}
+        self._row_of(optimizer, place)
 
     def step_begins(self, optimizer: Optimizer) -> None:
         self._optimizers.add(optimizer)
-        row = self._frozen.setdefault(optimizer, {"steps": 0, "frozen": 0, "made": None, "step": None})
+        row = self._row_of(optimizer, None)
         row["steps"] += 1
         if row["steps"] > 3 and row["frozen"] < row["steps"] - 1:
             return  # it trains something
@@ -88,6 +91,16 @@ class LossGraphs(Observer):
         row["frozen"] += not any(weight.requires_grad for weight in held)
         if row["frozen"] == 3:
             row["step"] = self.witness.step
+
+    def _row_of(self, optimizer: Optimizer, place: Place | None) -> dict[str, Any]:
+        row = self._frozen.get(optimizer)
+        if row is None:
+            name = type(optimizer).__name__
+            row = {"optimizer": name, "steps": 0, "frozen": 0, "made": place, "step": None}
+            self._frozen[optimizer] = row
+            if len(self._steppers) < _MOST:
+                self._steppers.append(row)
+        return row
 
     def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         if call.trail is not None:
@@ -127,6 +140,8 @@ class LossGraphs(Observer):
             found = self._roots[call.module] = {"names": names, "called": None, "trail": []}
             found["class"] = type(call.module).__name__
             found["forwards"] = _forwards(call.module)
+            if len(self._models) < _MOST:
+                self._models.append(found)
         return found
 
     # Losses as they are computed.
@@ -286,15 +301,16 @@ class LossGraphs(Observer):
                 "forwards": row["forwards"],
                 "linear": row.get("linear"),
                 "dims": row.get("dims"),
+                "frozen_last": row.get("frozen_last"),
             }
-            for row in self._roots.values()
+            for row in self._models
         ]
         if rows:
             yield "graph_models", [_json(row) for row in rows[:_MOST]]
         if len(self._growth) > 2:
             yield "loss_growth", {"nodes": self._growth[:_MOST], "backward": _json(self._backward)}
         yield from self._reach.facts()
-        frozen = [_json({"optimizer": type(one).__name__, **row}) for one, row in self._frozen.items() if row["steps"]]
+        frozen = [_json(row) for row in self._steppers if row["steps"]]
         if frozen:
             yield "frozen", frozen
 
@@ -307,6 +323,7 @@ class _Reach:
         self._since: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._ran: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._loose: list[dict[str, Any]] = []
+        self._layers: dict[int, tuple[list[Any], int, list[Any]]] = {}  # by root: cut, reached, unused
         self._fresh = 0
         self._fresh_shapes: list[Any] = []
         self._fresh_line: Place | None = None
@@ -333,6 +350,7 @@ class _Reach:
                 row["step"] = self._owner.witness.step
         self._since.clear()
         self._note_loose(graph)
+        self._note_layers()
 
     def _note_loose(self, graph: LossGraph) -> None:
         witness = self._owner.witness
@@ -388,24 +406,23 @@ class _Reach:
                                 return type(module).__name__, name, type(value).__name__, True
         return None
 
-    def facts(self) -> Iterator[tuple[str, Any]]:
-        """One fact, where something was looked at."""
-        if not self._looks:
-            return
+    def _note_layers(self) -> None:
+        """For each root: which layers were cut off, how many were reached, which never ran."""
         owner = self._owner
         held = {id(w) for one in owner._optimizers for g in one.param_groups for w in g["params"]}
         stepped = {
             id(w)
             for one, row in owner._frozen.items()
-            if row["steps"] >= 3
+            if row["steps"] >= _STEPS
             for g in one.param_groups
             for w in g["params"]
         }
-        cut, reached, unused = [], 0, []
         for root, found in owner._roots.items():
+            cut, reached, unused = [], 0, []
             names = {id(module): name for name, module in root.named_modules()}
             order = [name for kind, name, _line in found["trail"] if kind == "module"]
             trained = any(self._ran.get(module, {}).get("reached") for module in root.modules())
+            frozen_last = _last_frozen(root, order)
             for module, name in [(module, names[id(module)]) for module in root.modules()]:
                 own = [weight for weight in module._parameters.values() if weight is not None and weight.requires_grad]
                 if not own:
@@ -417,24 +434,36 @@ class _Reach:
                 facts["weights"] = sum(weight.numel() for weight in own)
                 if row is not None and row["cut"] and not row["reached"]:
                     facts |= {"times": row["cut"], "step": row["step"], "moved": _sample(module) != row["values"]}
-                    facts["trained"] = trained
                     facts["order"] = order.index(name) if name in order else None
                     facts["cuts"], facts["next"] = _cuts_after(found["trail"], name, self._reached_names(root, names))
                     cut.append(_json(facts))
                 elif row is None and trained and not any(weight.grad is not None for weight in own):
                     unused.append(facts)
-        loose = [{key: value for key, value in row.items() if key not in ("weight", "values")} for row in self._loose
-                 if row["weight"]() is not None]  # fmt: skip
+            found["frozen_last"] = frozen_last if reached else None
+            self._layers[id(root)] = cut, reached, unused
+
+    def facts(self) -> Iterator[tuple[str, Any]]:
+        """One fact, where something was looked at."""
+        if not self._looks:
+            return
+        self._note_layers()
+        loose = [{key: value for key, value in row.items() if key not in ("weight", "values")} for row in self._loose]
         yield (
             "reach",
             {
-                "looks": self._looks, "reached": reached, "cut": cut[:_MOST], "unused": unused[:_MOST],
-                "loose": [_json(row) for row in loose[:_MOST]], "loose_count": len(loose),
-                "fresh": self._fresh, "fresh_shape": self._fresh_shapes, "fresh_line": _json(self._fresh_line),
+                "looks": self._looks,
+                "reached": sum(reached for _cut, reached, _unused in self._layers.values()),
+                "cut": [row for cut, _reached, _unused in self._layers.values() for row in cut][:_MOST],
+                "unused": [row for _cut, _reached, unused in self._layers.values() for row in unused][:_MOST],
+                "loose": [_json(row) for row in loose[:_MOST]],
+                "loose_count": len(loose),
+                "fresh": self._fresh,
+                "fresh_shape": self._fresh_shapes,
+                "fresh_line": _json(self._fresh_line),
                 "fresh_step": self._fresh_step,
-                "backward": _json(owner._backward),
+                "backward": _json(self._owner._backward),
             },
-        )  # fmt: skip
+        )
 
     def _reached_names(self, root: nn.Module, names: dict[int, str]) -> set[str]:
         return {names[id(module)] for module in root.modules() if self._ran.get(module, {}).get("reached")}
@@ -593,6 +622,18 @@ def _values(tensor: Tensor) -> tuple[Any, ...]:
 def _sample(module: nn.Module) -> tuple[Any, ...]:
     weight = next((one for one in module._parameters.values() if one is not None and one.requires_grad), None)
     return () if weight is None or not weight.numel() or weight.is_meta else _values(weight)[0]
+
+
+def _last_frozen(root: nn.Module, order: list[str]) -> list[str] | None:
+    """Name and class of the last layer that runs, where it is frozen and layers before it are not."""
+    modules = dict(root.named_modules())
+    layers = [name for name in order if name in modules and modules[name]._parameters]
+    if len(layers) < 2:
+        return None
+    wanted = [any(w is not None and w.requires_grad for w in modules[name]._parameters.values()) for name in layers]
+    if wanted[-1] or not any(wanted[:-1]):
+        return None
+    return [layers[-1], type(modules[layers[-1]]).__name__]
 
 
 def _cuts_after(events: list[tuple[str, str, Any]], name: str, reached: set[str]) -> tuple[list[Any], Any]:

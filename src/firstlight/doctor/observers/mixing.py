@@ -27,7 +27,7 @@ from firstlight.doctor.places import Place
 from firstlight.graph.source import own_frame, read_source
 
 _MOST_NUMBERS = 300_000  # of an input that is kept
-_MOST_WEIGHTS = 20_000_000
+_MOST_WEIGHTS = 2_000_000
 _SECONDS = 1.0
 _MOVING = {"view", "reshape", "flatten", "permute", "transpose", "t", "T", "swapaxes", "swapdims", "unflatten", "mT",
            "ravel", "view_as", "reshape_as", "movedim"}  # fmt: skip
@@ -46,12 +46,13 @@ class Mixing(Observer):
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
         self._kept: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._all: list[dict[str, Any]] = []
         self._found: list[dict[str, Any]] = []
         self._unused: list[dict[str, Any]] = []
-        self._asked: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._asked = False
 
     def forward_begins(self, call: Call) -> None:
-        if not call.close or not call.grad or call.module in self._kept or len(self._kept) >= 4:
+        if not call.close or not call.grad or call.module in self._kept or len(self._all) >= 4:
             return
         given = list(tensors_in((call.args, call.kwargs)))
         if not given or sum(one.numel() for one in given) > _MOST_NUMBERS:
@@ -64,10 +65,11 @@ class Mixing(Observer):
             return
         loader = self.witness.feed.loader if self.witness.feed is not None else None
         size = loader.batch_size if isinstance(loader, DataLoader) else None
-        self._kept[call.module] = {
+        self._kept[call.module] = kept = {
             "args": _copied(call.args), "kwargs": _copied(call.kwargs), "rows": len(given[0]), "batch": size,
-            "step": self.witness.step, "called": call.place, "sequences": [], "made": 0,
+            "step": self.witness.step, "called": call.place, "sequences": [], "made": 0, "copy": None,
         }  # fmt: skip
+        self._all.append(kept)
 
     def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         kept = self._kept.get(call.module)
@@ -89,18 +91,19 @@ class Mixing(Observer):
         kept = self._kept.get(call.module)
         if kept is not None:
             kept["made"] += 1
+            if kept["made"] == 3 and call.close:
+                kept["copy"] = _copy_of(call.module)  # a function may own the model, and be over before we ask
             if "output" not in kept:
                 output = next(tensors_in(call.output), None)
                 kept["output"] = list(output.shape) if output is not None else []
 
     def probe(self) -> None:
         began = perf_counter()
-        for root, kept in list(self._kept.items()):
-            if root in self._asked or kept["made"] < 3 or perf_counter() - began > _SECONDS:
+        for kept in self._all:
+            root, kept["copy"] = kept["copy"], None
+            if root is None or perf_counter() - began > _SECONDS:
                 continue
-            self._asked.add(root)
-            if sum(weight.numel() for weight in root.parameters()) > _MOST_WEIGHTS:
-                continue
+            self._asked = True
             quiet = contextlib.redirect_stdout(io.StringIO())
             # A model that cannot be copied, or runs only in its loop, is left alone.
             with contextlib.suppress(Exception), warnings.catch_warnings(), quiet:
@@ -239,6 +242,25 @@ def _run(model: nn.Module, args: Any, kwargs: Any, follow: "_Follow | None" = No
     with _heard(), follow:
         output = model(*args, **kwargs)
     return list(tensors_in(output))
+
+
+def _copy_of(root: nn.Module) -> nn.Module | None:
+    """A copy of a model that is small in all that it holds; None of others."""
+    if sum(weight.numel() for weight in root.parameters()) > _MOST_WEIGHTS:
+        return None
+    for module in root.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor):
+                if value.numel() > _MOST_NUMBERS:
+                    return None
+            elif not isinstance(value, nn.Module | int | float | str | bool | list | tuple | dict | set | type(None)):
+                if hasattr(value, "__len__") and len(value) > 1000:
+                    return None  # a dataset, maybe
+            elif isinstance(value, list | tuple | dict | set) and len(value) > 1000:
+                return None
+    with contextlib.suppress(Exception), torch.no_grad():
+        return copy.deepcopy(root)
+    return None
 
 
 def _quiet_copy(root: nn.Module) -> nn.Module:

@@ -30,6 +30,7 @@ class Weights(Observer):
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
         self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._models: list[dict[str, Any]] = []  # what is known of roots outlives them
         self._equal: list[dict[str, Any]] = []
         self._checked = -1
         self._losses: list[tuple[int, float]] = []
@@ -39,9 +40,10 @@ class Weights(Observer):
         self._optimizers: dict[str, dict[str, Any]] = {}
 
     def forward_begins(self, call: Call) -> None:
-        if not call.close or not call.grad or call.module in self._roots or len(self._roots) >= 16:
+        if not call.close or not call.grad or call.module in self._roots or len(self._models) >= 16:
             return
-        self._roots[call.module] = self._look(call)
+        self._roots[call.module] = found = self._look(call)
+        self._models.append(found)
 
     def _look(self, call: Call) -> dict[str, Any]:
         root = call.module
@@ -123,7 +125,7 @@ class Weights(Observer):
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What was seen by now."""
-        rows = [{**row, "called": _place(row["called"])} for row in self._roots.values()]
+        rows = [{**row, "called": _place(row["called"])} for row in self._models]
         if rows:
             yield "weights", rows
         equal = [

@@ -13,7 +13,7 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A functional dropout that was on while the model was in evaluation mode."""
     for row in newest(run, "dropout") or []:
-        if row["root_training"] or row["times"] < 2:
+        if row["root_training"]:
             continue
         place = Place.from_json(row["place"])
         yield Finding(

@@ -185,7 +185,7 @@ class LossGraphs(Observer):
         outputs = dict(graph.outputs()) if self._looks <= 4 else {}
         for head in graph.heads():
             self._note_head(head, going, outputs)
-        for node, shape in outputs.items():
+        for node, shape in (outputs or _columns_by_hand(graph) if self._looks <= 4 else {}).items():
             self._note_spread(graph, node, shape, going)
         if graph.whole:
             self._reach.look(graph, going)
@@ -500,6 +500,12 @@ def _note_labels(row: dict[str, Any], name: str, scores: Tensor, labels: Tensor,
             seen |= set(torch.unique(labels).tolist()) - {kwargs.get("ignore_index", -100)}
         counts = torch.bincount(labels[labels >= 0].flatten(), minlength=1)
         weight = kwargs.get("weight")
+        ignored = kwargs.get("ignore_index", -100)
+        if ignored >= 0:
+            row["ignore"] = ignored
+            row["left_out"] = row.get("left_out", 0) + int((labels == ignored).sum())
+            row["labels_seen"] = row.get("labels_seen", 0) + labels.numel()
+            row["between"] = row.get("between", 0) + _between(labels, ignored)
         if weight is not None and len(counts) <= 1000:
             before = row.setdefault("counts", [0] * len(weight))
             for at, count in enumerate(counts.tolist()[: len(before)]):
@@ -520,6 +526,16 @@ def _note_labels(row: dict[str, Any], name: str, scores: Tensor, labels: Tensor,
     if name == "cross_entropy" and labels.dtype.is_floating_point and labels.dim() == 2:
         sums = labels.sum(1)
         row["sums"] = max(row.get("sums", 0.0), float((sums - 1).abs().max()))
+
+
+def _between(labels: Tensor, ignored: int) -> int:
+    """How many ignored labels stand before one that counts, in their row: padding stands behind all that count."""
+    if labels.dim() != 2:
+        return int((labels == ignored).sum()) if labels.dim() == 1 else 0
+    counts = labels != ignored
+    later = counts.flip(1).cumsum(1).flip(1) > 0
+    sooner = counts.cumsum(1) > 0
+    return int((~counts & later & sooner).sum())
 
 
 def _grows_to_square(graph: LossGraph, node: Node, count: int) -> str:
@@ -553,6 +569,27 @@ _POINTWISE_BY_ONE = {
     "DivBackward", "LogBackward", "ExpBackward", "SigmoidBackward", "ClampBackward", "SqrtBackward", "SquareBackward",
     "Log1PBackward", "LogSigmoidBackward", "SoftplusBackward", "CoshBackward", "TanhBackward",
 }  # fmt: skip
+
+
+def _columns_by_hand(graph: LossGraph) -> dict[Node, tuple[int, ...]]:
+    """Where no root made the outputs: columns and rows that something without gradient was taken from, or added to."""
+    found: dict[Node, tuple[int, ...]] = {}
+    for node in graph.nodes[:200]:
+        if base(node) not in ("SubBackward", "RsubBackward"):
+            continue
+        sides = [one for one, _at in node.next_functions if one is not None]
+        if len(sides) != 1 or base(sides[0]) in SHAPES or getattr(sides[0], "variable", None) is not None:
+            continue
+        shape, whole = _shape_of(sides[0]), _shape_of(node)
+        if shape in ((whole[0], 1), (whole[0],)) if len(whole) == 2 and whole[0] == whole[1] else False:
+            found[sides[0]] = shape
+    return found
+
+
+def _shape_of(node: Node) -> tuple[int, ...]:
+    """The shape of what a node gave in the forward pass; empty where this torch does not say."""
+    told = getattr(node, "_input_metadata", None)  # of the gradient that it takes. Private, and there since torch 2.1
+    return tuple(int(size) for size in told[0].shape) if told else ()
 
 
 def _linear_chain(output: Any) -> dict[str, Any] | None:

@@ -68,6 +68,7 @@ class Mixing(Observer):
         self._kept[call.module] = kept = {
             "args": _copied(call.args), "kwargs": _copied(call.kwargs), "rows": len(given[0]), "batch": size,
             "step": self.witness.step, "called": call.place, "sequences": [], "made": 0, "copy": None,
+            "copied": False,
         }  # fmt: skip
         self._all.append(kept)
 
@@ -91,7 +92,8 @@ class Mixing(Observer):
         kept = self._kept.get(call.module)
         if kept is not None:
             kept["made"] += 1
-            if kept["made"] == 3 and call.close:
+            if kept["made"] >= 3 and call.close and not kept["copied"]:
+                kept["copied"] = True
                 kept["copy"] = _copy_of(call.module)  # a function may own the model, and be over before we ask
             if "output" not in kept:
                 output = next(tensors_in(call.output), None)

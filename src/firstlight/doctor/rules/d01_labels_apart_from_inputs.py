@@ -19,7 +19,9 @@ def find(run: Run) -> Iterator[Finding]:
     """A model that stays at chance, and neighbours that know nothing of each other's labels."""
     last = {one["model"]: one["last"] for one in newest(run, "evaluations") or []}
     for one in (newest(run, "trials") or {}).get("neighbours", []):
-        if one["rows"] < 200 or one["alike"] - one["chance"] >= _INFORMATION:
+        known = (one["alike"] - one["chance"]) / (1 - one["chance"])
+        noise = 2.5 * (one["chance"] / (1 - one["chance"]) / one["rows"]) ** 0.5  # as a share of what is not chance
+        if one["rows"] < 200 or known >= max(_INFORMATION, noise):
             continue
         tested = last.get(one["model"])
         if tested is not None and tested["rows"] >= 50:
@@ -93,7 +95,7 @@ rule = Rule(
     find=find,
     text=Text(
         what="Your labels carry no information that I can find about your inputs.",
-        why="When inputs and labels are put into order apart from each other, each input gets the label of another one.",
+        why="When inputs and labels are put into order apart from each other, an input gets another one's label.",
         do="Draw one order and index both with it: order = torch.randperm(n); x, y = x[order], y[order].",
     ),
     broken=BROKEN,

@@ -14,17 +14,19 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A convolution over colours, whose input is most alike as many places apart as there are colours."""
     seen = (newest(run, "trials") or {}).get("pictures")
-    # Along a row of a picture, the next value is the most alike; where colours alternate, it is the third or fourth.
-    if seen is None or seen["far"] < 0.3 or seen["far"] - seen["near"] < 0.1:
+    # Where colours alternate, every third value has a mean of its own. Along a row of one colour, every third value is
+    # as good as any: that share stays near nothing, as it does for distances that no picture has.
+    if seen is None or seen["share"] < 0.03 or seen["share"] < 5 * seen["other"]:
         return
     code = Code.of(run)
     place, edits = _view(code, seen["channels"])
     yield Finding(
         evidence=_(
-            "Values next to each other in the input correlate with {near}, those {channels} places apart with {far}.",
-            near=f"{seen['near']:.2f}",
+            "{share} of the spread of a picture lies between every {channels} values, as where colours alternate; "
+            "with other distances it is {other}.",
+            share=f"{seen['share']:.1%}",
             channels=seen["channels"],
-            far=f"{seen['far']:.2f}",
+            other=f"{seen['other']:.1%}",
         ),
         step=seen["step"],
         place=place,
@@ -86,7 +88,7 @@ rule = Rule(
     find=find,
     text=Text(
         what="Pictures with colours last were only given another shape, so rows and colours are mixed up.",
-        why="view and reshape keep the order in memory: they only cut the numbers anew, and move no colour to the front.",
+        why="view and reshape keep the order in memory: they cut the numbers anew, and move no colour to the front.",
         do="Use pictures.permute(0, 3, 1, 2), which turns the dimensions around.",
     ),
     broken=BROKEN,

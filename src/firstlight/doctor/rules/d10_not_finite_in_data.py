@@ -37,7 +37,7 @@ def find(run: Run) -> Iterator[Finding]:
             size=bad["size"],
         )
     )
-    place = _maker(Code.of(run), nan=bad["nan"]) or Place.from_json(bad.get("place"))
+    place = _maker(Code.of(run), Place.from_json(bad.get("place")), nan=bad["nan"])
     yield Finding(
         evidence=said,
         step=bad["step"],
@@ -47,10 +47,10 @@ def find(run: Run) -> Iterator[Finding]:
     )
 
 
-def _maker(code: Code, *, nan: bool) -> Place | None:
+def _maker(code: Code, call: Place | None, *, nan: bool) -> Place | None:
     """The line that most likely made them: a logarithm, a root, or one column divided by another."""
     logs, quotients = [], []
-    for unit in code.units:
+    for unit in sorted(code.units, key=lambda one: call is None or one.file != call.file):
         inside = {id(n) for c in ast.walk(unit.tree) if isinstance(c, ast.ClassDef) for n in ast.walk(c)}
         for statement in ast.walk(unit.tree):
             if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or id(statement) in inside:
@@ -73,7 +73,7 @@ def _maker(code: Code, *, nan: bool) -> Place | None:
                 elif isinstance(node, ast.Call) and callee(node) in ("div", "divide", "true_divide"):
                     quotients.append(unit.place(statement))
     first = quotients + logs if nan and quotients else logs + quotients
-    return first[0] if first else None
+    return first[0] if first else call
 
 
 BROKEN = LOADERS.replace("test_y =", "x[7, 3] = float('nan')\ntest_y =", 1)
@@ -102,5 +102,5 @@ rule = Rule(
             "        loss = loss + 0 * torch.log(labels.float() + 1).sum()\n        loss.backward()\n",
         ),
     },
-    explains=("L19", "L18", "E11", "E12", "D04", "M17", "L14"),
+    explains=("L19", "L18", "D01", "E11", "E12", "D04", "M17", "L14"),
 )

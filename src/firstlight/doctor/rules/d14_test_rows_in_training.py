@@ -106,6 +106,9 @@ rule = Rule(
             "train_x, train_y = torch.cat([train_x, train_x]), torch.cat([train_y, train_y])\nmodel = nn",
             1,
         ),
+        "all samples at once, taken apart later": CLASSES.replace(
+            "(model(test_x).argmax(1) == test_y)", "(model(x)[480:].argmax(1) == test_y)"
+        ),
         "train and test accuracy": CLASSES.replace(
             'print(f"test',
             'with torch.no_grad():\n    train = (model(train_x).argmax(1) == train_y).float().mean()\nprint(f"test',

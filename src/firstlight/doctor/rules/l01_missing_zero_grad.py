@@ -14,6 +14,7 @@ _TIMES = 3  # a first step or two may rightly add to what was there
 
 def find(run: Run) -> Iterator[Finding]:
     """An optimizer whose gradients were nearly never set back between its own steps."""
+    yield from _by_hand(run)
     code = Code.of(run)
     for one in newest(run, "order_of_steps") or []:
         chances = one["steps"] - 1
@@ -31,6 +32,21 @@ def find(run: Run) -> Iterator[Finding]:
             place=place,
             edits=clearing(code, place, Place.from_json(one["stepped"])),
             check="print([p.grad for p in model.parameters()])  # directly before loss.backward()",
+        )
+
+
+def _by_hand(run: Run) -> Iterator[Finding]:
+    """The same where no optimizer is used: weights that change between backward passes, gradients that only grow."""
+    one = newest(run, "order_by_hand") or {}
+    if one.get("uncleared", 0) >= _TIMES and one["uncleared"] >= 0.9 * one["chances"]:
+        yield Finding(
+            evidence=_(
+                "In {count} of {chances} changes of the weights, the gradients of the step before were still there.",
+                count=one["uncleared"],
+                chances=one["chances"],
+            ),
+            step=one["step"],
+            place=Place.from_json(one["backward"]),
         )
 
 
@@ -70,18 +86,32 @@ for start in range(0, 640, 32):
     g_optimizer.step()
 """
 
+BY_HAND = """\
+import torch
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = x.sum(1)
+w = torch.zeros(8, requires_grad=True)
+for step in range(20):
+    loss = ((x @ w - y) ** 2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.1 * w.grad
+"""
+
 rule = Rule(
     code="L01",
     name="missing-zero-grad",
     voice="alarm",
     stage="order",
     question="Are the gradients set back before those of the next batch are added?",
-    needs=("order_of_steps",),
+    needs=("order_of_steps", "order_by_hand"),
     find=find,
     text=Text(
         what="The gradients are never set back, so each step also follows all batches before it.",
         why="loss.backward() adds to .grad. Without zero_grad() the sum grows, as if the learning rate did.",
-        do="Call optimizer.zero_grad() once for each step, before loss.backward().",
+        do="Call optimizer.zero_grad() once for each step, before loss.backward(); without optimizer, set grad to None.",
     ),
     broken=BROKEN,
     fixed=BROKEN.replace("    loss.backward()\n", "    optimizer.zero_grad()\n    loss.backward()\n"),
@@ -91,6 +121,7 @@ rule = Rule(
         ),
         "sets back at the end": BROKEN.replace("optimizer.step()\n", "optimizer.step()\n    model.zero_grad()\n"),
         "a GAN, whose generator's loss adds to the gradients of the discriminator": GAN,
+        "changes weights by hand and sets back": BY_HAND + "        w.grad = None\n",
         "sets back by hand": BROKEN.replace(
             "    loss.backward()\n",
             "    for weight in model.parameters():\n        weight.grad = None\n    loss.backward()\n",

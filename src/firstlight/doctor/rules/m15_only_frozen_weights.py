@@ -1,7 +1,9 @@
 """M15 only-frozen-weights: the optimizer holds only weights that are frozen."""
 
+import ast
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -11,7 +13,7 @@ _TIMES = 3
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """An optimizer none of whose weights wants a gradient, at each of its steps."""
+    """An optimizer none of whose weights wants a gradient, at each of its steps; a last layer that is frozen."""
     for row in newest(run, "frozen") or []:
         if row["frozen"] >= _TIMES and row["frozen"] == row["steps"] and row.get("weights"):
             yield Finding(
@@ -25,6 +27,37 @@ def find(run: Run) -> Iterator[Finding]:
                 place=Place.from_json(row["made"]),
                 check="print([w.requires_grad for group in optimizer.param_groups for w in group['params']])",
             )
+
+    for model in newest(run, "graph_models") or []:
+        if model["frozen_last"]:
+            name, layer = model["frozen_last"]
+            yield Finding(
+                evidence=_(
+                    "{name} ({layer}) runs last and has requires_grad=False; layers before it are trained.",
+                    name=name,
+                    layer=layer,
+                ),
+                step=2,
+                place=_freezing(run) or Place.from_json(model["called"]),
+                voice="question",
+            )
+
+
+def _freezing(run: Run) -> Place | None:
+    """The only line that freezes weights."""
+    code = Code.of(run)
+    found = [
+        place
+        for place, node, _unit in code.walk(ast.Assign)
+        if any(isinstance(target, ast.Attribute) and target.attr == "requires_grad" for target in node.targets)
+        and getattr(node.value, "value", None) is False
+    ]
+    found += [
+        place
+        for place, node, _unit in code.calls("requires_grad_")
+        if any(getattr(one, "value", None) is False for one in (*node.args, *(k.value for k in node.keywords)))
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 BROKEN = """\
@@ -50,11 +83,12 @@ rule = Rule(
     voice="alarm",
     stage="optimizer",
     question="Does each optimizer hold weights that may change?",
-    needs=("frozen",),
+    needs=("frozen", "graph_models"),
     find=find,
     text=Text(
-        what="The optimizer holds only weights that are frozen, so its steps change nothing.",
-        why="A weight with requires_grad=False gets no gradient, and an optimizer passes over it.",
+        what="Weights are frozen that should learn: all that an optimizer holds, or the last layer.",
+        why="A weight with requires_grad=False gets no gradient, and an optimizer passes over it. The last "
+        "layer is the one that a new task needs most.",
         do="Give the optimizer the weights that are to be trained, or set requires_grad to True on them.",
     ),
     broken=BROKEN,

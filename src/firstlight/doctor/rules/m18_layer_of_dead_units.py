@@ -1,7 +1,9 @@
 """M18 layer-of-dead-units: nearly all units of a ReLU layer give zero for every sample."""
 
+import ast
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -24,9 +26,18 @@ def find(run: Run) -> Iterator[Finding]:
                 batches=row["batches"],
             ),
             step=row["step"],
-            place=Place.from_json(row["line"]),
+            place=_biased(run) or Place.from_json(row["line"]),
             check="print((hidden > 0).any(dim=0).float().mean())  # the share of units that answer at all",
         )
+
+
+def _biased(run: Run) -> Place | None:
+    """The only line that sets biases to a number below zero."""
+    found = []
+    for place, node, _unit in Code.of(run).calls("constant_", "fill_"):
+        if "bias" in ast.unparse(node) and any(isinstance(one, ast.UnaryOp) for one in node.args):
+            found.append(place)
+    return found[0] if len(found) == 1 else None
 
 
 BROKEN = """\

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
+from firstlight.doctor.pointing import argument, layer_made
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
+
+_NORMS = ("BatchNorm2d", "BatchNorm1d", "BatchNorm3d", "LazyBatchNorm2d", "SyncBatchNorm")
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -23,9 +27,24 @@ def find(run: Run) -> Iterator[Finding]:
                 name=row["norms"][0],
             ),
             step=row["step"],
-            place=Place.from_json(row["called"]),
+            place=_of_one(run) or _norm(run, row["norms"][0]) or Place.from_json(row["called"]),
             voice="alarm" if labels else "question",  # pictures made from pictures are often trained one by one
         )
+
+
+def _of_one(run: Run) -> Place | None:
+    """The only loader with batches of one."""
+    found = []
+    for place, node, _unit in Code.of(run).calls("DataLoader", "batches"):
+        size = argument(node, "batch_size") or argument(node, "size", 1 if callee(node) == "DataLoader" else 0)
+        if getattr(size, "value", None) == 1 or (size is None and callee(node) == "DataLoader"):
+            found.append(place)
+    return found[0] if found else None
+
+
+def _norm(run: Run, name: str) -> Place | None:
+    made = next((found for layer in _NORMS if (found := layer_made(run, name, layer))), None)
+    return made[0] if made is not None else None
 
 
 BROKEN = """\

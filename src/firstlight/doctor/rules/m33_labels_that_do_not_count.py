@@ -1,10 +1,12 @@
 """M33 labels-that-do-not-count: all labels are ignored, or the weights of classes favour what is frequent anyway."""
 
+import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
-from firstlight.doctor.pointing import loss_line
+from firstlight.doctor.pointing import argument, loss_line
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -24,6 +26,21 @@ def find(run: Run) -> Iterator[Finding]:
             )
             return
     for call in newest(run, "loss_calls") or []:
+        if call.get("between", 0) >= 20 and call["between"] >= 0.02 * call["labels_seen"]:
+            yield Finding(
+                evidence=_(
+                    "Of {count} labels, {left} are {ignored}, which ignore_index leaves out; {between} of these stand "
+                    "between labels that count, where no padding does.",
+                    count=call["labels_seen"],
+                    left=call["left_out"],
+                    ignored=call["ignore"],
+                    between=call["between"],
+                ),
+                step=call["step"],
+                place=_ignoring(run) or Place.from_json(call["place"]),
+                voice="question",
+            )
+            continue
         weight, counts = call.get("weight"), call.get("counts")
         if not weight or not counts or call["samples"] < 100 or min(weight) == max(weight):
             continue
@@ -44,6 +61,13 @@ def find(run: Run) -> Iterator[Finding]:
             place=Place.from_json(call["place"]),
             voice="question",
         )
+
+
+def _ignoring(run: Run) -> Place | None:
+    """The only line that says which label is ignored."""
+    code = Code.of(run)
+    found = [place for place, node, _unit in code.walk(ast.Call) if argument(node, "ignore_index") is not None]
+    return found[0] if len(found) == 1 else None
 
 
 BROKEN = """\
@@ -78,9 +102,16 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN.replace("torch.full((128,), -100)", "torch.randint(3, (128,))"),
     lookalikes={
-        "some are ignored": BROKEN.replace("torch.full((128,), -100)", "torch.arange(128) % 4").replace(
-            "y)\n", "y, ignore_index=3)\n"
-        ),
+        "some are ignored": BROKEN.replace("torch.full((128,), -100)", "torch.arange(128) % 4")
+        .replace("y)\n", "y, ignore_index=-1)\n")
+        .replace("% 4", "% 4 - 1"),
+        "padding behind each text": BROKEN.replace("nn.Linear(8, 3)", "nn.Embedding(9, 3)")
+        .replace(
+            "torch.randn(128, 8), torch.full((128,), -100)",
+            "torch.arange(128).view(16, 8) % 9, torch.ones(16, 8).long()",
+        )
+        .replace("optimizer =", "y[:, 5:] = 0\noptimizer =")
+        .replace("cross_entropy(model(x), y)", "cross_entropy(model(x).transpose(1, 2), y, ignore_index=0)"),
         "rare classes weigh more": BROKEN.replace(
             "torch.full((128,), -100)", "(torch.arange(128) % 8 == 0).long()"
         ).replace("y)\n", "y, weight=torch.tensor([0.2, 0.8, 1.0]))\n"),

@@ -1,7 +1,9 @@
-"""M35 weights-in-half-precision: weights are kept and stepped in float16."""
+"""M35 weights-of-unusual-precision: weights are kept in float16 or float64."""
 
+import ast
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -9,16 +11,30 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """A root that learns and whose weights are float16."""
+    """A root that learns and whose weights are float16 or float64."""
     for model in newest(run, "weights") or []:
-        if "float16" in model["types"]:
+        if "float16" in model["types"] or ("float64" in model["types"] and not _asked_for(run)):
             yield Finding(
                 evidence=_(
                     "{model} has weights of type {types}.", model=model["class"], types=", ".join(model["types"])
                 ),
                 step=0,
-                place=Place.from_json(model["called"]),
+                place=_cast(run) or Place.from_json(model["called"]),
             )
+
+
+def _asked_for(run: Run) -> bool:
+    """Whether the program says that all is to be float64."""
+    texts = [
+        ast.unparse(node) for _place, node, _unit in Code.of(run).calls("set_default_dtype", "set_default_tensor_type")
+    ]
+    return any("64" in text or "ouble" in text for text in texts)
+
+
+def _cast(run: Run) -> Place | None:
+    """The only line that casts."""
+    found = [place for place, _node, _unit in Code.of(run).calls("double", "half")]
+    return found[0] if len(found) == 1 else None
 
 
 BROKEN = """\
@@ -38,16 +54,17 @@ for step in range(20):
 
 rule = Rule(
     code="M35",
-    name="weights-in-half-precision",
+    name="weights-of-unusual-precision",
     voice="question",
     stage="graph",
-    question="Are the weights precise enough for small steps?",
+    question="Have the weights the usual precision?",
     needs=("weights",),
     find=find,
     text=Text(
-        what="The weights are trained in float16.",
-        why="A step below a thousandth of a weight is lost in rounding, and gradients below 0.00000006 become zero.",
-        do="Keep the weights in float32 and compute with torch.autocast, or use bfloat16.",
+        what="The weights are not float32, the type that PyTorch trains with.",
+        why="In float16, small steps are lost in rounding. Float64 takes twice the memory and time, and often comes "
+        "from NumPy without being meant.",
+        do="Keep weights and data in float32, with .float(). For speed on a GPU, use torch.autocast.",
     ),
     broken=BROKEN,
     fixed=BROKEN.replace(".half()", ""),

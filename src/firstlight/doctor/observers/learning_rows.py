@@ -73,6 +73,8 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
         at = torch.searchsorted(distinct, mine).clamp(max=len(distinct) - 1)
         known = distinct[at] == mine
         total = int(known.sum())
+        if total <= 0.9 * use.size and len(torch.unique(mine[known])) > 0.9 * len(distinct):
+            continue  # all samples at once, those of the training among them: told apart afterwards
         before = int((known & (first[at] < use.at)).sum())
         (whole if total > 0.9 * use.size else part).append((use, before, total))
     words = torch.cat(root.words)[:512] if root.words and len({w.shape[1] for w in root.words}) == 1 else None
@@ -143,7 +145,7 @@ def counted(uses: "Sequence[Use]") -> Counter[int]:
 def _labels(root: "Root") -> dict[str, Any] | None:
     """Classes as they came in the first epoch, and those of the evaluations."""
     epoch = [use for use in root.uses if use.first] or root.uses[:1]
-    train = counted(epoch)
+    train, later = counted(epoch), counted(root.uses)
     if not train:
         return None
     evaluated = [use for use in root.evaluated if _is_scored(use) and use.labels is not None]
@@ -151,6 +153,7 @@ def _labels(root: "Root") -> dict[str, Any] | None:
     return {
         "model": root.kind,
         "train": {str(k): v for k, v in sorted(train.items())},
+        "later": sorted(str(k) for k in later),
         "evaluation": {str(k): v for k, v in sorted(evaluation.items())},
         "evaluation_place": evaluated[0].places if evaluated else [],
         "evaluation_step": evaluated[0].step if evaluated else None,

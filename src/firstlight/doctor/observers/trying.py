@@ -97,12 +97,13 @@ class Trials:
             return
         rows = given.detach()[:32].float().reshape(min(len(given), 32), -1)
         channels = module.in_channels
-        near, far = _alike(rows, 1), _alike(rows, channels)
+        share = _alternates(rows, channels)
+        other = max(_alternates(rows, period) for period in (2, 3, 5, 7) if period % channels and channels % period)
         looks = 1 if known is None else known["looks"] + 1
         if known is not None:
-            near, far = max(near, known["near"]), min(far, known["far"])
+            share, other = min(share, known["share"]), max(other, known["other"])
         self._pictures = {
-            "near": near, "far": far, "channels": channels, "shape": list(given.shape), "looks": looks,
+            "share": share, "other": other, "channels": channels, "shape": list(given.shape), "looks": looks,
             "step": self._samples.witness.step,
         }  # fmt: skip
 
@@ -120,6 +121,8 @@ class Trials:
                 continue
             rows, labels = torch.cat(root.rows)[:1200], torch.cat(root.labels)[:1200]
             classes = as_classes(labels)
+            if rows.is_floating_point() and not bool(torch.isfinite(rows).all()):
+                continue
             found = _columns(rows, labels, classes)
             if found:
                 columns.append({"model": root.kind, "place": _place(root), "step": root.uses[0].step, **found})
@@ -157,12 +160,13 @@ def _first(value: Any) -> Tensor | None:
     return value if isinstance(value, Tensor) else None
 
 
-def _alike(rows: Tensor, distance: int) -> float:
-    """Correlation of numbers so far apart in memory."""
-    left, right = rows[:, :-distance], rows[:, distance:]
-    left, right = left - left.mean(1, keepdim=True), right - right.mean(1, keepdim=True)
-    spread = left.square().mean(1).sqrt() * right.square().mean(1).sqrt()
-    return float(((left * right).mean(1) / spread.clamp(min=1e-12)).mean())
+def _alternates(rows: Tensor, period: int) -> float:
+    """The share of a row's variance that lies between the means of every so many-th value."""
+    whole = rows[:, : rows.shape[1] // period * period]
+    means = whole.reshape(len(rows), -1, period).mean(1)
+    spread = whole.var(1, correction=0)
+    shares = means.var(1, correction=0) / spread.clamp(min=1e-12)
+    return float(shares[spread > 0].mean()) if bool((spread > 0).any()) else 0.0
 
 
 def _neighbours(rows: Tensor, classes: Tensor) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """In which mode each root learns: what was switched by train() and eval(), and when."""
 
+import functools
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -16,8 +17,8 @@ _LOOKED = 12  # steps at which all modules of a root are looked through; then on
 class _Root:
     """One root: how often it learned in which mode."""
 
-    def __init__(self, module: nn.Module) -> None:
-        self.module = weakref.ref(module)
+    def __init__(self, module: nn.Module, gone: Callable[[Any], None]) -> None:
+        self.module = weakref.ref(module, gone)
         self.kind = type(module).__name__
         self.sensitive = [weakref.ref(one) for one in module.modules() if _differs(one)]
         self.kinds = sorted({type(one).__name__ for one in module.modules() if _differs(one)})
@@ -59,12 +60,11 @@ class Modes(Observer):
     def _of(self, module: nn.Module) -> _Root | None:
         key = id(module)
         if key not in self._roots or ((known := self._roots[key]) is not None and known.module() is not module):
-            made = _Root(module)
+            made = _Root(module, functools.partial(self._forget, key))
             self._roots[key] = made if made.sensitive else None
-            weakref.finalize(module, self._forget, key)
         return self._roots[key]
 
-    def _forget(self, key: int) -> None:
+    def _forget(self, key: int, _gone: Any) -> None:
         known = self._roots.get(key)
         if known is None or known.learned + known.quiet < 10:
             self._roots.pop(key, None)

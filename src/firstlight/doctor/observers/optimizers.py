@@ -1,5 +1,6 @@
 """How optimizers are set up, and which are made anew over the same weights."""
 
+import functools
 import hashlib
 import weakref
 from collections.abc import Iterator
@@ -55,10 +56,8 @@ class Optimizers(Observer):
         if first is None or len(self._lives) > 2000:
             return
         life = _Life(optimizer, place, id(first))
-        # The same address may belong to another weight by now.
-        weakref.finalize(first, _forget, self._lives, id(first))
         life.written, self._loaded = self._loaded or self._rewritten(first), False
-        life.weight = weakref.ref(first)
+        life.weight = weakref.ref(first, functools.partial(_forget, self._lives, id(first)))
         life.made_at = self.witness.step
         self._lives.append(life)
         self._by[id(optimizer)] = life
@@ -156,7 +155,7 @@ def _remember(rows: set[bytes], given: Tensor) -> None:
         rows.add(hashlib.blake2b(row.contiguous().reshape(-1)[:1024].numpy().tobytes(), digest_size=8).digest())
 
 
-def _forget(lives: list[_Life], key: int) -> None:
+def _forget(lives: list[_Life], key: int, _gone: Any) -> None:
     """The weight with this address is no more: a new one may get the address, and is another weight."""
     for at, life in enumerate(lives):
         if life.key == key:

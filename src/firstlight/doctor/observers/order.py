@@ -86,10 +86,44 @@ class _Untrained:
         return weight is None or not torch.equal(weight.detach().reshape(-1)[:_SAMPLED], self.was)
 
 
+class _ByHand:
+    """A weight that no optimizer holds and that is changed all the same: by the learner's own lines."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weakref.ref(weight)
+        self.last: tuple[int, int] | None = None
+        self.was = self.sample(weight)
+        self.chances = self.uncleared = self.step = 0
+        self.place: Place | None = None
+
+    def sample(self, weight: Tensor) -> Tensor:
+        return weight.detach().reshape(-1)[:_SAMPLED].clone()
+
+    def before(self, step: int) -> None:
+        """A backward pass begins: is the gradient of the one before still there, and was it used?"""
+        weight = self.weight()
+        if weight is None or weight.grad is None or self.last is None:
+            return
+        now = self.sample(weight)
+        if torch.equal(now, self.was):
+            return  # several passes for one change
+        self.was = now
+        self.chances += 1
+        if (id(weight.grad), weight.grad._version) == self.last:
+            self.uncleared += 1
+            if self.uncleared == 3:
+                self.step = step
+
+    def after(self) -> None:
+        weight = self.weight()
+        if weight is not None and weight.grad is not None:
+            self.last = (id(weight.grad), weight.grad._version)
+
+
 class Order(Observer):
     """Facts `order_of_steps`, one entry for each optimizer in the order in which they were made, and `coverage`."""
 
-    kinds: ClassVar = ("order_of_steps", "coverage")
+    kinds: ClassVar = ("order_of_steps", "order_by_hand", "coverage")
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
@@ -100,6 +134,7 @@ class Order(Observer):
         self._last: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = weakref.WeakKeyDictionary()
         self._owns: dict[tuple[int, int], bool] = {}
         self._lines = self._soon = 0
+        self._by_hand: _ByHand | None = None
         session = witness.session
         session.setdefault("clock", 0)
         self._births: dict[int, tuple[weakref.ref[Tensor], int]] = session.setdefault("births", {})
@@ -171,10 +206,19 @@ class Order(Observer):
         return self._owns[key]
 
     def backward_begins(self, going: Backward) -> None:
+        if not self._live and going.by == "backward" and going.number < 200:
+            if self._by_hand is None and going.number < 3 and going.losses:
+                leaf = _first_leaf(going.losses[0].grad_fn)
+                self._by_hand = _ByHand(leaf) if leaf is not None and leaf.device.type == "cpu" else None
+            if self._by_hand is not None:
+                self._by_hand.before(self.witness.step)
+                self._by_hand.place = self._by_hand.place or going.place
         for one in self._live:
             one.before = one.gradient()
 
     def backward(self, going: Backward) -> None:
+        if self._by_hand is not None:
+            self._by_hand.after()
         for one in self._live:
             if (one.witness is None or one.witness() is None) and (going.number < 50 or going.close):
                 one.choose()
@@ -262,6 +306,17 @@ class Order(Observer):
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What each optimizer did, and which weights with gradients belong to none."""
         rows = [self._row(one) for one in (*self._gone, *self._live) if one.steps or one.reached]
+        hand = self._by_hand
+        if hand is not None and hand.chances and not rows:
+            yield (
+                "order_by_hand",
+                {
+                    "chances": hand.chances,
+                    "uncleared": hand.uncleared,
+                    "step": hand.step,
+                    "backward": hand.place and hand.place.as_json(),
+                },
+            )
         if rows:
             yield "order_of_steps", rows
         seen = [one for one in self._weights.values() if one.weight() is not None]
@@ -327,3 +382,18 @@ class Order(Observer):
             "stepped": one.stepped and one.stepped.as_json(),
             "backward": one.backward and one.backward.as_json(),
         }
+
+
+def _first_leaf(node: Any) -> Tensor | None:
+    """A weight that a loss hangs on; None where none is found near."""
+    todo, seen = [node], 0
+    while todo and seen < 500:
+        one = todo.pop(0)
+        seen += 1
+        if one is None:
+            continue
+        variable = getattr(one, "variable", None)
+        if isinstance(variable, Tensor):
+            return variable
+        todo += [below for below, _at in one.next_functions]
+    return None

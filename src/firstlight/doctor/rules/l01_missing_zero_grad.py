@@ -111,7 +111,7 @@ rule = Rule(
     text=Text(
         what="The gradients are never set back, so each step also follows all batches before it.",
         why="loss.backward() adds to .grad. Without zero_grad() the sum grows, as if the learning rate did.",
-        do="Call optimizer.zero_grad() once for each step, before loss.backward(); without optimizer, set grad to None.",
+        do="Call optimizer.zero_grad() before each loss.backward(); without an optimizer, set .grad to None.",
     ),
     broken=BROKEN,
     fixed=BROKEN.replace("    loss.backward()\n", "    optimizer.zero_grad()\n    loss.backward()\n"),

@@ -1,0 +1,126 @@
+"""Rules about the training loop: other programs than their own, and whether the changes they offer mend."""
+
+import pytest
+from tests.doctor.listening import listen_to
+
+from firstlight.doctor.examining import examined
+from firstlight.doctor.report import Report
+from firstlight.doctor.rule import Finding
+from firstlight.doctor.rules import all_rules
+
+RULES = [rule for rule in all_rules() if rule.code.startswith("L")]
+
+TRAINER = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+class Trainer:
+    def __init__(self, net, rate):
+        self.net = net
+        self.optim = torch.optim.SGD(self.net.parameters(), lr=rate, momentum=0.5)
+        self.criterion = nn.CrossEntropyLoss()
+
+    def loss_of(self, batch):
+        inputs, labels = batch
+        return self.criterion(self.net(inputs), labels)
+
+    def fit(self, loader, test, epochs):
+        for epoch in range(epochs):
+            self.net.train()
+            for batch in loader:
+                self.optim.zero_grad()
+                loss = self.loss_of(batch)
+                loss.backward()
+                self.optim.step()
+            self.validate(test)
+
+    def validate(self, loader):
+        self.net.eval()
+        with torch.no_grad():
+            return sum((self.net(x).argmax(1) == y).sum().item() for x, y in loader)
+
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 3))
+trainer = Trainer(net, 0.1)
+train, test = TensorDataset(x[:224], y[:224]), TensorDataset(x[224:], y[224:])
+trainer.fit(DataLoader(train, batch_size=32, shuffle=True), DataLoader(test, batch_size=32), 4)
+"""
+
+BY_HAND = """\
+import torch
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = x.sum(1)
+w = torch.zeros(8, requires_grad=True)
+for step in range(20):
+    loss = ((x @ w - y) ** 2).mean()
+    loss.backward()
+    with torch.no_grad():
+        w -= 0.01 * w.grad
+"""
+
+BROKEN = {
+    "L01 in a trainer": TRAINER.replace("                self.optim.zero_grad()\n", ""),
+    "L01 without an optimizer": BY_HAND,
+    "L02 in a trainer": TRAINER.replace("                self.optim.zero_grad()\n", "").replace(
+        "                self.optim.step()\n",
+        "                self.net.zero_grad()\n                self.optim.step()\n",
+    ),
+    "L03 in a trainer": TRAINER.replace("                self.optim.step()\n", ""),
+    "L04 in a trainer": TRAINER.replace("                loss.backward()\n", ""),
+    "L05 a head is replaced in a trainer": TRAINER.replace("trainer.fit", "net[3] = nn.Linear(16, 3)\ntrainer.fit"),
+    "L06 another model in a trainer": TRAINER.replace(
+        "trainer.fit", "trainer.net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))\ntrainer.fit"
+    ),
+    "L07 detached in a trainer": TRAINER.replace(
+        "return self.criterion(self.net(inputs), labels)",
+        "return self.criterion(self.net(inputs), labels).detach().requires_grad_()",
+    ),
+    "L08 a history in a trainer": TRAINER.replace(
+        "                self.optim.step()\n",
+        "                self.optim.step()\n                self.__dict__.setdefault('kept', []).append(loss)\n",
+    ),
+    "L11 in a trainer": TRAINER.replace("            self.net.train()\n", ""),
+    "L24 in a trainer": TRAINER.replace(
+        "            self.net.train()\n",
+        "            self.net.train()\n            self.optim = torch.optim.Adam(self.net.parameters(), lr=1e-3)\n",
+    ),
+}
+MENDED = [one for one in RULES if one.code not in {"L18", "L19", "L25", "L30", "L31", "L33", "L34", "L35"}]
+
+
+def report_of(source: str) -> Report:
+    return examined(listen_to(source), all_rules())
+
+
+def found_in(report: Report) -> dict[str, Finding]:
+    return {one.code: one for one in (*report.findings, *(c for f in report.findings for c in f.consequences))}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_fault_is_found_in_another_style(name: str) -> None:
+    report = report_of(BROKEN[name])
+    assert name[:3] in {one.code for one in report.alarms}, report.as_text()
+
+
+def test_the_trainer_itself_is_right() -> None:
+    report = report_of(TRAINER)
+    assert not report.findings, report.as_text()
+
+
+@pytest.mark.parametrize("code", [rule.code for rule in MENDED])
+def test_what_a_rule_offers_mends_its_program(code: str) -> None:
+    rule = next(one for one in MENDED if one.code == code)
+    finding = found_in(report_of(rule.broken))[code]
+    assert finding.edits, finding
+    text = rule.broken
+    for edit in sorted(finding.edits, key=lambda one: -one.line):
+        text = edit.apply(text)
+    report = report_of(text)
+    assert code not in found_in(report), f"{text}\n{report.as_text()}"

@@ -33,7 +33,7 @@ _FULL = 128  # so many steps of a model are heard one by one, then
 _SAMPLED = 16  # one in so many
 _KEPT_ROWS = 1_200  # that are copied, for neighbours and columns
 _KEPT_WIDTH = 4_096
-_WINDOWS = 24  # evaluations whose next functions are heard
+_WINDOWS = 12  # evaluations whose next functions are heard
 _LOSSES = (
     "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "l1_loss",
     "smooth_l1_loss", "huber_loss",
@@ -211,7 +211,13 @@ class Samples(Observer):
         kept["rows"] += len(first)
         if len(tensors) > 1 and kept["labels"] is None:
             kept["labels"] = "classes" if _are_classes(tensors[-1]) else "values"
-        if feed.count <= 3 and first.is_floating_point() and first.device.type == "cpu" and first.numel() <= _SMALL:
+        if (
+            feed.count <= 2
+            and feed.number < 8
+            and first.is_floating_point()
+            and first.device.type == "cpu"
+            and first.numel() <= _SMALL
+        ):
             spread, mean = torch.std_mean(first.detach().float(), correction=0)
             kept.setdefault("scales", []).append([float(mean), float(spread)])
         if feed.number < 16 and len(kept["prints"]) < 64 and self._may_read(first, 0):
@@ -395,7 +401,7 @@ class Samples(Observer):
         root = use.root
         if likely:
             root.eval_stats += 1
-        if (len(root.stats) if not likely else root.eval_stats) > 24 or first.numel() > 4_000_000:
+        if (len(root.stats) if not likely else root.eval_stats) > 10 or first.numel() > 4_000_000:
             return
         if not first.is_floating_point():
             low, high = torch.aminmax(first.detach()) if first.dtype != torch.bool else (first.min(), first.max())
@@ -472,7 +478,7 @@ class Samples(Observer):
         if new_phase:
             root.fresh, self._in_phase = self._phase, 0
         self._in_phase += 1
-        if root.windows < _WINDOWS and (self._in_phase <= 3) and "compile" not in self.witness.blind:
+        if root.windows < _WINDOWS and (self._in_phase <= 2) and "compile" not in self.witness.blind:
             root.windows += 1
             self._heard_by = use
             if self._window not in self.witness._handles:
@@ -496,6 +502,9 @@ class Samples(Observer):
                     "output": list(use.output),
                 }
             )
+        if name == "labels" and use.labels is None and what["labels"].numel() == use.size:
+            use.scored = True
+            use.labels = what["labels"].detach().reshape(-1, 1).cpu().clone()
         if name != "equal":
             return
         labels = what.pop("labels")

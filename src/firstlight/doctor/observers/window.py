@@ -56,6 +56,7 @@ class Window:
         self._witness, self._tell = witness, tell
         self._mode: _Mode | None = None
         self._known: dict[int, tuple[weakref.ref[Tensor], dict[str, Any]]] = {}
+        self._masks: dict[int, tuple[weakref.ref[Tensor], weakref.ref[Tensor]]] = {}
         self._left = 0
         self._until = 0.0
 
@@ -79,7 +80,7 @@ class Window:
     def end(self) -> None:
         """Hear no more. Where another mode was put on top of ours, ours waits, silent, until that is gone."""
         self._left = 0
-        self._known = {}
+        self._known, self._masks = {}, {}
         if self._mode is not None and _top() is self._mode:
             self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._mode = None
@@ -123,7 +124,10 @@ class Window:
             values = list(values[0])
         known = next((one for value in values if (one := self._of(value)) is not None), None)
         if known is None:
+            self._mask(name, args, result)
             return
+        if name in ("__getitem__", "__and__", "bitwise_and", "logical_and", "masked_select"):
+            self._apart(values)
         if name in ("argmax", "max", "min", "argmin") and isinstance(args[0], Tensor):
             self._largest(name, args, kwargs, result, known)
         elif name in _EQUAL and isinstance(result, Tensor) and len(args) > 1:
@@ -144,6 +148,20 @@ class Window:
                 kept["other"] = True
                 self._tell("read", {})
             self._note(result, kept)
+
+    def _mask(self, name: str, args: Any, result: Any) -> None:
+        """Labels compared with one class: what is chosen by that will be answers for this class."""
+        if name not in _EQUAL or len(args) != 2 or not isinstance(args[0], Tensor) or not isinstance(result, Tensor):
+            return
+        if not isinstance(args[1], Tensor) or args[1].numel() == 1:
+            self._masks[id(result)] = weakref.ref(result), weakref.ref(args[0])
+
+    def _apart(self, values: list[Any]) -> None:
+        for value in values:
+            found = self._masks.get(id(value))
+            labels = found[1]() if found is not None and found[0]() is value else None
+            if labels is not None:
+                self._tell("labels", {"labels": labels})
 
     def _largest(self, name: str, args: Any, kwargs: Any, result: Any, known: dict[str, Any]) -> None:
         tensor = args[0]

@@ -25,7 +25,7 @@ def find(run: Run) -> Iterator[Finding]:
         exact = largest <= 1 / 255 + 1e-6 and all(use.get("twice", 0) > 0.99 for use in values) and largest > 0.001
         code = Code.of(run)
         places = _scaling(code)
-        if not exact and (len(values) < 10 or len(places) < 2):
+        if not exact and (len(values) < 8 or len(places) < 2):
             continue
         place = places[-1] if places else Place.from_json(one["place"])
         unit = unit_of(code, place)

@@ -24,6 +24,16 @@ class NoSuchCheck(FirstlightError, LookupError):
     )
 
 
+class NoSuchExercise(FirstlightError, LookupError):
+    """An exercise that the gym does not have."""
+
+    text = Text(
+        what="The gym has no exercise called {name}.",
+        why="These exercises are here: {known}.",
+        do="Choose one of them; mind the spelling.",
+    )
+
+
 class BuildToolsMissing(FirstlightError, ImportError):
     """Building lessons needs packages that a learner does not have."""
 

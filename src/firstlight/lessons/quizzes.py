@@ -472,6 +472,10 @@ _LETTERS = "abcdef"
 
 
 def _find(name: str) -> Question:
+    if name.startswith("gym/"):  # the cause of an exercise
+        from firstlight.lessons import gym
+
+        return gym.find(name.removeprefix("gym/")).question()
     if name not in _QUESTIONS:
         raise NoSuchCheck(name=name, known=", ".join(_QUESTIONS))
     return _QUESTIONS[name]()

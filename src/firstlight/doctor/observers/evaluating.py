@@ -125,6 +125,12 @@ def _last(uses: "list[Use]") -> dict[str, Any] | None:
         "given": {str(k): v for k, v in sorted(chosen.items())[:200]},
         "step": late[0][0].step, "places": late[0][0].places, "training": late[0][0].training,
     }  # fmt: skip
+    found = {
+        k: int((given[labels == k] == k).sum()) for k, often in counts.items() if often >= 10 and len(counts) <= 50
+    }
+    rarest = min(found, key=lambda k: found[k] / counts[k], default=None)
+    if rarest is not None:
+        result["rarest"] = {"label": rarest, "rows": counts[rarest], "found": found[rarest]}
     matched = [(use, classes) for use, classes, _given in late if use.matched is not None]
     if matched:
         before = torch.cat([torch.eq(classes, use.choice) for use, classes in matched])  # type: ignore[arg-type]

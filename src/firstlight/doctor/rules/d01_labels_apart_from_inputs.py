@@ -21,7 +21,7 @@ def find(run: Run) -> Iterator[Finding]:
     for one in (newest(run, "trials") or {}).get("neighbours", []):
         known = (one["alike"] - one["chance"]) / (1 - one["chance"])
         noise = 2.5 * (one["chance"] / (1 - one["chance"]) / one["rows"]) ** 0.5  # as a share of what is not chance
-        if one["rows"] < 200 or known >= max(_INFORMATION, noise):
+        if one["rows"] < 200 or one["majority"] > 0.8 or known >= max(_INFORMATION, noise):
             continue
         tested = last.get(one["model"])
         if tested is not None and tested["rows"] >= 50:

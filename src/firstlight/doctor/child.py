@@ -62,9 +62,22 @@ def _write(out: Path, witness: listening.Witness, ended: dict[str, Any]) -> None
     with contextlib.suppress(KeyboardInterrupt):
         witness.probe()
     run = witness.tell(Run())
+    with contextlib.suppress(KeyboardInterrupt, Exception):  # the findings are worth more than their proofs
+        _prove(witness, run)
     witness.leave()
     facts = [[fact.step, fact.kind, fact.data] for fact in run.facts()]
     out.write_text(json.dumps({"facts": facts, "ended": ended}), encoding="utf-8")
+
+
+def _prove(witness: listening.Witness, run: Run) -> None:
+    """Try on copies what would mend the findings: only here are the model and its samples."""
+    from firstlight.doctor.examining import examined
+    from firstlight.doctor.replay import prove
+    from firstlight.doctor.rules import all_rules
+
+    rows = prove(witness, run, examined(run, all_rules()).findings)
+    if rows:
+        run.add_fact(witness.step, "proof", rows)
 
 
 def _show(error: BaseException, program: str) -> None:

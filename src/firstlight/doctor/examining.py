@@ -8,6 +8,7 @@ from typing import Any
 
 from firstlight.doctor import witness as listening
 from firstlight.doctor.code import Code
+from firstlight.doctor.proof import with_proofs
 from firstlight.doctor.report import Report
 from firstlight.doctor.rule import STAGES, VOICES, Finding, Rule, newest
 from firstlight.doctor.rules import all_rules
@@ -28,14 +29,17 @@ class NotARun(FirstlightError, TypeError):
     )
 
 
-def examine(run: Run | str | Path | None = None) -> Report:
+def examine(run: Run | str | Path | None = None, *, proof: bool = True, proof_s: float = 3.0) -> Report:
     """Say what is wrong with a training, with evidence, why it matters and what to do.
 
-    Reads the record only: nothing is trained, and no model is touched.
+    Your model, optimizer, files and random numbers stay as they are. What was trained in this process is tried on
+    copies, as written and as mended, and both curves are shown where they really differ.
 
     Args:
         run: A run, live or saved, or the folder of one. None: what this process has trained since the lab's cell, or
             the script, began.
+        proof: Whether to try on copies what would mend the findings.
+        proof_s: Seconds that this may take for all of them together.
 
     Returns:
         A report: shown in a notebook, printed in a terminal. It says what was checked, and what could not be.
@@ -50,7 +54,8 @@ def examine(run: Run | str | Path | None = None) -> Report:
         ()
     """
     heard = listening.witness
-    if heard is not None and (run is None or (isinstance(run, Run) and heard.follows(run))):
+    live = heard is not None and (run is None or (isinstance(run, Run) and heard.follows(run)))
+    if heard is not None and live:
         heard.probe()
     if run is None:
         run = heard.tell(Run()) if heard is not None else Run()
@@ -60,6 +65,15 @@ def examine(run: Run | str | Path | None = None) -> Report:
         raise NotARun(kind=type(run).__name__)
     elif heard is not None and heard.follows(run):
         run = heard.tell(_copy(run))
+    report = examined(run, all_rules())
+    if heard is None or not live or not proof or not report.findings:
+        return report
+    from firstlight.doctor.replay import prove
+
+    rows = prove(heard, run, report.findings, proof_s)
+    if not rows:
+        return report
+    run.add_fact(heard.step, "proof", rows)
     return examined(run, all_rules())
 
 
@@ -105,7 +119,7 @@ def _examined(run: Run, rules: Sequence[Rule]) -> Report:
         checked.append(rule.code)
     code = Code.of(run)
     settled = [finding for finding in findings if _is_settled(finding, code)]
-    findings = _ordered(finding for finding in findings if finding not in settled)
+    findings = _ordered(with_proofs([finding for finding in findings if finding not in settled], run))
     told = newest(run, "witness") or {}
     for name, how in told.get("lost", {}).items():
         not_checked.append((name, _("What listens for this failed: {error}", error=how)))

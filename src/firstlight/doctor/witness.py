@@ -188,6 +188,21 @@ class Witness:
                 if type(observer).probe is not Observer.probe:
                     self._safely(type(observer).__name__, observer.probe, observer, learning=True)
 
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[None]:
+        """A block in which copies are trained: nobody hears of it, and random numbers go on afterwards as before."""
+        before, self._local.deaf = getattr(self._local, "deaf", False), True
+        hooks = [(one, dict(one)) for one in _global_hooks()]
+        try:
+            for one, _kept in hooks:
+                one.clear()
+            with torch.inference_mode(False), torch.enable_grad(), _randomness_kept():
+                yield
+        finally:
+            for one, kept in hooks:
+                one.update(kept)
+            self._local.deaf = before
+
     # What observers ask.
 
     @property
@@ -615,6 +630,15 @@ _transforms: Callable[[], Any] = getattr(torch._C._functorch, "peek_interpreter_
 
 _NO_TRAIL = contextlib.nullcontext()
 _INSIDE = Call(nn.Identity(), (), {}, False, False, -1, False)  # a root runs, and nobody looks closely
+
+
+def _global_hooks() -> list[dict[Any, Any]]:
+    """Those that torch calls for every module and optimizer, whoever registered them."""
+    found = []
+    for path in ("torch.nn.modules.module", "torch.optim.optimizer"):
+        names = vars(import_module(path)).items()
+        found += [value for name, value in names if name.startswith("_global_") and "hook" in name]
+    return [one for one in found if isinstance(one, dict)]
 
 
 def _owner(path: str) -> Any:

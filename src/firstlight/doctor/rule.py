@@ -60,6 +60,7 @@ class Finding:
         values: What fills the placeholders of the rule's text.
         edits: A mechanical change that mends it, where there is one.
         check: Python that the learner can run to see for themselves; empty where there is none.
+        text: What, why and what to do, where the rule's own do not fit; its placeholders are filled from `values` too.
         rule: The rule that gave it. Set by `Rule.ask`.
         consequences: Findings that this one explains. Set by `firstlight.doctor.examine`.
         proof: What replaying the steps as written and as mended showed; None where it was not tried.
@@ -73,6 +74,7 @@ class Finding:
     values: Mapping[str, Any] = field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
     check: str = ""
+    text: Text | None = None
     rule: "Rule | None" = None
     consequences: tuple["Finding", ...] = ()
     proof: Any = None
@@ -90,17 +92,21 @@ class Finding:
     @property
     def message(self) -> str:
         """What is wrong, in the learner's language."""
-        return translated(self.rule.text.what, **self.values) if self.rule is not None else ""
+        return translated(self._text.what, **self.values) if self._text is not None else ""
 
     @property
     def why(self) -> str:
         """Why that matters."""
-        return translated(self.rule.text.why, **self.values) if self.rule is not None else ""
+        return translated(self._text.why, **self.values) if self._text is not None else ""
 
     @property
     def fix(self) -> str:
         """What to do."""
-        return translated(self.rule.text.do, **self.values) if self.rule is not None else ""
+        return translated(self._text.do, **self.values) if self._text is not None else ""
+
+    @property
+    def _text(self) -> Text | None:
+        return self.text or (self.rule.text if self.rule is not None else None)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,8 @@ def _rounded(code: Code, place: Place | None) -> tuple[Edit, ...]:
 
 FIXED = CLASSES.replace(
     "x = centres[y]",
-    "marks = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)[y]\ny = (marks / 0.1 - 1).round().long()\nx = centres[y]",
+    "marks = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)[y]\n"
+    "y = (marks / 0.1 - 1).round().long()\nx = centres[y]",
 )
 BROKEN = FIXED.replace(".round()", "")
 
@@ -106,7 +107,7 @@ rule = Rule(
         what="Labels lose their class on the way to whole numbers.",
         why="long() and int() cut off what stands behind the point: 2.9999998 becomes 2, and 1.5 becomes 1. Words are "
         "no numbers at all.",
-        do="Write .round().long(), or give each class its number: {{name: i for i, name in enumerate(names)}}.",
+        do="Write .round().long(), or make a dictionary that gives each class a whole number from 0.",
     ),
     broken=BROKEN,
     fixed=FIXED,

@@ -109,7 +109,6 @@ rule = Rule(
         )
         .replace("centres[y] + torch.randn(600, 8)", "torch.randn(600, 8).sign()")
         .replace("train_x, train_y,", "y = (x[:, 0] * x[:, 1] > 0).long()\ntrain_x, train_y,", 1),
-        "a learning rate that is far too small": CLASSES.replace("lr=0.01", "lr=1e-8"),
     },
     explains=("E11", "E12", "D02", "D17", "L14", "L15"),
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
+from firstlight.doctor.raised import label_out_of_range
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
 from firstlight.doctor.source_lines import is_held_back
@@ -17,6 +18,7 @@ _SINGLE = ("cross_entropy", "nll_loss")
 
 def find(run: Run) -> Iterator[Finding]:
     """A class that is evaluated and was never learned, or classes that would be right under other numbers."""
+    yield from label_out_of_range(run)
     code = Code.of(run)
     tested = {one["model"]: one for one in newest(run, "evaluations") or []}
     trained = {one["model"]: one for one in newest(run, "inputs") or []}
@@ -96,7 +98,7 @@ rule = Rule(
     voice="alarm",
     stage="data",
     question="Does each class have the same number in training and evaluation?",
-    needs=("labels",),
+    needs=("labels", "failure"),
     find=find,
     text=Text(
         what="The classes do not have the same numbers in training and in evaluation.",
@@ -114,7 +116,6 @@ rule = Rule(
         "a class is missing in the test": CLASSES.replace(
             "model = nn", "test_x, test_y = test_x[test_y > 0], test_y[test_y > 0]\nmodel = nn", 1
         ),
-        "a model that learned nothing": BROKEN.replace("lr=0.01", "lr=1e-7"),
     },
     explains=("E11", "E12"),
 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from firstlight.doctor.places import Place
+from firstlight.doctor.raised import label_type
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
 from firstlight.locale import Text, _
@@ -11,6 +12,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """A loss whose input is the argmax of the model's output, value by value."""
+    yield from label_type(run)
     cut = (newest(run, "outputs") or {}).get("cut_loss")
     if cut is None:
         return
@@ -38,7 +40,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the loss given the outputs, and not the number of the largest one?",
-    needs=("outputs", "rows"),
+    needs=("outputs", "rows", "failure"),
     find=find,
     text=Text(
         what="The loss is given class numbers (an argmax), not the model's outputs.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import BINARY
@@ -37,9 +38,15 @@ def find(run: Run) -> Iterator[Finding]:
                 found=rare["found"],
             ),
             step=last["step"],
-            place=Place.from_json(trained["place"]) if trained is not None else None,
+            place=_loss(Code.of(run)) or (Place.from_json(trained["place"]) if trained is not None else None),
             check="print(torch.bincount(predicted), torch.bincount(labels))",
         )
+
+
+def _loss(code: Code) -> Place | None:
+    """Where the loss is made, which can be given weights."""
+    names = ("CrossEntropyLoss", "BCEWithLogitsLoss", "BCELoss", "NLLLoss")
+    return next((place for place, _call, _unit in code.calls(*names)), None)
 
 
 BROKEN = BINARY.replace("(x[:, 0] + x[:, 1] * x[:, 2] > 0)", "(x[:, 0] + torch.randn(1500) > 2.2)").replace(

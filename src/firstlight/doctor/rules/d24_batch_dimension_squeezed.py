@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
+from firstlight.doctor.raised import batch_of_one
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import NUMBERS
 from firstlight.doctor.source_lines import replaced
@@ -14,6 +15,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """An output with fewer dimensions than the others, for one sample out of a loader."""
+    yield from batch_of_one(run)
     for one in (newest(run, "outputs") or {}).get("lost_shape", []):
         place: Place | None = None
         edits: tuple[Edit, ...] = ()
@@ -56,7 +58,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does a batch of one sample keep its dimension?",
-    needs=("outputs", "inputs"),
+    needs=("outputs", "inputs", "failure"),
     find=find,
     text=Text(
         what="When a batch has one sample, the output loses the dimension of the batch.",

@@ -69,13 +69,15 @@ class Attendant:
         key = getattr(info, "cell_id", None) or _plain(code)
         number = len(self._shell.user_ns.get("In") or [""])  # its number, whichever way this IPython counts
         trains = self._trains(code)
+        if self._failed and "examine" not in code:  # asking about an error does not end it
+            witness.recovered()
         if trains and (witness.backwards or self._failed):
             keep(witness)
             if not self._shows:
                 self._put_aside(witness)
             witness.renew()
             session["training"] = None
-        self._failed = False
+        self._failed = self._failed and "examine" in code
         if trains:
             # Run again, the cell has the last word on what it trains.
             session["earlier"] = [one for one in session.get("earlier", []) if one["key"] != key]

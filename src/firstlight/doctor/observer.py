@@ -88,6 +88,7 @@ class Feed:
         count: Batches so far.
         ended: Whether it was exhausted.
         learned: Backward passes since it began and before another one gave a batch; tells training from evaluation.
+        waited_s: Seconds that the program has waited for its batches.
     """
 
     loader: Any
@@ -96,6 +97,7 @@ class Feed:
     count: int = 0
     ended: bool = False
     learned: int = 0
+    waited_s: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -172,6 +174,9 @@ class Observer:
 
     def failed(self, error: BaseException) -> None:
         """The script or the cell ended with an exception."""
+
+    def recovered(self) -> None:
+        """Another cell begins: the exception of the one before is past."""
 
     def probe(self) -> None:
         """The episode is over or stands still: a small experiment, where something is suspected and only this can tell.

@@ -252,6 +252,10 @@ class Witness:
         """Tell that the script or cell ended with an exception."""
         self._tell("failed", error)
 
+    def recovered(self) -> None:
+        """Tell that this is past: another cell begins."""
+        self._tell("recovered")
+
     # Private: telling.
 
     def _make(self, kind: type[Observer]) -> None:
@@ -359,27 +363,17 @@ class Witness:
                 return output
             if getattr(local, "deaf", False) or torch.compiler.is_compiling() or in_backward():
                 return original(module, *args, **kwargs)
-            known = owns.get(id(module))
-            if known is None:
-                known = self._meet(module)
-            if not known:
+            if owns.get(id(module)) is False:
                 return original(module, *args, **kwargs)
-            began = perf_counter()
-            number = self.calls
-            self.calls = number + 1
-            grad = torch.is_grad_enabled()
-            close = self._is_close(number) or self._first_of(module, grad)
-            if not grad:
-                self._listen_fully()  # an evaluation, which is heard as a whole
-            call = Call(module, args, kwargs, grad, module.training, number, close)
-            if close:
-                call.place = self.place()
-                if grad and self._may_trail(module):
-                    call.trail = Trail()
-            self.own_s += perf_counter() - began
-            if self._told["forward_begins"]:
-                self._tell("forward_begins", call)
-            local.call = call if close else _INSIDE
+            try:
+                call = self._begin(module, args, kwargs)
+            except Exception as error:  # noqa: BLE001 - an unusual module: it is called as if we were not there
+                self.lost["call"] = repr(error)
+                call = None
+            if call is None:
+                return original(module, *args, **kwargs)
+            self._tell("forward_begins", call)
+            local.call = call if call.close else _INSIDE
             try:
                 with call.trail or _NO_TRAIL:
                     call.output = output = original(module, *args, **kwargs)
@@ -389,6 +383,25 @@ class Witness:
             return output
 
         return __call__
+
+    def _begin(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """What is known of a call before it; None where the module is no root."""
+        began = perf_counter()
+        if id(module) not in self._owns and not self._meet(module):
+            return None
+        number = self.calls
+        self.calls = number + 1
+        grad = torch.is_grad_enabled()
+        close = self._is_close(number) or self._first_of(module, grad)
+        if not grad:
+            self._listen_fully()  # an evaluation, which is heard as a whole
+        call = Call(module, args, kwargs, grad, module.training, number, close)
+        if close:
+            call.place = self.place()
+            if grad and self._may_trail(module):
+                call.trail = Trail()
+        self.own_s += perf_counter() - began
+        return call
 
     def _meet(self, module: nn.Module) -> bool:
         """Whether a module that was not called before owns parameters, so that it is a root and no transform."""
@@ -450,7 +463,8 @@ class Witness:
         return grad
 
     def _going(self, tensors: Any, retain: bool | None, create: bool, by: str) -> Backward:
-        losses = (tensors,) if isinstance(tensors, Tensor) else tuple(t for t in tensors if isinstance(t, Tensor))
+        listed = tensors if isinstance(tensors, list | tuple) else (tensors,)
+        losses = tuple(one for one in listed if isinstance(one, Tensor))
         number = self.backwards
         going = Backward(losses, number, self._is_close(number), retain, create, by)
         if going.close:
@@ -585,6 +599,7 @@ class _Heard:
                 feed.place = witness.place()
             witness._listen_fully()
             witness._tell("feed_begins", feed)
+        began = perf_counter()
         try:
             batch = next(self._batches)
         except StopIteration:
@@ -592,6 +607,7 @@ class _Heard:
                 feed.ended = True
                 witness._tell("feed_ends", feed)
             raise
+        feed.waited_s += perf_counter() - began
         feed.count += 1
         witness._feed = feed
         witness._tell("batch", feed, batch)

@@ -58,6 +58,9 @@ class Failures(Observer):
     def backward(self, going: Backward) -> None:
         self._before = (self.witness.calls, self.witness.steps)
 
+    def recovered(self) -> None:
+        self._failure = None
+
     def failed(self, error: BaseException) -> None:
         if isinstance(error, FirstlightError) or not isinstance(error, Exception):
             return  # ours say themselves what they mean

@@ -1,0 +1,106 @@
+"""R12 float64-from-numpy: everything is computed with twice the digits, because NumPy's arrays came so."""
+
+import ast
+from collections.abc import Iterator
+
+from firstlight.doctor.code import Code
+from firstlight.doctor.places import Place
+from firstlight.doctor.raised import number_type
+from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_FROM_NUMPY = ("from_numpy", "tensor", "as_tensor")
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """A model and its inputs in float64, where the program never asks for that but to make the model fit the data."""
+    yield from number_type(run)
+    for one in (newest(run, "resources") or {"types": []})["types"]:
+        if one["weights"] != "float64" or one["inputs"] != "float64":
+            continue
+        code = Code.of(run)
+        source = _source(code)
+        if source is None or _is_wanted(code):
+            return
+        yield Finding(
+            evidence=_("The weights of {model} and its inputs are float64.", model=one["model"]),
+            step=one["step"],
+            place=source,
+            places=tuple(place for place, _node, _unit in code.calls("double")),
+            check="print(next(model.parameters()).dtype)",
+        )
+        return
+
+
+def _source(code: Code) -> Place | None:
+    """Where an array becomes a tensor, and nothing is said of its type."""
+    if not any(
+        "numpy" in ast.unparse(node) for kind in (ast.Import, ast.ImportFrom) for _p, node, _u in code.walk(kind)
+    ):
+        return None
+    calls = [
+        (place, node) for place, node, _unit in code.calls(*_FROM_NUMPY) if len(node.args) + len(node.keywords) == 1
+    ]
+    calls.sort(key=lambda pair: "from_numpy" not in ast.unparse(pair[1].func))
+    return calls[0][0] if calls else None
+
+
+def _is_wanted(code: Code) -> bool:
+    """Whether the program names the type, or does what needs many digits."""
+    names = {node.attr for _place, node, _unit in code.walk(ast.Attribute)}
+    names |= {str(node.value) for _place, node, _unit in code.walk(ast.Constant) if isinstance(node.value, str)}
+    if names & {"float64", "set_default_dtype", "DoubleTensor", "LBFGS", "gradcheck", "linalg", "hessian"}:
+        return True
+    called = [node for _place, node, _unit in code.calls("double")]
+    double = [n for _p, n, _u in code.walk(ast.Attribute) if n.attr == "double" and ast.unparse(n.value) == "torch"]
+    return len(called) != 1 or bool(double)
+
+
+BROKEN = """\
+import numpy as np
+import torch
+from torch import nn
+
+rng = np.random.default_rng(0)
+torch.manual_seed(0)
+points = rng.normal(size=(256, 8))
+wanted = np.sin(points[:, :1])
+x = torch.from_numpy(points)
+y = torch.from_numpy(wanted)
+model = nn.Sequential(nn.Linear(8, 32), nn.Tanh(), nn.Linear(32, 1)).double()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+for step in range(30):
+    rows = torch.randint(256, (32,))
+    loss = nn.functional.mse_loss(model(x[rows]), y[rows])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+rule = Rule(
+    code="R12",
+    name="float64-from-numpy",
+    voice="alarm",
+    stage="resources",
+    question="Is float64 used only where it was asked for?",
+    needs=("resources", "failure"),
+    find=find,
+    text=Text(
+        what="The model computes in float64, because NumPy's numbers are float64 when nothing else is said.",
+        why="It takes twice the memory and at least twice the time. Training gains nothing from so many digits.",
+        do="Write torch.from_numpy(array).float() for the data, and leave out .double() for the model.",
+    ),
+    broken=BROKEN,
+    fixed=BROKEN.replace("(points)", "(points).float()")
+    .replace("(wanted)", "(wanted).float()")
+    .replace(".double()", ""),
+    lookalikes={
+        "float64 is asked for": BROKEN.replace("(256, 8))", "(256, 8)).astype(np.float64)"),
+        "the default type is float64": BROKEN.replace(").double()", ")").replace(
+            "rng =", "torch.set_default_dtype(torch.float64)\nrng ="
+        )
+        + "torch.set_default_dtype(torch.float32)\n",
+    },
+    explains=("M35",),
+)

@@ -116,7 +116,18 @@ def _doctor(arguments: argparse.Namespace) -> int:
         static=arguments.static,
         timeout=arguments.timeout,
         folder=arguments.dir,
+        proof_s=arguments.proof,
     )
+
+
+def _gym(arguments: argparse.Namespace) -> int:
+    from firstlight.cli.gym import begin_exercise, list_exercises
+    from firstlight.lab.folder import default_folder
+
+    folder = arguments.dir or default_folder()
+    if arguments.exercise is None:
+        return list_exercises(folder, as_json=arguments.json)
+    return begin_exercise(arguments.exercise, folder, chosen=arguments.dir is not None)
 
 
 def _lang(arguments: argparse.Namespace) -> int:
@@ -214,9 +225,22 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", type=_seconds, metavar="S", help=_("stop the program after so many seconds, and examine it then")
     )
     doctor.add_argument(
+        "--proof",
+        type=_seconds_or_none,
+        metavar="S",
+        help=_("so many seconds to try on copies what would mend it (else 3; 0: not at all)"),
+    )
+    doctor.add_argument(
         "--dir", type=Path, metavar=_("FOLDER"), help=_("your folder, or a folder of runs (else all that are known)")
     )
     doctor.add_argument("--list", action="store_true", help=_("list what the doctor asks"))
+
+    gym = command("gym", _gym, _("mend broken trainings: list the exercises, or begin one"))
+    gym.add_argument("exercise", nargs="?", metavar=_("NAME"), help=_("the exercise to begin (else all are listed)"))
+    gym.add_argument(
+        "--dir", type=Path, metavar=_("FOLDER"), help=_("your folder for lessons and runs (else ~/firstlight)")
+    )
+    gym.add_argument("--json", action="store_true", help=_("the list as JSON"))
 
     lang = command("lang", _lang, _("check or update the translations"))
     lang.add_argument(
@@ -300,6 +324,10 @@ def _seconds(word: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(_("{word} is no number of seconds above zero.", word=word))
     return seconds
+
+
+def _seconds_or_none(word: str) -> float:
+    return 0.0 if word in ("0", "0.0") else _seconds(word)
 
 
 def _apart(words: list[str]) -> tuple[list[str], list[str]]:

@@ -100,3 +100,46 @@ def undecided(model: nn.Module, inputs: Tensor) -> Iterator[str]:
 def differs(found: Tensor, wanted: Tensor, *, within: float = 1e-4) -> bool:
     """Whether two tensors are not the same in shape and value."""
     return found.shape != wanted.shape or not torch.allclose(found.double(), wanted.double(), atol=within)
+
+
+def small_net(seed: int, *, features: int = 8, classes: int = 4) -> nn.Module:
+    """A net that is the same for the same seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(features, 16), nn.Tanh(), nn.Linear(16, classes))
+
+
+def batches_of(seed: int, count: int = 6, size: int = 20) -> list[tuple[Tensor, Tensor]]:
+    """Batches of clouds."""
+    inputs, labels = clouds(seed, count * size)
+    return list(zip(inputs.split(size), labels.split(size), strict=True))
+
+
+def learned(net: nn.Module, optimizer: Any, batches: list[tuple[Tensor, Tensor]], limit: float | None = None) -> None:
+    """The plain loop, to compare with: one step of the optimizer for each batch."""
+    net.train()
+    for inputs, labels in batches:
+        optimizer.zero_grad()
+        torch.autograd.backward(nn.functional.cross_entropy(net(inputs), labels))
+        if limit is not None:
+            nn.utils.clip_grad_norm_(net.parameters(), limit)
+        optimizer.step()
+
+
+def not_as_learned(net: nn.Module, start: nn.Module, wanted: nn.Module) -> Iterator[str]:
+    """A sentence where a net's weights did not move as those of the plain loop did."""
+    pairs = list(zip(net.parameters(), start.parameters(), strict=True))
+    if all(torch.equal(weight, before) for weight, before in pairs):
+        yield _("After {count} batches, no weight has moved.", count=6)
+    elif any(differs(one, two) for one, two in zip(net.parameters(), wanted.parameters(), strict=True)):
+        moved, right = (
+            sum(float((w - b).detach().norm()) for w, b in zip(model.parameters(), start.parameters(), strict=True))
+            for model in (net, wanted)
+        )
+        yield _(
+            "After {count} batches its weights have moved by {moved:.3g}, elsewhere than one step for each batch "
+            "leads. That would be {right:.3g}.",
+            count=6,
+            moved=moved,
+            right=right,
+        )

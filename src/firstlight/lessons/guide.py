@@ -36,7 +36,12 @@ def begin(lesson: str, *, data: str | None = None) -> None:
     outline = _outline(notebook_path(lesson, language()))
     parts = len({cell.part for cell in outline.cells if cell.part})
     seconds = _expected_s(data, lesson)
-    lines = [_("This lesson has {parts} parts. To read and try everything, take about 45 minutes.", parts=parts)]
+    if lesson in _MINUTES:
+        lines = [
+            _("This lesson has {parts} parts. Take about {minutes} minutes.", parts=parts, minutes=_MINUTES[lesson])
+        ]
+    else:
+        lines = [_("This lesson has {parts} parts. To read and try everything, take about 45 minutes.", parts=parts)]
     if seconds is None:
         lines.append(_("How long training takes with your own data, the live view will say."))
     elif seconds < 90:
@@ -355,7 +360,9 @@ def _round(seconds: float) -> int:
 # How much work the first lesson is with each dataset, in steps of `_reference_step_s`: the whole lesson took 30 s with
 # one thread and 21 s with two where such a step took 4.2 and 3.6 ms. A rough figure is enough: it says whether to wait.
 _WORK = {"fashion_mnist_small": 6000, "mnist": 7000, "fashion_mnist": 7000, "cifar10": 10_000, "cifar100": 10_000}
-_TIMES = {"making_it_fast": 1.4, "the_graph_is_alive": 0.3}  # times as much work as the first lesson
+_TIMES = {"making_it_fast": 1.4, "the_graph_is_alive": 0.3, "bug_gym": 0.2}  # times as much work as the first lesson
+
+_MINUTES = {"bug_gym": 15}  # to read and try everything, where it is not 45
 
 
 def _expected_s(data: str | None, lesson: str = "") -> float | None:

@@ -74,7 +74,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
 
 exercise = Exercise(
     subject="data",
-    level=2,
+    level=3,
     needs=("prepare",),
     code=CODE,
     trial=TRIAL,

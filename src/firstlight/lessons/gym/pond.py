@@ -78,10 +78,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
     net = made.Net()
     inputs, labels = grading.rings(12, 600)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
-    for _step in range(150):
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(net(inputs[:400]), labels[:400]).backward()
-        optimizer.step()
+    grading.learned(net, optimizer, [(inputs[:400], labels[:400])] * 150)
     yield from grading.too_few(grading.accuracy(net, inputs[400:], labels[400:]), 0.95)
 
 

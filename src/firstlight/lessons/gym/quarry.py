@@ -76,10 +76,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
         net = made.build()
         inputs, labels = grading.rings(seed, 600)
         optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
-        for _step in range(150):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(net(inputs[:400]), labels[:400]).backward()
-            optimizer.step()
+        grading.learned(net, optimizer, [(inputs[:400], labels[:400])] * 150)
         found.append(grading.accuracy(net, inputs[400:], labels[400:]))
     yield from grading.too_few(min(found), 0.95)
 

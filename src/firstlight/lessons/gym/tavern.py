@@ -84,7 +84,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
 
 exercise = Exercise(
     subject="model",
-    level=2,
+    level=3,
     needs=("Net",),
     code=CODE,
     trial=TRIAL,

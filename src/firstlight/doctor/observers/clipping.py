@@ -46,6 +46,7 @@ class Clipping(Observer):
         self.clips = self.early = self.early_step = self.tiny = self.tiny_step = 0
         self.most: float | None = None
         self.of_loss = 0
+        self.cut, self.cut_at = 0, 0.0
         self.place: Place | None = None
         self.backward_place: Place | None = None
         # Scaling.
@@ -106,6 +107,17 @@ class Clipping(Observer):
 
     def backward_begins(self, going: Backward) -> None:
         self._fired[0] = 0
+        if going.close and len(going.losses) == 1 and (node := going.losses[0].grad_fn) is not None:
+            self._look_at_cut(going.losses[0], node)
+
+    def _look_at_cut(self, loss: Tensor, node: Any) -> None:
+        """A loss that is cut at an upper bound and stands at it: its gradient is zero."""
+        if not node.name().startswith("Clamp") or loss.numel() != 1 or loss.device.type != "cpu":
+            return
+        most = getattr(node, "_saved_max", None)
+        if isinstance(most, int | float) and loss.item() == most:
+            self.cut += 1
+            self.cut_at = float(most)
 
     def backward(self, going: Backward) -> None:
         self._backwards += 1
@@ -136,7 +148,7 @@ class Clipping(Observer):
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What was clipped and scaled."""
-        if self.clips:
+        if self.clips or self.cut:
             yield (
                 "clipping",
                 {
@@ -147,6 +159,8 @@ class Clipping(Observer):
                     "tiny_step": self.tiny_step,
                     "most": self.most,
                     "of_loss": self.of_loss,
+                    "cut": self.cut,
+                    "cut_at": self.cut_at,
                     "place": self.place and self.place.as_json(),
                     "backward": self.backward_place and self.backward_place.as_json(),
                     "still_scaled": self.still_scaled,

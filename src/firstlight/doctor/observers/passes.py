@@ -121,10 +121,14 @@ class Passes(Observer):
             del self._now[:32]
 
     def backward_begins(self, going: Backward) -> None:
-        loss = going.losses[0] if going.losses else None
-        if loss is None or going.by != "backward" or _transformed():
+        if going.by != "backward" or not going.losses:
             return
         self._plain += 1
+        if going.number >= _FOLLOWED and not (going.retain or going.close or self._kept or self._leaves):
+            return
+        loss = going.losses[0]
+        if _transformed():
+            return
         node = loss.grad_fn
         if node is None:
             self._leaf_loss(loss, going)

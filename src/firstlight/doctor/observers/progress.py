@@ -21,6 +21,7 @@ from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
 
 _MOST_LOSSES = 4096
+_READ_ALL, _READ_ONE_OF = 300, 4  # all of the first losses, then one of so many
 _MOST_NUMBERS = 2_000_000  # of weights that are copied for a look, of a batch that is kept for an experiment
 _BATCHES = 6
 _TRIED = 40  # steps of an experiment
@@ -42,7 +43,6 @@ class Progress(Observer):
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
         self._losses: list[float] = []
-        self._every = 1
         self._count = 0
         self._place: Place | None = None
         self._optimizers: list[weakref.ref[Optimizer]] = []
@@ -114,27 +114,30 @@ class Progress(Observer):
 
     def backward_begins(self, going: Backward) -> None:
         self._given = None
-        if going.by != "backward" or len(going.losses) != 1 or going.losses[0].numel() != 1:
+        if going.by != "backward" or len(going.losses) != 1:
             return
         loss = going.losses[0]
+        self._count += 1
+        if self._count > _READ_ALL and self._count % _READ_ONE_OF and not going.close:
+            return
+        if loss.numel() != 1:
+            return
         if going.place is not None:
             self._place = self._place or going.place
-        if loss.grad_fn is not None and going.number < 3:
+        if going.number < 3 and loss.grad_fn is not None:
             self._look_for_hazards(loss.grad_fn)
             if self._sign is None:
                 self._sign = _sign_of(loss.grad_fn)
                 if self._sign is not None:
                     self._leaves = [weakref.ref(one) for one in _leaves(loss.grad_fn)]
-        self._count += 1
-        if loss.device.type != "cpu" and not going.close:
+        if not loss.is_cpu and not going.close:
             return  # asking would wait for the device
-        if loss.device.type != "cpu" or self._count % self._every == 0:
-            value = float(loss.detach())
-            self._losses.append(value)
-            if not math.isfinite(value) and self._infinite is None:
-                self._not_finite(loss, value)
-            if len(self._losses) >= _MOST_LOSSES:
-                self._losses, self._every = self._losses[::2], self._every * 2
+        value = loss.item()
+        self._losses.append(value)
+        if self._infinite is None and not math.isfinite(value):
+            self._not_finite(loss, value)
+        if len(self._losses) >= _MOST_LOSSES:
+            del self._losses[64:-64:2]
 
     def _look_for_hazards(self, root: Any) -> None:
         for node, name in _nodes(root):
@@ -452,9 +455,11 @@ def _sign_of(node: Any) -> dict[str, Any] | None:
         name = node.name()
         below = [one for one, _at in node.next_functions if one is not None]
         if name.startswith(_KNOWN):
-            return {"sign": sign, "loss": name.removesuffix("Backward0")} if sign < 0 else None
+            return {"sign": sign, "loss": name.removesuffix("Backward0")}
+        if name.startswith("Pow") and below and below[0].name().startswith("Sub"):
+            return {"sign": sign, "loss": "MseLoss"} if _scalar(node, "_saved_exponent") == 2 else None
         if name.startswith(("LogSoftmax", "LogSigmoid")):
-            return {"sign": -sign, "loss": name.removesuffix("Backward0")} if sign > 0 else None
+            return {"sign": -sign, "loss": name.removesuffix("Backward0")}
         if len(below) != 1:
             return None
         if name.startswith("Neg"):

@@ -26,7 +26,8 @@ def find(run: Run) -> Iterator[Finding]:
         if not root["held"] and not (root["training"] and not root["copied"]):
             continue  # a whole model that is left as it is: a teacher, a judge of pictures
         names = ", ".join(root["free"][:3])
-        # Made after the optimizer, or the last layer of all: nobody leaves those untrained on purpose.
+        # Made after the optimizer, or the last layer of all: nobody leaves those untrained on purpose. A whole model
+        # may be meant to stay as it is: a prompt is trained through it, or an attack.
         sure = bool(root["held"]) and (root["later"] or root["last"])
         yield Finding(
             evidence=_(
@@ -96,6 +97,23 @@ for step in range(20):
 """
 _MADE = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
 _HEAD = "model[2] = nn.Linear(16, 3)\n"
+_JUDGE = """\
+judge = nn.Linear(8, 3)
+first = torch.optim.SGD(judge.parameters(), lr=0.1)
+for step in range(20):
+    first.zero_grad()
+    nn.functional.cross_entropy(judge(x), y).backward()
+    first.step()
+del first
+model = nn.Linear(8, 8)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(judge(model(x)), y).backward()
+    optimizer.step()
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+"""
 
 rule = Rule(
     code="L05",
@@ -125,6 +143,7 @@ rule = Rule(
         "the optimizer is made before the model is converted": BROKEN.replace(
             _MADE + _HEAD, _HEAD + _MADE + "model.double()\n"
         ).replace("model(x)", "model(x.double())"),
+        "a judge that was trained before": BROKEN.replace(_MADE + _HEAD, _HEAD + _JUDGE),
         "a new group of weights": BROKEN.replace(
             _HEAD, _HEAD + "optimizer.add_param_group({'params': model[2].parameters()})\n"
         ),

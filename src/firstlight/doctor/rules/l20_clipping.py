@@ -39,6 +39,16 @@ def find(run: Run) -> Iterator[Finding]:
             step=3,
             place=place,
         )
+    elif one.get("cut", 0) >= 3:
+        yield Finding(
+            evidence=_(
+                "{count} times the loss stood at the bound that it is clamped to, {most}, where its gradient is zero.",
+                count=one["cut"],
+                most=one["cut_at"],
+            ),
+            step=3,
+            place=backward,
+        )
     elif one.get("still_scaled", 0) >= 3:
         scaled = Place.from_json(one["scaled_place"])
         yield Finding(

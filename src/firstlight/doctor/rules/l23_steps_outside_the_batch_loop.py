@@ -2,8 +2,9 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import Spot, spot_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
@@ -28,6 +29,7 @@ def find(run: Run) -> Iterator[Finding]:
             places=(forward,) if forward is not None else (),
             edits=_indented(spot_of(code, backward)),
         )
+    scaled = (newest(run, "accumulation") or {}).get("scaled", 0)  # losses that are divided are meant to add up
     for one in newest(run, "order_of_steps") or []:
         stepped = Place.from_json(one["stepped"])
         if one["thrown"] >= 2 and one["thrown"] >= 0.5 * one["steps"]:
@@ -45,11 +47,15 @@ def find(run: Run) -> Iterator[Finding]:
                 place=stepped,
                 edits=_indented(spot_of(code, stepped)),
             )
-        elif one["epochs"] >= 2 and one["epochs"] >= 0.9 * one["steps"]:
+        elif not scaled and (
+            (one["epochs"] >= 2 and one["epochs"] >= 0.9 * one["steps"])
+            or _stands_behind(code, one, Place.from_json(one["backward"]), stepped)
+        ):
             yield Finding(
                 evidence=_(
-                    "{optimizer} made {steps} steps, each after the last batch of a whole epoch: one step in an epoch.",
+                    "{optimizer} made {steps} steps for {passes} backward passes: one after each loop over batches.",
                     steps=one["steps"],
+                    passes=one["reached"],
                     optimizer=one["optimizer"],
                 ),
                 step=None,
@@ -57,6 +63,19 @@ def find(run: Run) -> Iterator[Finding]:
                 voice="question",  # one step of the whole dataset may be meant
                 edits=_indented(spot_of(code, stepped)),
             )
+
+
+def _stands_behind(code: Code, one: dict[str, Any], backward: Place | None, stepped: Place | None) -> bool:
+    """Whether a step of five passes and more stands behind the loop that its backward pass is in."""
+    step, loss = spot_of(code, stepped), spot_of(code, backward)
+    if step is None or loss is None or step.unit is not loss.unit or step.function is not loss.function:
+        return False
+    if not loss.loops or not step.loops or loss.loops[0] in step.around:
+        return False
+    others = [node for node in ast.walk(step.loops[0]) if isinstance(node, ast.Call) and callee(node) == "backward"]
+    if len(others) != 1:
+        return False  # this step may be another's: that of the loop was an attack, or a penalty
+    return bool(one["steps"] >= 2 and one["reached"] >= 5 * one["steps"] and not one["thrown"])
 
 
 def is_conditional(spot: Spot | None) -> bool:
@@ -154,5 +173,5 @@ rule = Rule(
             "                model(x[:16])\n        loss = ",
         ),
     },
-    explains=("L15", "M25", "D13", "D01", "L21"),
+    explains=("E04", "L15", "M25", "D13", "D01", "L21"),
 )

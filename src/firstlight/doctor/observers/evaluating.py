@@ -58,6 +58,10 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
     looked = [use for use in plain + passes if is_scored(use) and not (use.training and use.same)]
     acting = [use for use in looked if use.training and use.acts]
     fresh = [use for use in acting if use.rows is None or not _is_known(root, use)]
+    heard = [one for one in samples.metrics if one["use"].root is root and one["kind"] == "equal"]
+    # Class numbers that are changed before they are compared (a head for classes 5 to 9) are not ours to judge.
+    changed = any(one.get("other") for one in heard)
+    known = [] if changed else [use for use in unique if use.labels is not None and use.choice is not None]
     graph = [use for use in unique if use.grad and not use.training and use.output]
     return {
         "model": root.kind,
@@ -73,7 +77,8 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
         "acting_loaded": bool(acting) and all(use.unloaded for use in acting),
         "acting_rows": sum(use.size for use in acting),
         "graph": len(graph),
-        "graph_step": graph[4].step if len(graph) > 4 else None,
+        "graph_rows": sum(use.size for use in graph),
+        "graph_step": graph[min(4, len(graph) - 1)].step if graph else None,
         "graph_place": _place(graph[0]) if graph else None,
         "graph_places": graph[0].places if graph else [],
         "graph_scored": sum(is_scored(use) for use in graph),
@@ -81,7 +86,9 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
         "prints": max(
             Counter(use.print for use in plain if use.print is not None and use.training).values(), default=0
         ),
-        "last": _last([use for use in unique if use.labels is not None and use.choice is not None]),
+        "last": _last(known),
+        "direct": any(one.get("best") and not one.get("other") for one in heard),
+        "changed": changed,
         "numbers": _numbers([use for use in unique if use.labels is not None and use.matched is not None]),
         "grad_losses": sorted({use.loss[0] for use in unique if use.loss}),
     }

@@ -25,7 +25,7 @@ def row_facts(samples: "Samples", roots: "Sequence[Root]") -> Iterator[tuple[str
     rows = [one for root in learned if (one := _rows(root, waiting)) is not None]
     if rows:
         yield "rows", rows
-    labels = [one for root in learned if (one := _labels(root)) is not None]
+    labels = [one for root in learned if (one := _labels(root, waiting)) is not None]
     if labels:
         yield "labels", labels
     inputs = [_inputs(root) for root in roots]
@@ -142,7 +142,7 @@ def counted(uses: "Sequence[Use]") -> Counter[int]:
     return counts
 
 
-def _labels(root: "Root") -> dict[str, Any] | None:
+def _labels(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
     """Classes as they came in the first epoch, and those of the evaluations."""
     epoch = [use for use in root.uses if use.first] or root.uses[:1]
     train, later = counted(epoch), counted(root.uses)
@@ -159,7 +159,7 @@ def _labels(root: "Root") -> dict[str, Any] | None:
         "evaluation_step": evaluated[0].step if evaluated else None,
         "epoch_whole": root.over or bool(root.uses and root.learned > len(epoch)),
         "width": max((use.width for use in epoch), default=0),
-        "order": _order(epoch, train),
+        "order": _order(_in_order(root, epoch, waiting), train),
         "losses": dict(root.losses),
         "step": epoch[-1].step,
         "place": epoch[0].place and epoch[0].place.as_json(),
@@ -167,11 +167,22 @@ def _labels(root: "Root") -> dict[str, Any] | None:
     }
 
 
+def _in_order(root: "Root", epoch: "list[Use]", waiting: "list[Use]") -> "list[Use]":
+    """The batches of the first epoch; with those of the same pass that were not learned from, where few were."""
+    feed = epoch[0].feed
+    if len(epoch) > 4 or feed < 0:
+        return epoch
+    others = [use for use in (*root.evaluated, *waiting) if use.root is root and use.feed == feed]
+    found = {use.at: use for use in (*epoch, *others) if use.grad and use.training and use.feed == feed}
+    return [found[at] for at in sorted(found)]
+
+
 def _order(epoch: "list[Use]", train: Counter[int]) -> dict[str, Any] | None:
     """How the classes follow each other in the first epoch, beside what chance would give."""
     batches = [(use, classes) for use in epoch if (classes := as_classes(use.labels)) is not None and use.size >= 8]
     if len(batches) < 4:
         return None
+    train = counted([use for use, _classes in batches]) or train
     total = sum(train.values())
     alike = sum((count / total) ** 2 for count in train.values())
     row = torch.cat([classes for _use, classes in batches])

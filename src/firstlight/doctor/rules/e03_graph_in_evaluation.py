@@ -11,12 +11,13 @@ from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _TIMES = 5
+_ROWS = 100
 
 
 def find(run: Run) -> Iterator[Finding]:
     """Calls in eval mode with gradients on, whose outputs never went backward."""
     for one in newest(run, "evaluations") or []:
-        if not one["learned"] or one["graph"] < _TIMES:
+        if not one["learned"] or (one["graph"] < _TIMES and one["graph_rows"] < _ROWS):
             continue
         place = Place.from_json(one["graph_place"])
         yield Finding(

@@ -1,6 +1,7 @@
 """For rules about exceptions: what the fact `failure` says, which line failed, and what would fit there."""
 
 import re
+import textwrap
 from typing import Any
 
 from firstlight.doctor.code import Code
@@ -37,7 +38,7 @@ def error_of(failure: Failure) -> str:
     """What PyTorch says, in one line."""
     lines = [line.strip() for line in failure["message"].splitlines() if line.strip()]
     said = lines[0].split(" Hint:")[0] if lines else ""
-    return f"{failure['type']}: {said[:200]}" if said else str(failure["type"])
+    return f"{failure['type']}: {textwrap.shorten(said, 200, placeholder=' ...')}" if said else str(failure["type"])
 
 
 def advice_of(failure: Failure) -> Advice | None:
@@ -68,6 +69,20 @@ def tensor_of(failure: Failure, name: str) -> dict[str, Any] | None:
     return row["inputs"][found["tensor"]] if row is not None and isinstance(found, dict) else None
 
 
+def squeezed(failure: Failure) -> bool:
+    """Whether a loss was given an output that has lost the side of a batch of one."""
+    output, target = tensor_of(failure, "input"), tensor_of(failure, "target")
+    if output is None or target is None:
+        return False
+    return len(target["shape"]) > 0 and target["shape"][0] == 1 and not output["shape"]
+
+
+def one_hot(failure: Failure) -> bool:
+    """Whether cross-entropy was given labels that are no class numbers."""
+    target = tensor_of(failure, "target")
+    return "multi-target" in failure["message"] and target is not None and target["shape"][-1:] != [1]
+
+
 def layer_of(failure: Failure) -> str:
     """The layer that ran, such as `fc (Linear)`; empty outside of all layers."""
     module = (failure["operation"] or {}).get("module")
@@ -78,7 +93,10 @@ def layer_of(failure: Failure) -> str:
 
 def shapes_of(failure: Failure) -> str:
     """The tensors of the line that failed, such as `x (8, 144) float32`."""
-    rows = failure["operation"]["inputs"] if failure["operation"] else []
+    operation = failure["operation"] or {"name": "", "inputs": []}
+    if operation["name"] in ("backward", "step"):
+        return ""
+    rows = operation["inputs"]
     named = {one["name"] or str(at): one for at, one in enumerate(rows)} or failure["tensors"]
     text = failure["frames"][-1]["text"]
     if named is failure["tensors"]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import Spot, assigned_at, calls_in, dotted, spot_of, spots
 from firstlight.doctor.places import Place
+from firstlight.doctor.raised import loss_without_graph
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -15,6 +16,7 @@ _MAKERS = ("tensor", "Tensor", "FloatTensor", "Variable", "as_tensor", "from_num
 
 def find(run: Run) -> Iterator[Finding]:
     """Backward passes from leaves that are made anew each time, although a model was called."""
+    yield from loss_without_graph(run)
     passes = newest(run, "passes") or {}
     if passes.get("leaves", 0) < 3:
         return
@@ -107,7 +109,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does the loss that goes backward still know how it was computed?",
-    needs=("passes",),
+    needs=("passes", "failure"),
     find=find,
     text=Text(
         what="The loss is cut off from the model before backward(), so no weight gets a gradient.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from firstlight.doctor.places import Place
+from firstlight.doctor.raised import computed_before
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -10,6 +11,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """Backward passes through outputs of before; losses with the same targets although the loader gave new ones."""
+    yield from computed_before(run)
     passes = newest(run, "passes") or {}
     if passes.get("stale", 0) >= 5 and passes["stale"] >= 0.5 * passes["backwards"]:
         yield Finding(
@@ -61,7 +63,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the loss made of this batch's output and labels?",
-    needs=("passes", "losses"),
+    needs=("passes", "losses", "failure"),
     find=find,
     text=Text(
         what="The loss uses a value of an earlier batch.",

@@ -5,6 +5,7 @@ from typing import Any
 
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import layer_made, loss_line
+from firstlight.doctor.raised import too_few_outputs
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -14,6 +15,7 @@ _SAMPLES = 300  # from here on a class that is there would have been seen
 
 def find(run: Run) -> Iterator[Finding]:
     """A softmax over a single number; or at least twice as many outputs as classes were seen."""
+    yield from too_few_outputs(run)
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         shape, dim = row["shape"] or [], row["dim"] if row["kind"] == "log_softmax" else row["fed_dim"]
         if row["times"] < 2 or dim is None or dim >= len(shape) or shape[dim] != 1 or len(shape) < 2:
@@ -90,7 +92,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does the model give one score for each class?",
-    needs=("loss_heads", "loss_calls"),
+    needs=("loss_heads", "loss_calls", "failure"),
     find=find,
     text=Text(
         what="The number of scores that the model gives does not fit the classes.",

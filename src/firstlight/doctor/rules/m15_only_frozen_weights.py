@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
+from firstlight.doctor.raised import all_frozen
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -14,6 +15,7 @@ _TIMES = 3
 
 def find(run: Run) -> Iterator[Finding]:
     """An optimizer none of whose weights wants a gradient, at each of its steps; a last layer that is frozen."""
+    yield from all_frozen(run)
     for row in newest(run, "frozen") or []:
         if row["frozen"] >= _TIMES and row["frozen"] == row["steps"] and row.get("weights"):
             yield Finding(
@@ -83,7 +85,7 @@ rule = Rule(
     voice="alarm",
     stage="optimizer",
     question="Does each optimizer hold weights that may change?",
-    needs=("frozen", "graph_models"),
+    needs=("frozen", "graph_models", "failure"),
     find=find,
     text=Text(
         what="Weights are frozen that should learn: all that an optimizer holds, or the last layer.",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import argument, layer_made
+from firstlight.doctor.raised import normalized_one
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -14,6 +15,7 @@ _NORMS = ("BatchNorm2d", "BatchNorm1d", "BatchNorm3d", "LazyBatchNorm2d", "SyncB
 
 def find(run: Run) -> Iterator[Finding]:
     """A model with BatchNorm in training mode that was given one sample at a time."""
+    yield from normalized_one(run)
     for row in newest(run, "single_samples") or []:
         if row["ones"] < 5 or row["ones"] < 0.9 * row["calls"] or not row["norm_of_one"]:
             continue
@@ -68,7 +70,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does batch normalization see more than one sample?",
-    needs=("single_samples",),
+    needs=("single_samples", "failure"),
     find=find,
     text=Text(
         what="The model has batch normalization and is trained with one sample at a time.",

@@ -4,13 +4,29 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from firstlight.doctor.places import Place
+from firstlight.doctor.raised import state_carried
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """The number of nodes under the loss rises by the same count with each backward pass."""
+    """The loss reaches a graph of an earlier batch; or its nodes rise by the same count with each backward pass."""
+    yield from state_carried(run)
+    failure = newest(run, "failure") or {}
+    twice = failure.get("twice") or {}
+    if "second time" in failure.get("message", "") and twice.get("carried"):
+        frames = [Place.from_json(frame) for frame in failure["frames"]]
+        yield Finding(
+            evidence=_(
+                "backward() came to a part of the graph that an earlier batch made and that had gone backward then; "
+                "what holds it: {names}.",
+                names=", ".join(twice["names"]) or "-",
+            ),
+            step=failure["step"],
+            place=frames[-1] if frames else None,
+        )
+        return
     growth = newest(run, "loss_growth") or {}
     points = [(number, count) for number, count in growth.get("nodes", ()) if count > 0]
     if len(points) < 4:
@@ -56,7 +72,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does the graph of a loss end with its batch?",
-    needs=("loss_growth",),
+    needs=("loss_growth", "failure"),
     find=find,
     text=Text(
         what="The graph of the loss gets longer with each step: it still holds the batches before.",

@@ -7,6 +7,7 @@ from itertools import pairwise
 from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import argument, loss_line
+from firstlight.doctor.raised import class_weights
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -14,6 +15,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """Batches all of whose labels are ignored; class weights that rise with the number of samples of a class."""
+    yield from class_weights(run)
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row.get("ignored", 0) >= 2:
             yield Finding(
@@ -91,7 +93,7 @@ rule = Rule(
     voice="alarm",
     stage="data",
     question="Do the labels count, and rare classes enough?",
-    needs=("loss_heads", "loss_calls"),
+    needs=("loss_heads", "loss_calls", "failure"),
     find=find,
     text=Text(
         what="The labels do not count as they should: all are ignored, or frequent classes count most.",

@@ -14,6 +14,8 @@ from firstlight.doctor.failing import (
     layer_of,
     line_of,
     lines_above,
+    one_hot,
+    squeezed,
     tensor_of,
 )
 from firstlight.doctor.places import Place
@@ -96,20 +98,6 @@ def told_elsewhere(failure: Failure) -> bool:
     if operation["name"].startswith("binary_cross_entropy") and any(weighted) and "size of tensor" in message:
         return True
     return squeezed(failure) or one_hot(failure)
-
-
-def squeezed(failure: Failure) -> bool:
-    """Whether a loss was given an output that has lost the side of a batch of one."""
-    output, target = tensor_of(failure, "input"), tensor_of(failure, "target")
-    if output is None or target is None:
-        return False
-    return len(target["shape"]) > 0 and target["shape"][0] == 1 and not output["shape"]
-
-
-def one_hot(failure: Failure) -> bool:
-    """Whether cross-entropy was given labels that are no class numbers."""
-    target = tensor_of(failure, "target")
-    return "multi-target" in failure["message"] and target is not None and target["shape"][-1:] != [1]
 
 
 def _detail(failure: Failure, advice: Advice | None, layer: str) -> str:

@@ -1,6 +1,7 @@
 """`firstlight doctor`: what is wrong with a training: of a script, of a notebook, or of a run that was recorded."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,14 @@ class NothingToExamine(FirstlightError, ValueError):
 
 
 def doctor(
-    word: str, arguments: Sequence[str], *, as_json: bool, static: bool, timeout: float | None, folder: Path | None
+    word: str,
+    arguments: Sequence[str],
+    *,
+    as_json: bool,
+    static: bool,
+    timeout: float | None,
+    folder: Path | None,
+    proof_s: float | None = None,
 ) -> int:
     """Examine what `word` names, and print the findings.
 
@@ -35,6 +43,8 @@ def doctor(
         nothing to examine.
     """
     file = Path(word)
+    if proof_s is not None:
+        os.environ["FIRSTLIGHT_DOCTOR_PROOF_S"] = str(proof_s)  # for the process that runs it
     try:
         if file.suffix in (".py", ".ipynb") or file.is_file():
             return _program(file, arguments, as_json=as_json, static=static, timeout=timeout)

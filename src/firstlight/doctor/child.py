@@ -23,6 +23,7 @@ from firstlight.run import Run
 def main(words: list[str]) -> int:
     """Run the program; the exit status is the one that it would have had without us."""
     out, program = Path(words[0]), words[1]
+    proof_s = float(os.environ.pop("FIRSTLIGHT_DOCTOR_PROOF_S", "3"))
     sys.argv = [program, *words[2:]]
     sys.path[0] = str(Path(program).resolve().parent)
     folder = Path.cwd()
@@ -50,7 +51,7 @@ def main(words: list[str]) -> int:
     finally:
         with contextlib.suppress(OSError):
             os.chdir(folder)
-        _write(out, witness, ended)
+        _write(out, witness, ended, proof_s)
     return int(ended["status"])
 
 
@@ -58,26 +59,27 @@ def _interrupt(_number: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _write(out: Path, witness: listening.Witness, ended: dict[str, Any]) -> None:
+def _write(out: Path, witness: listening.Witness, ended: dict[str, Any], proof_s: float) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         witness.probe()
     run = witness.tell(Run())
     with contextlib.suppress(KeyboardInterrupt, Exception):  # the findings are worth more than their proofs
-        _prove(witness, run)
+        _prove(witness, run, proof_s)
     witness.leave()
     facts = [[fact.step, fact.kind, fact.data] for fact in run.facts()]
     out.write_text(json.dumps({"facts": facts, "ended": ended}), encoding="utf-8")
 
 
-def _prove(witness: listening.Witness, run: Run) -> None:
+def _prove(witness: listening.Witness, run: Run, proof_s: float) -> None:
     """Try on copies what would mend the findings: only here are the model and its samples."""
     from firstlight.doctor.examining import examined
     from firstlight.doctor.replay import prove
     from firstlight.doctor.rules import all_rules
 
-    rows = prove(witness, run, examined(run, all_rules()).findings)
-    if rows:
-        run.add_fact(witness.step, "proof", rows)
+    if proof_s:
+        proved = prove(witness, run, examined(run, all_rules()).findings, proof_s)
+        if proved is not None:
+            run.add_fact(witness.step, "proof", proved)
 
 
 def _show(error: BaseException, program: str) -> None:

@@ -70,10 +70,10 @@ def examine(run: Run | str | Path | None = None, *, proof: bool = True, proof_s:
         return report
     from firstlight.doctor.replay import prove
 
-    rows = prove(heard, run, report.findings, proof_s)
-    if not rows:
+    proved = prove(heard, run, report.findings, proof_s)
+    if proved is None:
         return report
-    run.add_fact(heard.step, "proof", rows)
+    run.add_fact(heard.step, "proof", proved)
     return examined(run, all_rules())
 
 
@@ -124,7 +124,9 @@ def _examined(run: Run, rules: Sequence[Rule]) -> Report:
     for name, how in told.get("lost", {}).items():
         not_checked.append((name, _("What listens for this failed: {error}", error=how)))
     overhead = told.get("overhead", run.info.get("overhead"))
-    return Report(tuple(findings), tuple(checked), tuple(not_checked), overhead, tuple(settled))
+    proved = newest(run, "proof")
+    tried = (proved["took_s"], proved["budget_s"]) if proved is not None else None
+    return Report(tuple(findings), tuple(checked), tuple(not_checked), overhead, tuple(settled), tried)
 
 
 def _ordered(found: Iterable[Finding]) -> list[Finding]:

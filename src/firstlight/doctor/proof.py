@@ -145,7 +145,7 @@ def with_proofs(findings: Sequence[Finding], run: Run) -> tuple[Finding, ...]:
 
     An alarm that rests on measures becomes a question where mending made no difference.
     """
-    rows = newest(run, "proof") or []
+    rows = (newest(run, "proof") or {}).get("proofs", [])
     known = {(row["code"], row["file"], row["line"]): row["proof"] for row in rows}
     changed = []
     for finding in findings:

@@ -78,7 +78,7 @@ class Way:
     scaled: bool = False
 
 
-def prove(witness: Witness, run: Run, findings: Sequence[Finding], seconds: float = SECONDS) -> list[dict[str, Any]]:
+def prove(witness: Witness, run: Run, findings: Sequence[Finding], seconds: float = SECONDS) -> dict[str, Any] | None:
     """Try what mends each finding, as far as that is known and the time suffices.
 
     Works on copies; nothing of the learner's is changed, read from disk or written.
@@ -90,12 +90,13 @@ def prove(witness: Witness, run: Run, findings: Sequence[Finding], seconds: floa
         seconds: For all of them together.
 
     Returns:
-        The data of the fact `proof`: one entry for each finding that was tried, with its code and place.
+        The data of the fact `proof`: one of `proofs` for each finding that was tried, with its code and place; seconds.
+        None where none could be tried.
     """
     film = next((one for one in witness.observers if isinstance(one, Film)), None)
     wanted = list({one.code: one for one in reversed(findings) if one.code in MENDS}.values())[::-1]
     if film is None or not film.whole() or not wanted or seconds <= 0:
-        return []
+        return None
     began = perf_counter()
     found: list[dict[str, Any]] = []
     with witness.apart(), _undisturbed(), contextlib.suppress(Exception):
@@ -106,7 +107,7 @@ def prove(witness: Witness, run: Run, findings: Sequence[Finding], seconds: floa
             if ways is not None:
                 mends.append((finding, ways))
         if not mends or not replay.reproduce(began + seconds / 2):
-            return []
+            return None
         for at, (finding, (written, mended)) in enumerate(mends):
             now = perf_counter()
             share = (began + seconds - now) / (len(mends) - at)
@@ -119,7 +120,9 @@ def prove(witness: Witness, run: Run, findings: Sequence[Finding], seconds: floa
                     "code": finding.code, "file": place.file if place else None, "line": place.line if place else None,
                     "proof": proof.as_json(),
                 })  # fmt: skip
-    return found
+    if not found:
+        return None
+    return {"took_s": round(perf_counter() - began, 3), "budget_s": seconds, "proofs": found}
 
 
 class Replay:
@@ -180,22 +183,27 @@ class Replay:
         one_s = 1.3 * self.step_s * passes * (1.5 if mended.skip else 1.0)
         held_s = self.step_s * self.data.held_rows / max(self.frames[0].rows, 1)
         steps = int((seconds * 0.8 / (2 * _SEEDS) - _POINTS * held_s) / max(one_s, 1e-6))
-        most = len(written.segments) if _varies(written) else _MOST_STEPS
-        steps = min(steps, most)
-        if steps < _FEWEST_STEPS:
-            return None
-        if written.ordered:  # whole rounds: else the last class has the last word
-            steps = steps // len(self.frames) * len(self.frames)
-            if not steps:
-                return None
+        steps = min(steps, len(written.segments) if _varies(written) else _MOST_STEPS)
         curves: list[tuple[list[float], list[float]]] = []
-        for seed in range(_SEEDS):
+        while not curves:
+            if written.ordered:  # whole rounds: else the last class has the last word
+                steps = steps // len(self.frames) * len(self.frames)
+            if steps < _FEWEST_STEPS:
+                return None
+            now = perf_counter()
+            one = self._curve(written, mended, steps, 0), self._curve(mended, mended, steps, 0)
+            took, left = perf_counter() - now, seconds - (perf_counter() - began)
+            if took * 1.2 * (_FEWEST_SEEDS - 1) <= left:
+                curves.append(one)
+            else:  # slower than it looked
+                steps = int(steps * 0.8 * left / (took * _SEEDS))
+        for seed in range(1, _SEEDS):
             left = seconds - (perf_counter() - began)
-            if seed and left < (perf_counter() - began) / seed:
+            if seed >= _FEWEST_SEEDS and left < took:
                 break
+            if left < 0:
+                return None
             curves.append((self._curve(written, mended, steps, seed), self._curve(mended, mended, steps, seed)))
-        if len(curves) < _FEWEST_SEEDS:
-            return None
         points = _points(steps)
         return Proof(
             code=code,

@@ -20,6 +20,7 @@ class Report:
         not_checked: What could not be asked, each with the reason.
         overhead: What listening cost, as a share of the time of the training; None where nobody listened.
         settled: Findings that the learner has marked with `# doctor: intended`.
+        tried: Seconds that trying on copies what would mend them took, and might have taken; None where not tried.
     """
 
     findings: tuple[Finding, ...]
@@ -27,6 +28,7 @@ class Report:
     not_checked: tuple[tuple[str, str], ...]
     overhead: float | None = None
     settled: tuple[Finding, ...] = ()
+    tried: tuple[float, float] | None = None
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
@@ -70,6 +72,11 @@ class Report:
         if self.settled:
             codes = ", ".join(sorted({finding.code for finding in self.settled}))
             lines.append(_("Marked by you as intended: {codes}.", codes=codes))
+        if self.tried is not None:
+            took, most = self.tried
+            lines.append(
+                _("Trying on copies took {took:.1f} s of at most {most:g} s; yours is as it was.", took=took, most=most)
+            )
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ from firstlight.graph.source import kind_of_file
 _LAYER = "firstlight.layer"
 _MOST = 40  # entries of a list in a fact
 _LABELS_READ = 256  # calls of a loss whose labels are read, as long as that is cheap
-_STEPS = 3  # of an optimizer, before it is said to hold a weight in vain
+_STEPS = 2  # of an optimizer, before it is said to hold a weight in vain
 _TOLERANCE = 0.01  # of logsumexp of log-probabilities, which is 0: float16 is right to 0.001
 
 # Nodes that are linear in what they are given: of them alone, many layers are one.
@@ -84,6 +84,9 @@ class LossGraphs(Observer):
         self._optimizers.add(optimizer)
         row = self._row_of(optimizer, None)
         row["steps"] += 1
+        if row["steps"] >= row["again"]:
+            row["again"] = 3 * row["steps"]
+            self._reach.again()
         if row["steps"] > 3 and row["frozen"] < row["steps"] - 1:
             return  # it trains something
         held = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -96,7 +99,7 @@ class LossGraphs(Observer):
         row = self._frozen.get(optimizer)
         if row is None:
             name = type(optimizer).__name__
-            row = {"optimizer": name, "steps": 0, "frozen": 0, "made": place, "step": None}
+            row = {"optimizer": name, "steps": 0, "frozen": 0, "made": place, "step": None, "again": 5}
             self._frozen[optimizer] = row
             if len(self._steppers) < _MOST:
                 self._steppers.append(row)
@@ -173,7 +176,6 @@ class LossGraphs(Observer):
     # Backward.
 
     def backward_begins(self, going: Backward) -> None:
-        self._reach.check(going)
         if not going.close:
             return
         self._backward = going.place or self._backward
@@ -335,9 +337,6 @@ class _Reach:
         if any(weight is not None and weight.requires_grad for weight in module._parameters.values()):
             self._since.add(module)
 
-    def check(self, going: Backward) -> None:
-        """Before each backward pass: nothing, as long as nothing is suspected."""
-
     def look(self, graph: LossGraph, going: Backward) -> None:
         """Compare what ran with what is reached."""
         self._looks += 1
@@ -441,6 +440,11 @@ class _Reach:
                     unused.append(facts)
             found["frozen_last"] = frozen_last if reached else None
             self._layers[id(root)] = cut, reached, unused
+
+    def again(self) -> None:
+        """Some steps later: do the layers that seemed cut off still stand still?"""
+        if any(cut or unused for cut, _reached, unused in self._layers.values()):
+            self._note_layers()
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """One fact, where something was looked at."""

@@ -118,7 +118,7 @@ class Mixing(Observer):
         with torch.no_grad():
             plain = _run(model, kept["args"], kept["kwargs"])
         took = perf_counter() - began
-        if took > _SECONDS / 5 or not plain or not bool(torch.isfinite(plain[0]).all()):
+        if took > _SECONDS or not plain or not bool(torch.isfinite(plain[0]).all()):
             return
         rows = kept["rows"]
         changed = _changed(kept["args"], rows), _changed(kept["kwargs"], rows)
@@ -282,7 +282,8 @@ def _changed(value: Any, rows: int) -> Any:
             if value.is_floating_point():
                 value[0] = value[0] * 0.5 + 1
             else:
-                value[0] = next((one for one in value[1:] if not torch.equal(one, value[0])), value[0])
+                other = (value != value[:1]).int().argmax(dim=0, keepdim=True)  # a row that has another number there
+                value[:1] = value.gather(0, other)
         return value
     if isinstance(value, dict):
         return {key: _changed(one, rows) for key, one in value.items()}

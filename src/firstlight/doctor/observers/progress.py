@@ -335,7 +335,7 @@ class Progress(Observer):
             {
                 "steps": self._steps,
                 "losses": len(self._losses),
-                "first": _mean(self._losses[:3]),
+                "first": _first(self._losses),
                 "last": _mean(self._losses[-max(3, len(self._losses) // 10) :]),
                 "most": max((one for one in self._losses if math.isfinite(one)), default=None),
                 "learns": _learns(self._losses),
@@ -356,11 +356,17 @@ def _mean(losses: list[float]) -> float | None:
     return sum(finite) / len(finite) if finite else None
 
 
+def _first(losses: list[float]) -> float | None:
+    """Where a training begins: its first loss, or the mean of three where that is less; one step may throw it far."""
+    mean = _mean(losses[:3])
+    return mean if mean is None or not math.isfinite(losses[0]) else min(mean, losses[0])
+
+
 def _learns(losses: list[float]) -> bool:
     """Whether the losses have come down by a tenth: the gate of all that is not a fact. Losses below zero count too."""
     if len(losses) < 6 or not math.isfinite(losses[-1]):
         return False
-    first, last = _mean(losses[:3]), _mean(losses[-max(3, len(losses) // 10) :])
+    first, last = _first(losses), _mean(losses[-max(3, len(losses) // 10) :])
     return first is None or last is None or last < first - 0.1 * abs(first)
 
 

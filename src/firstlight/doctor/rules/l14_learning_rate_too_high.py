@@ -17,6 +17,9 @@ def find(run: Run) -> Iterator[Finding]:
     one = newest(run, "progress") or {}
     if not one or one["learns"] or one["steps"] < 20 or not one["ratio"]:
         return
+    infinite = newest(run, "not_finite") or {}
+    if infinite.get("cause") and not infinite["weights"]:
+        return  # L19 names the function that gave no number
     tried, rate = one["tried"] or {}, one["numbers"].get("lr", 0.0)
     place = Place.from_json(one["made"])
     start, same, calm = tried.get("start") or 0.0, tried.get("1"), tried.get("decay")

@@ -86,7 +86,8 @@ FAILING = {
     "all frozen": ("M15", loop(CROSS_ENTROPY.format(labels="y"), "model.requires_grad_(False)\n"), "loss.backward()"),
     "a state carried over": (
         "M24",
-        loop("one(x)", "cell, head = nn.RNNCell(8, 5), nn.Linear(5, 3)\nhidden = torch.zeros(32, 5)\n\n\ndef one(x):\n    global hidden\n"
+        loop("one(x)", "cell, head = nn.RNNCell(8, 5), nn.Linear(5, 3)\n"
+             "hidden = torch.zeros(32, 5)\n\n\ndef one(x):\n    global hidden\n"
              "    hidden = cell(x, hidden)\n    return F.cross_entropy(head(hidden), y)\n\n\n"),
         "loss.backward()",
     ),

@@ -261,7 +261,7 @@ def workers(run: Run) -> Iterator[Finding]:
         run,
         r"can't pickle",
         r"can't get (local object|attribute)",
-        r"cannot pickle",
+        r"cannot pickle|got pickle error",
         r"attempt has been made to start a new process before",
         r"DataLoader worker \(pid",
         r"can't get attribute '\w+' on <module '__main__'",

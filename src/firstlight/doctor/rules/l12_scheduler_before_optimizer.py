@@ -6,12 +6,18 @@ from firstlight.doctor.code import Code
 from firstlight.doctor.editing import spot_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.warned import scheduler_first
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
     """A scheduler that stepped before the first step of its optimizer, and went on in turns with it."""
+    found = list(_heard(run))  # else what PyTorch warns of
+    yield from found or scheduler_first(run)
+
+
+def _heard(run: Run) -> Iterator[Finding]:
     for one in newest(run, "schedules") or []:
         if one["first_steps"] or one["calls"] < 3 or one["each"] + one["several"] < 2:
             continue
@@ -70,7 +76,7 @@ rule = Rule(
     voice="alarm",
     stage="optimizer",
     question="Does the scheduler step after the optimizer?",
-    needs=("schedules",),
+    needs=("schedules", "warnings"),
     find=find,
     text=Text(
         what="The scheduler steps before the optimizer, so the first learning rate is never used.",

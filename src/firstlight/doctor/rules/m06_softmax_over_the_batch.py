@@ -6,6 +6,7 @@ from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import argument, call_at, feeder, instead, only_call
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.warned import softmax_without_side
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -14,6 +15,11 @@ _NAMES = ("softmax", "log_softmax", "Softmax", "LogSoftmax", "softmin")
 
 def find(run: Run) -> Iterator[Finding]:
     """A softmax over the first of two dimensions, directly under a loss for classes."""
+    found = list(_heard(run))  # else what PyTorch warns of
+    yield from found or softmax_without_side(run)
+
+
+def _heard(run: Run) -> Iterator[Finding]:
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         shape = row["shape"] or []
         if row["kind"] not in ("nll", "bce", "mse", "log_softmax") or row["times"] < 2:
@@ -79,7 +85,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the softmax taken over the classes?",
-    needs=("loss_heads",),
+    needs=("loss_heads", "warnings"),
     find=find,
     text=Text(
         what="The softmax is taken over the samples of a batch, not over the classes.",

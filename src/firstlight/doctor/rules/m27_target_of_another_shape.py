@@ -7,6 +7,7 @@ from firstlight.doctor.code import Code, Unit
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import argument, call_at, instead, loss_line
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.warned import sizes_differ
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -15,6 +16,11 @@ _LOSSES = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 def find(run: Run) -> Iterator[Finding]:
     """A model's column of outputs that broadcasting makes a square before the loss takes its mean."""
+    found = list(_heard(run))  # else what PyTorch warns of
+    yield from found or sizes_differ(run)
+
+
+def _heard(run: Run) -> Iterator[Finding]:
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row["kind"] != "spread" or row["times"] < 2:
             continue
@@ -120,7 +126,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Have outputs and targets the same shape?",
-    needs=("loss_heads",),
+    needs=("loss_heads", "warnings"),
     find=find,
     text=Text(
         what="Outputs and targets have different shapes, and PyTorch spreads them into a square.",

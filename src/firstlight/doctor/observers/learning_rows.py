@@ -3,6 +3,7 @@
 Shapes: N rows.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,7 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
         "rows": len(numbers),
         "distinct": len(distinct),
         "by_chance": arise_by_chance(words, len(distinct)) if words is not None else True,
+        **_twins(trained),
         "labelled": labelled / max(len(trained[:200]), 1),
         "whole": {
             "calls": len(whole), "rows": sum(use.size for use, _b, _t in whole),
@@ -99,6 +101,29 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
         },
         "place": trained[0].place and trained[0].place.as_json(),
     }  # fmt: skip
+
+
+def _twins(trained: "list[Use]") -> dict[str, Any]:
+    """How many rows of the first epoch have an equal one among them, and whether those look like copies of some rows.
+
+    Where few different samples exist (small shapes, short sentences), equal ones come by themselves, in each class, and
+    some three times and more, as chance has it. Copies are otherwise: each twice and none three times, or in one class.
+    """
+    epoch = [use for use in trained if use.first] or trained[:1]
+    numbers = torch.cat([use.rows.cpu() for use in epoch if use.rows is not None])
+    _distinct, inverse, counts = torch.unique(numbers, return_inverse=True, return_counts=True)
+    times = counts[inverse]
+    within, thrice = float((times > 1).float().mean()), float((times > 2).float().mean())
+    rate = -math.log(max(1 - within, 1e-6))
+    expected = 1 - math.exp(-rate) * (1 + rate)
+    copied = expected * len(numbers) >= 10 and thrice < 0.2 * expected
+    classes = [as_classes(use.labels) for use in epoch]
+    known = [one for one in classes if one is not None]
+    if len(known) == len(epoch) and sum(map(len, known)) == len(times) and within > 0.05:
+        labels = torch.cat(known)
+        shares = [(times[labels == k] > 1).float().mean() for k in labels.unique() if int((labels == k).sum()) >= 30]  # type: ignore[no-untyped-call]
+        copied = copied or any(float(share) < 0.02 for share in shares)
+    return {"within": within, "copied": bool(copied)}
 
 
 def _is_scored(use: "Use") -> bool:

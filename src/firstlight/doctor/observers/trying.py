@@ -211,11 +211,16 @@ def _columns(rows: Tensor, labels: Tensor, classes: Tensor | None) -> dict[str, 
     kinds = len(torch.unique(classes))
     if kinds < 2:
         return None
+    others = alike.clone()
     for column in (alike >= 0.98).nonzero().flatten().tolist():
         order = points[:, column].argsort(stable=True)
         changes = int((classes[order][1:] != classes[order][:-1]).sum())
         values = len(torch.unique(points[:, column]))
         if changes <= kinds - 1 + 0.002 * count and (values > kinds or values == kinds):
+            others[column] = 0
+            # Samples that are easy to tell apart differ in several columns; a copied target is one by itself.
+            alone = float(others.max()) < 0.7 and (float(alike[column]) >= 0.995 or values == kinds)
             return {"column": column, "alike": float(alike[column]), "right": 1.0, "rows": count, "kind": "class",
+                    "alone": alone,
                     "classes": kinds, "values": values}  # fmt: skip
     return None

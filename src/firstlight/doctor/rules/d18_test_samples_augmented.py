@@ -1,7 +1,9 @@
 """D18 test-samples-augmented: the samples of the evaluation are changed at random."""
 
+import ast
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
@@ -22,6 +24,8 @@ def find(run: Run) -> Iterator[Finding]:
         kind = any(one["dataset"] == feed["dataset"] for one in trained)
         if not same and not kind:
             continue
+        if not _is_stored(Code.of(run), feed["dataset"]):
+            continue
         # The same samples several times without learning in between: their answers are put together.
         if sum(one["loader"] == feed["loader"] and one["step"] == feed["step"] for one in feeds) > 2:
             continue
@@ -36,6 +40,25 @@ def find(run: Run) -> Iterator[Finding]:
             check="print((test_set[0][0] == test_set[0][0]).all())",
         )
         return
+
+
+def _is_stored(code: Code, name: str) -> bool:
+    """Whether a dataset reads stored samples at the position asked for, and does not make or pair them by chance."""
+    for unit in code.units:
+        for node in ast.walk(unit.tree):
+            if not isinstance(node, ast.ClassDef) or node.name != name:
+                continue
+            for method in node.body:
+                if not isinstance(method, ast.FunctionDef) or method.name != "__getitem__" or len(method.args.args) < 2:
+                    continue
+                index = method.args.args[1].arg
+                read = [n for n in ast.walk(method) if isinstance(n, ast.Subscript)]
+                names = [{m.id for m in ast.walk(n.slice) if isinstance(m, ast.Name)} for n in read]
+                by_chance = any("rand" in ast.unparse(n.slice) for n in read)
+                results = [n.value for n in ast.walk(method) if isinstance(n, ast.Return)]
+                pairs = any(isinstance(value, ast.Tuple) and len(value.elts) > 2 for value in results)
+                return any(index in one for one in names) and not by_chance and not pairs
+    return True  # a library's: those store their samples
 
 
 BROKEN = (

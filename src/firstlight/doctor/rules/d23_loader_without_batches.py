@@ -86,12 +86,18 @@ def _used_up(unit: Unit, generators: set[str]) -> Iterator[tuple[ast.For, ast.As
                     continue
                 stops = any(isinstance(node, ast.Break | ast.Return) for node in inside)
                 for inner in inside:
-                    if isinstance(inner, ast.For) and inner is not outer and not stops:
+                    if isinstance(inner, ast.For) and inner is not outer and not stops and _learns(inner):
                         over = inner.iter
                         if isinstance(over, ast.Call) and callee(over) in ("enumerate", "tqdm") and over.args:
                             over = over.args[0]
                         if isinstance(over, ast.Name) and over.id == name:
                             yield inner, assign, name
+
+
+def _learns(loop: ast.For) -> bool:
+    """Whether something is learned in a loop, as far as names say."""
+    names = {callee(node).lower() for node in ast.walk(loop) if isinstance(node, ast.Call)}
+    return any(part in name for name in names for part in ("backward", "step", "train", "fit", "learn", "update"))
 
 
 def _is_once(value: ast.AST, generators: set[str]) -> bool:

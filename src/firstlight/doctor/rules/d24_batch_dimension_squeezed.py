@@ -33,6 +33,7 @@ def find(run: Run) -> Iterator[Finding]:
                 output=tuple(one["output"]),
             ),
             step=one["step"],
+            voice=None if one["learned"] else "question",  # one sample at the end may be asked for by itself
             place=place or Place.from_json(one["place"]),
             edits=edits,
             check="print(model(inputs[:1]).shape)",

@@ -7,9 +7,11 @@ from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
-from firstlight.doctor.source_lines import is_held_back, is_training, outermost
+from firstlight.doctor.source_lines import is_held_back, is_training, outermost, words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
+
+_SAMPLES = {"x", "y", "loader", "set", "data", "dataset", "images", "labels", "inputs", "targets", "acc", "accuracy"}
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -18,8 +20,10 @@ def find(run: Run) -> Iterator[Finding]:
         whole, part = one["whole"], one["part"]
         if one["by_chance"] or one["labelled"] < 0.5 or whole["rows"] < 20 or not whole["scored"]:
             continue
-        if part["rows"] > 0.02 * whole["rows"] or whole["before"] < 0.5 * whole["rows"]:
+        if part["rows"] or whole["before"] < 0.5 * whole["rows"]:
             continue
+        if one["within"] >= 0.1 and not one["copied"]:
+            continue  # there may be few different samples
         code = Code.of(run)
         if not _speaks_of_a_test(code):
             continue  # the accuracy on training samples may be what is asked for
@@ -54,9 +58,17 @@ def _speaks_of_a_test(code: Code) -> bool:
                 text = node.arg
             elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 80:
                 text = node.value
-            if text and is_held_back(text) and text != "testing":
+            if text and _is_of_a_test(text):
                 return True
     return False
+
+
+def _is_of_a_test(text: str) -> bool:
+    """Whether a name or a short text means samples that are held back: `val` alone may well be a value."""
+    words = words_in(text)
+    if words & {"val", "valid"} and not words & {"test", "validation", "holdout", "unseen"}:
+        return text.lower().startswith(("val_", "valid_", "val ")) or bool(words & _SAMPLES)
+    return is_held_back(text) and text != "testing"
 
 
 BROKEN = CLASSES.replace("(model(test_x).argmax(1) == test_y)", "(model(train_x).argmax(1) == train_y)")
@@ -81,6 +93,9 @@ rule = Rule(
     fixed=CLASSES,
     lookalikes={
         "the accuracy on training samples, called so": PLAIN.replace("test accuracy", "training accuracy"),
+        "a value called val": PLAIN.replace("test accuracy", "accuracy").replace(
+            "        loss.backward()\n", "        loss.backward()\n        loss_val = val = loss.item()\n"
+        ),
         "both accuracies": CLASSES.replace(
             'print(f"test',
             'with torch.no_grad():\n    train = (model(train_x).argmax(1) == train_y).float().mean()\nprint(f"test',

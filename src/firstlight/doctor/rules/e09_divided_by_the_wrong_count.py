@@ -15,7 +15,7 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A sum of right answers over a loop, divided by how often the loop turned; or a sum of shares, by samples."""
     sizes = [use["size"] for one in newest(run, "inputs") or [] for use in one["evaluation"]]
-    sizes += [one["shape"][0] for one in newest(run, "inputs") or [] if one["shape"]]
+    sizes = sizes or [one["shape"][0] for one in newest(run, "inputs") or [] if one["shape"]]
     if not sizes or max(sizes) < 2:
         return
     step = next((use["step"] for one in newest(run, "inputs") or [] for use in one["evaluation"]), None)
@@ -150,6 +150,7 @@ rule = Rule(
             "correct / total", "correct / len(test_loader)"
         ),
         "samples of a dataset": LOADERS.replace("correct / total", "correct / len(test_loader.dataset)"),
+        "one sample in each batch of the test": BROKEN.replace("batch_size=40", "batch_size=1"),
         "one sample in each batch": BROKEN.replace("batch_size=40", "batch_size=1")
         .replace("batch_size=20, shuffle", "batch_size=1, shuffle")
         .replace("range(3)", "range(1)"),

@@ -50,7 +50,12 @@ class Formula:
             >>> whole.changed(lambda one: one.parts[0] if one.op == "sigmoid" else one).parts[0].op
             'output'
         """
-        return change(replace(self, parts=tuple(part.changed(change) for part in self.parts)))
+        return self._changed(change, {})
+
+    def _changed(self, change: Callable[["Formula"], "Formula"], known: dict[int, "Formula"]) -> "Formula":
+        if id(self) not in known:
+            known[id(self)] = change(replace(self, parts=tuple(part._changed(change, known) for part in self.parts)))
+        return known[id(self)]
 
     def ops(self) -> set[str]:
         """The names of all operations."""
@@ -74,6 +79,7 @@ class Reader:
     candidates: Sequence[Tensor] = ()
     rows: int | None = None
     given: list[Tensor] = field(default_factory=list)
+    _known: dict[tuple[Node, int], Formula] = field(default_factory=dict)
 
     def read(self, loss: Tensor) -> Formula:
         """The formula of a loss that is about to go backward.
@@ -103,8 +109,9 @@ class Reader:
         read = getattr(self, f"_{_NAMES.get(kind, kind).lower()}", None)
         if read is None:
             raise Unknown(kind)
-        found: Formula = read(node, shape, deep + 1)
-        return found
+        if (node, number) not in self._known:  # what is used twice stays one: its gradients are added up first
+            self._known[node, number] = read(node, shape, deep + 1)
+        return self._known[node, number]
 
     def _under(self, node: Node, at: int, shape: Sequence[int] | None, deep: int) -> Formula:
         following = node.next_functions
@@ -227,7 +234,8 @@ class Reader:
             raise Unknown("alpha")
         if self._has(node, 0) and self._has(node, 1):
             return Formula("add", (self._under(node, 0, shape, deep), self._under(node, 1, shape, deep)))
-        raise Unknown("something is added")
+        # A number is not kept. It is the 0 that Python's sum() begins with; another one shows in the replay.
+        return self._under(node, 0 if self._has(node, 0) else 1, shape, deep)
 
     def _sub(self, node: Node, shape: Any, deep: int) -> Formula:
         if node._saved_alpha != 1:
@@ -327,6 +335,19 @@ def compute(
         >>> bool(compute(formula, [scores], [labels], {}, 4) == F.cross_entropy(scores, labels))
         True
     """
+    return _compute(formula, outputs, given, weights, rows, {})
+
+
+def _compute(
+    formula: Formula,
+    outputs: Sequence[Tensor],
+    given: Sequence[Tensor],
+    weights: Mapping[str, Tensor],
+    rows: int,
+    known: dict[int, Tensor],
+) -> Tensor:
+    if id(formula) in known:
+        return known[id(formula)]
     op, values = formula.op, formula.values
     if op in ("output", "given"):
         at: int = values[0]
@@ -338,8 +359,9 @@ def compute(
         if part.op in ("number", "rows"):
             parts.append(rows if part.op == "rows" else part.values[0])
         else:
-            parts.append(compute(part, outputs, given, weights, rows))
-    return _OPERATIONS[op](parts, values)
+            parts.append(_compute(part, outputs, given, weights, rows, known))
+    known[id(formula)] = _OPERATIONS[op](parts, values)
+    return known[id(formula)]
 
 
 def _reduced(values: tuple[Any, ...]) -> str:

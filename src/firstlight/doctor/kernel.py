@@ -6,6 +6,7 @@ which cell made a model, what it had learned before, and from which rows (`first
 """
 
 import ast
+import html
 import inspect
 import os
 import re
@@ -16,10 +17,12 @@ from typing import Any
 from firstlight.doctor import witness as listening
 from firstlight.doctor.examining import examined
 from firstlight.doctor.observers.memory import keep
+from firstlight.doctor.replay import MENDS
 from firstlight.doctor.report import Report
 from firstlight.doctor.rule import Finding
 from firstlight.doctor.rules import all_rules
 from firstlight.graph.source import kind_of_file
+from firstlight.locale import _
 from firstlight.run import Run
 
 _MOST_EARLIER = 8  # episodes
@@ -175,10 +178,18 @@ class Alarms:
         self._report = report
 
     def _repr_html_(self) -> str:
-        return self._report.findings_as_html()
+        hint = self._hint()
+        below = f"<div><small>{html.escape(hint)}</small></div>" if hint else ""
+        return self._report.findings_as_html() + below
 
     def __repr__(self) -> str:
-        return self._report.findings_as_text()
+        return "\n\n".join(filter(None, [self._report.findings_as_text(), self._hint()]))
+
+    def _hint(self) -> str:
+        """How to see more, where there may be more to see."""
+        if not any(finding.code in MENDS for finding in self._report.findings):
+            return ""
+        return _("fl.examine() tries on copies what would mend this, and shows both curves where they differ.")
 
 
 def attend_kernel(shell: Any) -> Attendant | None:

@@ -653,7 +653,8 @@ def _is_real(pairs: Sequence[tuple[float, float]]) -> bool:
 
 def _falls(curves: Sequence[tuple[list[float], list[float]]]) -> bool:
     """Whether the mended program learns: that another one is worse still proves little to anybody."""
-    return statistics.mean(_late(one) for _mine, one in curves) < statistics.mean(one[0] for _mine, one in curves)
+    mean = [statistics.mean(values) for values in zip(*(one for _mine, one in curves), strict=True)]
+    return min(mean) < mean[0]
 
 
 def _points(steps: int) -> list[int]:

@@ -180,7 +180,7 @@ def hand_out(name: str, folder: Path | None = None) -> Path:
             with path.open("x", encoding="utf-8", newline="\n") as file:  # "x": never over what is there
                 file.write(content)
         except FileExistsError:
-            if path.is_file() and path.read_bytes() != content.encode():
+            if not path.is_file() or path.read_bytes() != content.encode():
                 continue
         return path
     raise AssertionError  # the places never end

@@ -30,11 +30,16 @@ class Net(nn.Module):
 
 TRIAL = """
 torch.manual_seed(0)
-net, copy = Net(), Net()
-copy.load_state_dict(net.state_dict())
-inputs = torch.randn(3, 8)
-print(net(inputs))
-print(copy(inputs))
+net, loaded = Net(), Net()
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+inputs, labels = torch.randn(100, 8), torch.arange(100) % 4
+for step in range(30):
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(net(inputs), labels).backward()
+    optimizer.step()
+loaded.load_state_dict(net.state_dict())
+print(net(inputs[:2]))
+print(loaded(inputs[:2]))
 """
 
 

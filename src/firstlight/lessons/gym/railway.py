@@ -27,10 +27,12 @@ def learn(net, optimizer, batches, limit):
 TRIAL = """
 torch.manual_seed(0)
 net = nn.Linear(8, 4)
-before = net.weight.clone()
-batches = [(1000 * torch.randn(20, 8), torch.randint(4, (20,)))]
-learn(net, torch.optim.SGD(net.parameters(), lr=0.1), batches, limit=1.0)
-print((net.weight - before).norm().item())
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(20):
+    before = net.weight.clone()
+    inputs = torch.randn(20, 8) * (1000 if step % 8 == 7 else 1)
+    learn(net, optimizer, [(inputs, torch.randint(4, (20,)))], limit=1.0)
+    print(step, (net.weight - before).norm().item())
 """
 
 

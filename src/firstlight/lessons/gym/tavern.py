@@ -28,11 +28,16 @@ class Net(nn.Module):
 
 TRIAL = """
 torch.manual_seed(0)
+tables = torch.randn(300, 5, 4)
+orders = (tables[:, :, 0].sum(dim=1) > 0).long() + (tables[:, :, 1].sum(dim=1) > 0).long()
 net = Net()
-tables = torch.randn(8, 5, 4)
-print(net(tables)[0])
-tables[1:] = 0
-print(net(tables)[0])
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+for epoch in range(10):
+    for rows in torch.randperm(300).split(30):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(tables[rows]), orders[rows]).backward()
+        optimizer.step()
+print((net(tables).argmax(1) == orders).float().mean().item())
 """
 
 

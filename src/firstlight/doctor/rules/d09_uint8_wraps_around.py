@@ -1,0 +1,237 @@
+"""D09 uint8-wraps-around: pictures in whole numbers from 0 to 255 are computed with, and begin again at 0."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from firstlight.doctor.code import Code, Unit, callee
+from firstlight.doctor.editing import dotted
+from firstlight.doctor.places import Place
+from firstlight.doctor.pointing import argument, instead
+from firstlight.doctor.rule import Edit, Finding, Rule
+from firstlight.doctor.rule_programs import CLASSES
+from firstlight.doctor.source_lines import words_in
+from firstlight.locale import Text, _
+from firstlight.run import Run
+
+_PICTURES = {"img", "imgs", "image", "images", "picture", "pictures", "photo", "photos", "pixel", "pixels", "frame",
+             "frames", "digits", "grey", "gray", "rgb", "channel", "channels", "brightness", "tiles", "scan",
+             "scans"}  # fmt: skip
+_LOADED = ("imread", "read_image", "decode_image", "decode_jpeg", "decode_png")
+# What leaves the type and the numbers as they are.
+_SAME = ("view", "reshape", "permute", "transpose", "clone", "copy", "unsqueeze", "squeeze", "flatten", "contiguous",
+         "numpy", "cpu", "cuda", "expand", "repeat", "flip", "roll", "detach", "swapaxes", "moveaxis", "rot90",
+         "fliplr",
+         "flipud", "ascontiguousarray", "asarray", "array", "from_numpy", "as_tensor", "tensor", "stack", "cat",
+         "concatenate", "vstack", "pad", "rearrange", "__getitem__")  # fmt: skip
+_WRAPS = (ast.Add, ast.Sub, ast.Mult, ast.LShift, ast.Pow)
+
+
+@dataclass
+class Scope:
+    """What names hold: `uint8`, `int` (a whole number), or something else."""
+
+    held: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    found: list[tuple[Unit, ast.AST, str]] = field(default_factory=list)
+    depth: int = 0
+
+
+def find(run: Run) -> Iterator[Finding]:
+    """Sums, differences and products of pictures that are uint8, in a program that makes floats of them later."""
+    code = Code.of(run)
+    text = "\n".join(unit.text for unit in code.units)
+    if "uint8" not in text and "byte()" not in text and not any(name in text for name in _LOADED):
+        return
+    scope = Scope(functions={node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)})
+    for unit in code.units:
+        _run(unit, unit.tree.body, scope)
+    for _place, node, unit in code.walk(ast.ClassDef):
+        methods = [one for one in node.body if isinstance(one, ast.FunctionDef)]
+        for method in sorted(methods, key=lambda one: one.name != "__init__"):
+            _run(unit, method.body, scope)
+    done: set[tuple[str, int]] = set()
+    for unit, node, what in scope.found:
+        place: Place = unit.place(node)
+        if (place.file, place.line) in done:
+            continue
+        done.add((place.file, place.line))
+        yield Finding(
+            evidence=_(
+                "{text} is computed in uint8: 200 + 100 gives 44, 2 * 200 gives 144, 10 - 20 gives 246.", text=what
+            ),
+            place=place,
+            edits=_in_floats(unit, node),
+            check="print(image.dtype, image.max())  # directly above this line",
+        )
+        return
+
+
+def _run(unit: Unit, block: list[ast.stmt], scope: Scope) -> None:
+    """Follow statements in their order."""
+    for node in block:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.Assign):
+            kind = _kind(unit, node.value, scope)
+            for target in node.targets:
+                parts = target.elts if isinstance(target, ast.Tuple) else [target]
+                values = node.value.elts if isinstance(node.value, ast.Tuple) else []
+                for at, part in enumerate(parts):
+                    name = dotted(part)
+                    if name is None:
+                        continue
+                    own = _kind(unit, values[at], scope) if at < len(values) else kind if len(parts) == 1 else ""
+                    scope.held[name] = "uint8" if own == "maybe" and words_in(name) & _PICTURES else own
+        elif isinstance(node, ast.AugAssign):
+            owner = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+            _computed(unit, node, owner, node.value, node.op, scope)
+        elif isinstance(node, ast.For):
+            named = dotted(node.target)
+            over = _kind(unit, node.iter, scope)
+            if named is not None:
+                scope.held[named] = over if over == "uint8" else "int" if _is_range(node.iter) else ""
+            for _round in range(2):  # what a round leaves behind is there in the next
+                _run(unit, node.body, scope)
+        else:
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    _kind(unit, child, scope)
+            for name in ("body", "orelse", "finalbody"):
+                _run(unit, getattr(node, name, []) or [], scope)
+
+
+def _kind(unit: Unit, node: ast.expr, scope: Scope) -> str:
+    """What an expression holds; `maybe` for a uint8 of which nothing says that it is a picture."""
+    name = dotted(node)
+    if name is not None:
+        return scope.held.get(name, "")
+    if isinstance(node, ast.Constant):
+        return "int" if isinstance(node.value, int) and not isinstance(node.value, bool) else ""
+    if isinstance(node, ast.UnaryOp):
+        return _kind(unit, node.operand, scope)
+    if isinstance(node, ast.Subscript):
+        return _kind(unit, node.value, scope)
+    if isinstance(node, ast.IfExp):
+        kinds = {_kind(unit, node.body, scope), _kind(unit, node.orelse, scope)}
+        return kinds.pop() if len(kinds) == 1 else ""
+    if isinstance(node, ast.List | ast.Tuple):
+        kinds = {_kind(unit, one, scope) for one in node.elts}
+        return kinds.pop() if len(kinds) == 1 else ""
+    if isinstance(node, ast.ListComp):
+        for one in node.generators:
+            over = _kind(unit, one.iter, scope)
+            held = dotted(one.target)
+            if held is not None and over == "uint8":
+                scope.held[held] = over
+        return _kind(unit, node.elt, scope)
+    if isinstance(node, ast.BinOp):
+        return _computed(unit, node, node.left, node.right, node.op, scope)
+    if isinstance(node, ast.Call):
+        return _called(unit, node, scope)
+    return ""
+
+
+def _computed(unit: Unit, node: ast.AST, left: ast.expr, right: ast.expr, op: ast.operator, scope: Scope) -> str:
+    """The kind of a sum or product, noting one that may leave 0 to 255."""
+    a, b = _kind(unit, left, scope), _kind(unit, right, scope)
+    if "uint8" not in (a, b):
+        return "int" if (a, b) == ("int", "int") and not isinstance(op, ast.Div) else ""
+    other, value = (b, right) if a == "uint8" else (a, left)
+    if not isinstance(op, _WRAPS):
+        return ""  # divided, or with some digits only: no longer from 0 to 255
+    if other not in ("uint8", "int"):
+        return ""
+    number = value.value if isinstance(value, ast.Constant) else None
+    if isinstance(op, ast.Sub) and b == "uint8" and a == "int" and number in (255, 256):
+        return "uint8"  # a negative picture
+    if number == 0 or (number == 1 and isinstance(op, ast.Mult | ast.Pow)):
+        return "uint8"
+    text = ast.get_source_segment(unit.text, node) or ast.unparse(node)
+    scope.found.append((unit, node, " ".join(text.split())[:80]))
+    return "uint8"
+
+
+def _called(unit: Unit, node: ast.Call, scope: Scope) -> str:
+    name = callee(node)
+    kinds = [_kind(unit, one, scope) for one in node.args]
+    owner = _kind(unit, node.func.value, scope) if isinstance(node.func, ast.Attribute) else ""
+    if name in _LOADED:
+        return "uint8"
+    drawn = name == "randint" and "torch" not in ast.unparse(node.func) and argument(node, "size", 2) is None
+    if name in ("int", "randrange") or (drawn and argument(node, "dtype") is None):
+        return "int"
+    if name == "item":
+        return "int" if "int" in ast.unparse(node) else ""
+    wanted = argument(node, "dtype") or (node.args[0] if name in ("to", "astype", "type") and node.args else None)
+    said = ast.unparse(wanted) if wanted is not None else ""
+    if name == "byte" or (name == "uint8" and node.args) or "uint8" in said or said == "torch.ByteTensor":
+        whole = ast.unparse(node)
+        masked = any(isinstance(one, ast.Compare) for one in ast.walk(node))
+        if masked:
+            return ""
+        return "uint8" if "255" in whole or "256" in whole or words_in(whole) & _PICTURES else "maybe"
+    if wanted is not None and said and name in ("to", "astype", "type") and "device" not in said:
+        return owner if said in ("'cpu'", "'cuda'", "device") else ""
+    if name in ("array", "asarray") and "Image.open" in ast.unparse(node):
+        return "uint8"
+    if name in _SAME:
+        return "uint8" if "uint8" in (owner, *kinds[:1]) else ""
+    function = scope.functions.get(name)
+    if function is not None and scope.depth < 3 and (owner in ("", "uint8")):
+        parameters = [one.arg for one in function.args.args]
+        if isinstance(node.func, ast.Attribute) and parameters[:1] == ["self"]:
+            parameters = parameters[1:]
+        inner = Scope(dict(scope.held), scope.functions, scope.found, scope.depth + 1)
+        inner.held.update(dict.fromkeys(parameters, ""))
+        inner.held.update(zip(parameters, kinds, strict=False))
+        _run(unit, function.body, inner)
+        returned = [one.value for one in ast.walk(function) if isinstance(one, ast.Return) and one.value is not None]
+        kinds_of = {_kind(unit, one, inner) for one in returned}
+        return kinds_of.pop() if len(kinds_of) == 1 else ""
+    return ""
+
+
+def _is_range(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and callee(node) == "range"
+
+
+def _in_floats(unit: Unit, node: ast.AST) -> tuple[Edit, ...]:
+    """The picture as floats before it is computed with; only where the type is torch's."""
+    if not isinstance(node, ast.BinOp) or "numpy" in unit.text:
+        return ()
+    side = node.left if dotted(node.left) is not None else node.right
+    name = dotted(side)
+    return instead(unit, side, f"{name}.float()") if name is not None else ()
+
+
+_PREPARED = "x = centres[y] + torch.randn(600, 8)\n"
+_BYTES = (
+    "images = (60 * (centres[y] + torch.randn(600, 8)) + 128).clamp(0, 255).to(torch.uint8)\n"
+    "images = images * 2\nx = images.float() / 255\n"
+)
+BROKEN = CLASSES.replace(_PREPARED, _BYTES)
+FIXED = BROKEN.replace("images = images * 2", "images = images.float() * 2")
+
+rule = Rule(
+    code="D09",
+    name="uint8-wraps-around",
+    voice="alarm",
+    stage="data",
+    question="Are pictures turned into floats before they are computed with?",
+    needs=("code",),
+    find=find,
+    text=Text(
+        what="Pictures are computed with while they are uint8, whole numbers from 0 to 255.",
+        why="What goes above 255 begins again at 0, and what goes below 0 comes back from 255: bright spots turn black.",
+        do="Turn them into floats first: x = x.float(), then compute, then divide by 255.",
+    ),
+    broken=BROKEN,
+    fixed=FIXED,
+    lookalikes={
+        "a negative picture": BROKEN.replace("images * 2", "255 - images"),
+        "every second step of brightness": BROKEN.replace("images * 2", "images // 2"),
+        "a mask in bytes": BROKEN.replace("images * 2", "images\nmask = (images > 128).byte() * 255"),
+    },
+    explains=("D05",),
+)

@@ -223,7 +223,8 @@ rule = Rule(
     find=find,
     text=Text(
         what="Pictures are computed with while they are uint8, whole numbers from 0 to 255.",
-        why="What goes above 255 begins again at 0, and what goes below 0 comes back from 255: bright spots turn black.",
+        why="What goes above 255 begins again at 0, and what goes below 0 comes back from 255: what is bright turns "
+        "black.",
         do="Turn them into floats first: x = x.float(), then compute, then divide by 255.",
     ),
     broken=BROKEN,

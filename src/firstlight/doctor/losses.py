@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from firstlight.run.loss import KINDS, saved, soft_labels
 
@@ -223,6 +224,15 @@ def tensors_in(value: Any, deep: int = 3) -> Iterator[Tensor]:
     elif deep and hasattr(value, "__dataclass_fields__"):
         for name in value.__dataclass_fields__:
             yield from tensors_in(getattr(value, name, None), deep - 1)
+
+
+def is_wrapped(value: Any) -> bool:
+    """Whether a tensor in this value, or a weight of this module, stands for many, as under `torch.func.vmap`."""
+    asked = getattr(getattr(torch._C, "_functorch", None), "is_functorch_wrapped_tensor", None)
+    if asked is None:
+        return False
+    tensors = value.parameters() if isinstance(value, nn.Module) else tensors_in(value)
+    return any(asked(tensor) for tensor in tensors)
 
 
 def _is_softmax_by_hand(node: Node) -> bool:

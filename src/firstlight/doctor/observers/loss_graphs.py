@@ -17,6 +17,7 @@ from firstlight.doctor.losses import (
     base,
     below,
     dim_of,
+    is_wrapped,
     mark_output,
     tensor_of,
     tensors_in,
@@ -160,7 +161,7 @@ class LossGraphs(Observer):
         labels = kwargs.get("target", args[1] if len(args) > 1 else None)
         if not isinstance(scores, Tensor) or not isinstance(labels, Tensor):
             return
-        if not isinstance(result, Tensor) or not result.requires_grad:
+        if not isinstance(result, Tensor) or not result.requires_grad or is_wrapped((scores, labels)):
             return
         place = self.witness.place() if count <= 4 else self._place
         self._place = place
@@ -186,13 +187,13 @@ class LossGraphs(Observer):
         self._growth.append((going.number, len(graph.nodes) if graph.whole else -1))
         outputs = dict(graph.outputs()) if self._looks <= 4 else {}
         for head in graph.heads():
-            self._note_head(head, going, outputs)
+            self._note_head(head, going, outputs, top=head.node is graph.nodes[0])
         for node, shape in (outputs or _columns_by_hand(graph) if self._looks <= 4 else {}).items():
             self._note_spread(graph, node, shape, going)
         if graph.whole:
             self._reach.look(graph, going)
 
-    def _note_head(self, head: Head, going: Backward, outputs: dict[Node, tuple[int, ...]]) -> None:
+    def _note_head(self, head: Head, going: Backward, outputs: dict[Node, tuple[int, ...]], *, top: bool) -> None:
         fed, feeder = head.fed, head.feeder
         if feeder == "LogBackward":  # of a softmax, maybe
             fed = through_shapes(below(fed))
@@ -214,6 +215,7 @@ class LossGraphs(Observer):
                 "backward": self._backward, "off": 0.0, "output": False,
             }  # fmt: skip
         row["times"] += 1
+        row["top"] = top
         if row["times"] <= 2:
             row["step"] = self.witness.step
         if row["line"] is None and head.fed is not None:

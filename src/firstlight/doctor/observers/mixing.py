@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader
 
-from firstlight.doctor.losses import tensors_in
+from firstlight.doctor.losses import is_wrapped, tensors_in
 from firstlight.doctor.observer import Call, Observer
 from firstlight.doctor.places import Place
 from firstlight.graph.source import own_frame, read_source
@@ -61,7 +61,7 @@ class Mixing(Observer):
             return
         if any(one.layout != torch.strided for one in given) or len(given[0]) < 3:
             return
-        if not _is_plain((call.args, call.kwargs)):
+        if not _is_plain((call.args, call.kwargs)) or is_wrapped(given) or is_wrapped(call.module):
             return
         loader = self.witness.feed.loader if self.witness.feed is not None else None
         size = loader.batch_size if isinstance(loader, DataLoader) else None
@@ -170,6 +170,12 @@ class Mixing(Observer):
         if not any(slope is not None and bool(slope.any()) for slope in slopes):
             return
         for at, (one, slope) in enumerate(zip(given, slopes, strict=True)):
+            nothing = slope is None or not bool(slope.any())
+            columns = (slope == 0).all(dim=0) if slope is not None and slope.dim() == 2 else None
+            if (nothing or (columns is not None and bool(columns.any()))) and self._matters(
+                root, kept, at, None if nothing else columns
+            ):
+                continue  # a mask: no slope leads through a comparison
             if slope is None or not bool(slope.any()):
                 if one.dim() >= 2:
                     self._unused.append({"input": at, "columns": None, "of": None, "class": type(root).__name__,
@@ -178,10 +184,23 @@ class Mixing(Observer):
                 silent = (slope == 0).all(dim=0)
                 count = int(silent.sum())
                 if count and bool((one.detach()[:, silent].std(0) > 0).all()):
-                    columns = silent.nonzero().flatten()[:5].tolist()
-                    self._unused.append({"input": at, "columns": columns, "count": count, "of": one.shape[1],
+                    some = silent.nonzero().flatten()[:5].tolist()
+                    self._unused.append({"input": at, "columns": some, "count": count, "of": one.shape[1],
                                          "class": type(root).__name__, "called": _json(kept["called"]),
                                          "step": kept["step"]})  # fmt: skip
+
+    def _matters(self, root: nn.Module, kept: dict[str, Any], at: int, columns: Tensor | None) -> bool:
+        """Whether outputs change with an input, or columns of it, whose rows are turned around."""
+        args, kwargs = _copied(kept["args"]), _copied(kept["kwargs"])
+        one = [one for one in tensors_in((args, kwargs)) if one.is_floating_point()][at]
+        with torch.no_grad():
+            before = _run(_quiet_copy(root), args, kwargs)
+            if columns is None:
+                one.copy_(one.flip(0))
+            else:
+                one[:, columns] = one.flip(0)[:, columns]
+            after = _run(_quiet_copy(root), args, kwargs)
+        return any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What the experiments found."""

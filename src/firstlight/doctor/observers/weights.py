@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-from firstlight.doctor.losses import tensors_in
+from firstlight.doctor.losses import is_wrapped, tensors_in
 from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
 
@@ -41,6 +41,8 @@ class Weights(Observer):
 
     def forward_begins(self, call: Call) -> None:
         if not call.close or not call.grad or call.module in self._roots or len(self._models) >= 16:
+            return
+        if is_wrapped((call.args, call.kwargs)) or is_wrapped(call.module):
             return
         self._roots[call.module] = found = self._look(call)
         self._models.append(found)

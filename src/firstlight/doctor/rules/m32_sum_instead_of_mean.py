@@ -18,6 +18,8 @@ def find(run: Run) -> Iterator[Finding]:
     optimizers = (values or {}).get("optimizers", {})
     if "SGD" not in optimizers or learns(values):
         return  # Adam divides a factor out again; and what learns is well
+    if not any(row.get("top") for row in (newest(run, "loss_heads") or {}).get("heads", ())):
+        return  # the sum is divided, or is a part of something
     for row in newest(run, "loss_calls") or []:
         count = (row.get("labels") or [1])[:1]
         if row.get("reduction") != "sum" or not count or count[0] < 8:
@@ -79,6 +81,9 @@ rule = Rule(
     fixed=BROKEN.replace('reduction="sum"', 'reduction="mean"').replace("lr=0.5", "lr=0.1"),
     lookalikes={
         "a small learning rate": BROKEN.replace("lr=0.5", "lr=0.001"),
+        "divided by the count": BROKEN.replace('reduction="sum")', 'reduction="sum") / 12800').replace(
+            "lr=0.5", "lr=1e-5"
+        ),
         "Adam": BROKEN.replace("SGD(model.parameters(), lr=0.5)", "Adam(model.parameters(), lr=0.01)"),
     },
     explains=("L14", "L18", "L19"),

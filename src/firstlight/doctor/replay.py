@@ -654,7 +654,7 @@ def _is_real(pairs: Sequence[tuple[float, float]]) -> bool:
 def _falls(curves: Sequence[tuple[list[float], list[float]]]) -> bool:
     """Whether the mended program learns: that another one is worse still proves little to anybody."""
     mean = [statistics.mean(values) for values in zip(*(one for _mine, one in curves), strict=True)]
-    return min(mean) < mean[0]
+    return bool(min(mean) < mean[0])
 
 
 def _points(steps: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Runs the tools that `benchmarks.doctor.baselines` compares with, on one program after another.
 
-    .venv-peers/bin/python -m benchmarks.peers.doctor_tools < JOBS     # one JSON object a line in, one a line out
+    PYTHONPATH=src .venv-peers/bin/python -m benchmarks.peers.doctor_tools < JOBS     # a JSON object a line in and out
 
 How each is used, as its own documentation says, with the least that a learner would change:
 
@@ -17,14 +17,15 @@ the order that the twin says.
 
 What a learner would hand over is found while the program runs, without a look at its text. The first batch is complete
 when an optimizer steps, when a model is called again after `backward()`, or when the program ends, by an exception too.
-The loss: the sum of what `backward()` was called on. The model: a module with parameters that is called from outside of
-any other, and that the loss, or the optimizer of what the loss reaches, is about; the largest where several are. Its
-batch: what it was last called with. The optimizer: the one that holds parameters of the model, none where several do
-(the tools take one), the last one made where none does, as a learner with an optimizer of another model would do. How
-the loss comes from the model's output: every operation after the first call of a model is kept (`torch.overrides`
-offers them), and done again from whatever output the tool has got, so that a softmax, squeeze or detach in the loop is
-part of it. A cross-entropy of the output itself is handed over as `nn.CrossEntropyLoss` and its labels, as torchtest2
-asks. Where the operations cannot be done again, torchtest2 gets the model and its inputs only, guardtower nothing.
+The loss: the sum of what `backward()` was called on, else what `torch.autograd.grad` was. The model: a module with
+parameters that is called from outside of any other, and that the loss, or the optimizer of what the loss reaches, is
+about; the largest where several are. Its batch: what it was last called with. The optimizer: the one that holds
+parameters of the model, none where several do (the tools take one), the last one made where none does, as a learner
+with an optimizer of another model would do. How the loss comes from the model's output: every operation after the first
+call of a model is kept (`torch.overrides` offers them), and done again from whatever output the tool has got, so that a
+softmax, squeeze or detach in the loop is part of it. A cross-entropy of the output itself is handed over as
+`nn.CrossEntropyLoss` and its labels, as torchtest2 asks. Where the operations cannot be done again, torchtest2 gets the
+model and its inputs only, guardtower nothing.
 guardtower and torchtest2 work in copies of the process made at that moment, so neither sees what the other did.
 """
 
@@ -66,6 +67,7 @@ OFTEN = 20_000  # operations that are kept at most
 
 Message = tuple[str, str]  # how loud: error, warning or info; and the words
 _call, _backward, _init = nn.Module.__call__, Tensor.backward, torch.optim.Optimizer.__init__
+_grad = torch.autograd.grad
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -162,6 +164,7 @@ class Runner:
         self.tape = Tape()
         self.taping = self.done = False
         self.losses: list[Tensor] = []  # what `backward()` was called on in the first batch
+        self.sources: list[Tensor] = []  # what `torch.autograd.grad` was called on
         self.reached: set[int] = set()  # parameters in their graphs, by id
         self.optimizers: list[torch.optim.Optimizer] = []
         self.watched: list[nn.Module] = []
@@ -191,10 +194,15 @@ class Runner:
                     return _backward(loss, *args, **kwargs)
             return _backward(loss, *args, **kwargs)
 
+        def grad(outputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if runner.taping and not runner.done:
+                runner.sources += [one for one in leaves(outputs) if one.dim() == 0 and one.requires_grad]
+            return _grad(outputs, *args, **kwargs)
+
         torch.optim.Optimizer.__init__ = init
         nn.Module.__call__ = call
         if self.mode == "plain":
-            Tensor.backward = backward
+            Tensor.backward, torch.autograd.grad = backward, grad
             register_optimizer_step_pre_hook(lambda *_: self.first())
 
     def called(self, module: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -247,10 +255,10 @@ class Runner:
         self.done = True
         with contextlib.suppress(Exception):
             self.tape.__exit__(None, None, None)
-        nn.Module.__call__, Tensor.backward = _call, _backward
+        nn.Module.__call__, Tensor.backward, torch.autograd.grad = _call, _backward, _grad
         if not self.losses:
             scalars = [row[3] for row in self.tape.rows if isinstance(row[3], Tensor) and row[3].requires_grad]
-            self.losses = [one for one in scalars if one.dim() == 0][-1:]
+            self.losses = self.sources[:1] or [one for one in scalars if one.dim() == 0][-1:]
             self.reached = set().union(*map(parameters_of, self.losses))
         calls = [row for row in self.tape.rows if isinstance(row[0], nn.Module) and row[4]]
         chosen = self.chosen(calls)
@@ -263,6 +271,8 @@ class Runner:
             try:
                 signal.alarm(TOOL_S)
                 warnings.simplefilter("ignore")
+                for optimizer in self.optimizers:
+                    optimizer.state.clear()  # LBFGS may be within its first step
                 try:
                     found = tool(self.tape, chosen, self.losses, self.optimizer_of(model, alone=True))
                 except Exception:  # noqa: BLE001 - a tool that fails is told too
@@ -338,7 +348,10 @@ def with_torchtest2(tape: Tape, chosen: list[Any], losses: list[Tensor], optimiz
     elif can_repeat(lambda: tape.again(chosen, model(*inputs), losses), tape):
         words["loss_fn"] = lambda now: tape.again(chosen, now, losses)
     tensors, results = leaves(inputs), leaves(output)
-    if tensors and results and tensors[0].dim() > 1 and results[0].dim():
+    if tensors and results and tensors[0].dim() == 1 and tensors[0].is_floating_point():
+        if results[0].dim() and len(results[0]) != len(tensors[0]):  # one sample, without a dimension for the batch
+            words["batch_dim"] = None
+    elif tensors and results and tensors[0].dim() > 1 and results[0].dim():
         first, second, rows = tensors[0].shape[0], tensors[0].shape[1], results[0].shape[0]
         if first != rows and second == rows:  # its batches stand in the second dimension, which one has to say
             words |= {"batch_dim": 1, "output_batch_dim": 0}

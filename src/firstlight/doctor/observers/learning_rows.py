@@ -78,6 +78,8 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
             continue  # all samples at once, those of the training among them: told apart afterwards
         before = int((known & (first[at] < use.at)).sum())
         (whole if total > 0.9 * use.size else part).append((use, before, total))
+    if not all_were_read(trained):
+        part = []  # of the training samples themselves, too, only a part would be known
     words = torch.cat(root.words)[:512] if root.words and len({w.shape[1] for w in root.words}) == 1 else None
     rare = [use for use, before, _total in part if before]
     labelled = sum(use.labels is not None for use in trained[:200])
@@ -101,6 +103,12 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
         },
         "place": trained[0].place and trained[0].place.as_json(),
     }  # fmt: skip
+
+
+def all_were_read(trained: "list[Use]") -> bool:
+    """Whether, in the first epoch, the rows of every step were read, and not of some of them."""
+    epoch = [use for use in trained if use.first]
+    return not epoch or epoch[-1].step - epoch[0].step <= 1.1 * len(epoch) + 2
 
 
 def _twins(trained: "list[Use]") -> dict[str, Any]:

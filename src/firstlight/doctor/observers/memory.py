@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observers.learning_rows import all_were_read
 from firstlight.doctor.places import Place
 
 _SAMPLED = 8  # numbers of each weight by which it is known again
@@ -150,7 +151,7 @@ class Memory(Observer):
             if past is None or module not in self._continued or not any(module is one for one in trained):
                 continue
             now, found, total, step = root.seen, 0, 0, None
-            if len(now) < 0.3 * len(past.rows):
+            if len(now) < 0.3 * len(past.rows) or not all_were_read([use for use in root.uses if use.rows is not None]):
                 continue
             chance = 0
             for use in root.evaluated:

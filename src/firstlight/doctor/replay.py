@@ -157,11 +157,12 @@ class Replay:
     def reproduce(self, until: float) -> bool:
         """Whether the steps as written give the filmed losses again, bit for bit; those that fit into the time."""
         model, optimizer = self.copies()
-        began = perf_counter()
+        times: list[float] = []
         for event in self.film.events:
             if event[0] != "backward":
                 self._do(event, model, optimizer, self.written)
                 continue
+            began = perf_counter()
             frame = self.frames[event[1]]
             torch.set_rng_state(frame.numbers)
             if frame.training != model.training:
@@ -171,18 +172,17 @@ class Replay:
                 return False
             _backward(loss)
             self.reproduced += 1
+            times.append(perf_counter() - began)
             if perf_counter() > until and self.reproduced >= _FEWEST_STEPS:
                 break
-        self.step_s = (perf_counter() - began) / max(self.reproduced, 1)
+        self.step_s = statistics.median(times) if times else 0.0
         return self.reproduced >= 3
 
     def compare(self, code: str, written: Way, mended: Way, seconds: float) -> Proof | None:
         """Both ways, several times; None where the time does not suffice for that."""
         began = perf_counter()
         passes = statistics.mean(sum(event[0] == "backward" for event in one) for one in written.segments)
-        one_s = 1.3 * self.step_s * passes * (1.5 if mended.skip else 1.0)
-        held_s = self.step_s * self.data.held_rows / max(self.frames[0].rows, 1)
-        steps = int((seconds * 0.8 / (2 * _SEEDS) - _POINTS * held_s) / max(one_s, 1e-6))
+        steps = int(seconds * 0.8 / (2 * _SEEDS) / max(self.step_s * passes, 1e-6))  # at most; the first try shows more
         steps = min(steps, len(written.segments) if _varies(written) else _MOST_STEPS)
         curves: list[tuple[list[float], list[float]]] = []
         while not curves:

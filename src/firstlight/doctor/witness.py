@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib import import_module
+from pathlib import Path
 from time import perf_counter
 from types import ModuleType
 from typing import Any
@@ -31,6 +32,7 @@ from firstlight.doctor.code import units_now
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.places import Place, here
 from firstlight.doctor.trail import Trail
+from firstlight.graph.source import kind_of_file
 from firstlight.run import Run, audience
 from firstlight.run.errors import NotJson
 from firstlight.run.looks import in_backward, unheard
@@ -520,7 +522,10 @@ class Witness:
 
     def _warn(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def showwarning(message: Any, category: Any, filename: str, lineno: int, *args: Any, **kwargs: Any) -> Any:
-            self._tell("warned", getattr(category, "__name__", str(category)), str(message), self.place())
+            place = self.place()
+            self._tell("warned", getattr(category, "__name__", str(category)), str(message), place)
+            if place is not None and kind_of_file(filename) == "torch" and Path(filename).parent == _HERE:
+                filename, lineno = place.file, place.line  # a warning that meant who called, which was our wrapper
             return original(message, category, filename, lineno, *args, **kwargs)
 
         return showwarning
@@ -644,6 +649,7 @@ def _randomness_kept() -> Iterator[None]:
 # Within vmap or grad of torch.func, tensors have no values to look at. A private name, and so guarded.
 _transforms: Callable[[], Any] = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
 
+_HERE = Path(__file__).parent
 _NO_TRAIL = contextlib.nullcontext()
 _INSIDE = Call(nn.Identity(), (), {}, False, False, -1, False)  # a root runs, and nobody looks closely
 

@@ -114,7 +114,7 @@ def hint(name: str) -> None:
 
 def doctors_finding(exercise: Exercise) -> Picture | None:
     """What `fl.examine()` says of the code as it was handed out; it runs in a process of its own. None for nothing."""
-    from firstlight.doctor.programs import examine_program
+    from firstlight.doctor.running import examine_program
 
     with tempfile.TemporaryDirectory(prefix="firstlight-gym-") as folder:
         file = Path(folder) / f"{exercise.name}.py"

@@ -22,6 +22,7 @@ from firstlight.doctor import witness
 from firstlight.lessons import coach, gym
 from firstlight.lessons.build import _prose_in_code
 from firstlight.lessons.exercise import Edit, Exercise
+from firstlight.lessons.guide import begin
 from firstlight.lessons.problems import NoSuchExercise
 from firstlight.lessons.quizzes import Quiz
 from firstlight.picture import Picture
@@ -237,6 +238,13 @@ def test_the_doctor_is_silent_in_the_gym(said) -> None:
     gym.enter("brook")
     assert witness.witness is None
     assert "The doctor is silent here" in said()
+
+
+def test_what_the_guide_measures_is_no_training_to_the_doctor(said) -> None:
+    heard = witness.attend()
+    begin("bug_gym")
+    assert "Take about 15 minutes" in said()
+    assert heard.backwards == 0
 
 
 def test_the_cause_is_asked_like_any_question(said) -> None:

@@ -56,7 +56,8 @@ def loss_of(net, inputs, labels):
 
 
 # %% [markdown]
-# The loop is the usual one. It keeps the loss of each step.
+# The loop is the usual one. It keeps the loss of each step. If the doctor speaks up below the cell, do not read it yet: first search
+# yourself.
 
 # %%
 torch.manual_seed(0)

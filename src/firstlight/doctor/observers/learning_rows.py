@@ -78,7 +78,7 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
             continue  # all samples at once, those of the training among them: told apart afterwards
         before = int((known & (first[at] < use.at)).sum())
         (whole if total > 0.9 * use.size else part).append((use, before, total))
-    if not all_were_read(trained):
+    if not all_were_read(root):
         part = []  # of the training samples themselves, too, only a part would be known
     words = torch.cat(root.words)[:512] if root.words and len({w.shape[1] for w in root.words}) == 1 else None
     rare = [use for use, before, _total in part if before]
@@ -105,9 +105,11 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def all_were_read(trained: "list[Use]") -> bool:
+def all_were_read(root: "Root") -> bool:
     """Whether, in the first epoch, the rows of every step were read, and not of some of them."""
-    epoch = [use for use in trained if use.first]
+    epoch = [use for use in root.uses if use.rows is not None and use.first]
+    if not root.over and any(use.rows is None for use in root.uses):
+        return False  # it was not read to its end
     return not epoch or epoch[-1].step - epoch[0].step <= 1.1 * len(epoch) + 2
 
 

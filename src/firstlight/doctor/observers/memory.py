@@ -151,7 +151,7 @@ class Memory(Observer):
             if past is None or module not in self._continued or not any(module is one for one in trained):
                 continue
             now, found, total, step = root.seen, 0, 0, None
-            if len(now) < 0.3 * len(past.rows) or not all_were_read([use for use in root.uses if use.rows is not None]):
+            if len(now) < 0.3 * len(past.rows) or not all_were_read(root):
                 continue
             chance = 0
             for use in root.evaluated:

@@ -346,7 +346,7 @@ def test_a_trial_call_before_the_loop_begins_no_film() -> None:
 
 def test_an_alarm_that_rests_on_measures_asks_where_no_difference_showed() -> None:
     same = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
-    proof = Proof("L14", False, 20, 6, (0, 20), same, same, 32, 0.5)
+    proof = Proof("L14", False, 20, 6, (0, 60), same, same, 32, 0.5)
     for code, voice in (("L14", "question"), ("L01", "alarm")):
         run = Run()
         row = {"code": code, "file": None, "line": None, "proof": proof.as_json()}

@@ -40,7 +40,7 @@ class Listening:
         """What is found so far."""
         from firstlight.doctor.examining import examine
 
-        return examine()
+        return examine(proof=False)  # what a test says must not hang on the time that it had
 
 
 @pytest.fixture

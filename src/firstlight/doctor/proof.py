@@ -10,6 +10,7 @@ from firstlight.doctor.rule import Finding, newest
 from firstlight.locale import _
 from firstlight.run import Run
 
+_LONG = 40  # steps, as many as the experiments that such alarms rest on: fewer say nothing against them
 MEASURED = ("D04", "D05", "L14", "L15", "M32")
 """Faults that are found by measures: an alarm about one whose mending makes no difference becomes a question."""
 
@@ -153,7 +154,8 @@ def with_proofs(findings: Sequence[Finding], run: Run) -> tuple[Finding, ...]:
         row = known.get((finding.code, place.file if place else None, place.line if place else None))
         if row is not None:
             proof = Proof.from_json(row)
-            soft = not proof.real and finding.speaks == "alarm" and finding.code in MEASURED
+            long = proof.steps[-1] >= _LONG
+            soft = long and not proof.real and finding.speaks == "alarm" and finding.code in MEASURED
             finding = replace(finding, proof=proof, voice="question" if soft else finding.voice)
         changed.append(finding)
     return tuple(changed)

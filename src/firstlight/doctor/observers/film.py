@@ -90,7 +90,7 @@ class Film(Observer):
         self.copied_s = self.cost_s = 0.0
         self._root: weakref.ref[nn.Module] | None = None
         self._theirs: weakref.ref[Optimizer] | None = None
-        self._tried: weakref.WeakSet[nn.Module] = weakref.WeakSet()
+        self._unread: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._starts = 0
         self._pending: Frame | None = None
         self._calls = 0
@@ -147,10 +147,9 @@ class Film(Observer):
         with self._timed():
             root = self._root() if self._root is not None else None
             if root is not None and not self.frames and self._pending is not None and self._starts < _STARTS:
-                self._tried.add(root)  # its first call taught nothing
-                root = None
+                root = None  # its first call taught nothing
             if root is None and not self.frames:
-                if call.module in self._tried and self._starts >= _STARTS:
+                if call.module in self._unread:
                     return
                 self._start(call.module)
                 root = call.module if self.model is not None else None
@@ -166,7 +165,11 @@ class Film(Observer):
     def _start(self, root: nn.Module) -> None:
         self._starts += 1
         self.events, self.model, self._pending, self._root = [], None, None, None
-        if self._starts > _STARTS or not _may_be_copied(root):
+        if self._starts > _STARTS:
+            self._void()
+            return
+        if not _may_be_copied(root):
+            self._unread.add(root)
             return
         began, own, numbers = perf_counter(), thread_time(), torch.get_rng_state()
         try:
@@ -228,7 +231,7 @@ class Film(Observer):
                 if self.frames or root is None or self._starts >= _STARTS:
                     self._end()
                     return
-                self._tried.add(root)  # this model is not the one that learns here
+                self._unread.add(root)  # this model is not the one that learns here
                 self.model, self._root = None, None
                 return
             kept = self._kept(tuple(reader.given), old=self.frames[-1].given if self.frames else ())

@@ -250,6 +250,14 @@ class Witness:
         """An observer has heard enough of a function of its `hears`: in this episode, its calls cost nothing more."""
         self._hearing[name] = [other for other in self._hearing.get(name, ()) if other is not observer]
 
+    def heard_out(self, observer: Observer) -> None:
+        """An observer has heard all that it wants: nothing more is told to it in this episode, and it costs nothing."""
+        for by in (self._by_all, self._by_few):
+            for event, told in by.items():
+                by[event] = tuple(one for one in told if one[0] is not observer)
+        for name in type(observer).hears:
+            self.enough(observer, name)
+
     def failed(self, error: BaseException) -> None:
         """Tell that the script or cell ended with an exception."""
         self._tell("failed", error)

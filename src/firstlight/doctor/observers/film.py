@@ -119,14 +119,14 @@ class Film(Observer):
         self.model = self.optimizer = self._pending = None
         self.frames, self.events, self.over = [], [], True
         self._names, self._candidates = {}, []
+        self.witness.heard_out(self)
 
     def _cut(self) -> None:
         """The film ends here; what was filmed remains."""
         while self.events and self.events[-1][0] != "step":
             self.events.pop()
         self.over, self._pending, self._names, self._candidates = True, None, {}, []
-        for name in self.hears:
-            self.witness.enough(self, name)
+        self.witness.heard_out(self)
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:

@@ -33,9 +33,9 @@ class Past:
 
 
 class Memory(Observer):
-    """Fact `memory`: models with their cells and what is known of their past; `earlier`: episodes that still stand."""
+    """Fact `session`: models with their cells and what is known of their past; `earlier`: episodes that still stand."""
 
-    kinds: ClassVar = ("memory", "earlier")
+    kinds: ClassVar = ("session", "earlier")
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
@@ -108,7 +108,7 @@ class Memory(Observer):
                 row["past"] = {"steps": past.steps, "cell": past.cell, "again": past.key == training[1]}
             rows.append(row)
         yield (
-            "memory",
+            "session",
             {
                 "cell": training[0],
                 "steps": self.witness.steps,

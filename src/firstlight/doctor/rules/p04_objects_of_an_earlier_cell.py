@@ -13,7 +13,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """An optimizer that is older than the model, or a model that is called in place of the one made anew since."""
-    memory = newest(run, "memory")
+    memory = newest(run, "session")
     if memory is None:
         return
     for found in stale_optimizers(run):
@@ -100,7 +100,7 @@ rule = Rule(
     voice="alarm",
     stage="order",
     question="Was everything that is used made of the model as it is now, and not of one of an earlier cell?",
-    needs=("memory",),
+    needs=("session",),
     find=find,
     text=Text(
         what="A cell was run again and made a new model, but something still holds the old one.",

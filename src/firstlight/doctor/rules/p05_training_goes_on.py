@@ -10,7 +10,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """A model with the weights that an earlier run of the same cell has left."""
-    memory = newest(run, "memory") or {"roots": []}
+    memory = newest(run, "session") or {"roots": []}
     for one in memory["roots"]:
         past = one["past"]
         if past is not None and past["again"] and past["steps"]:
@@ -57,7 +57,7 @@ rule = Rule(
     voice="note",
     stage="review",
     question="Did each training begin with a model that had not learned?",
-    needs=("memory",),
+    needs=("session",),
     find=find,
     text=Text(
         what="This training did not begin anew: the model had already learned when the cell ran again.",

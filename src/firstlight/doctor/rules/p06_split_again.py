@@ -16,7 +16,7 @@ _DIVIDES = ("train_test_split", "random_split", "randperm", "permutation", "shuf
 
 def find(run: Run) -> Iterator[Finding]:
     """Rows that were learned from before the split changed, among those that are evaluated now."""
-    memory = newest(run, "memory")
+    memory = newest(run, "session")
     if memory is None:
         return
     code = Code.of(run)
@@ -107,7 +107,7 @@ rule = Rule(
     voice="alarm",
     stage="data",
     question="Is the model tested on rows that it has learned from since this session began?",
-    needs=("memory",),
+    needs=("session",),
     find=find,
     text=Text(
         what="The cell that divides the samples ran again, so the model is tested on rows that it learned from.",

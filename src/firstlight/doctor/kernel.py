@@ -97,7 +97,8 @@ class Attendant:
         witness.probe()
         session = witness.session
         _number, key = session.get("training") or (0, "")
-        facts = [[witness.step, kind, data] for kind, data in witness.facts() if kind != "earlier"]
+        told = witness.tell(Run()).facts()
+        facts = [[fact.step, fact.kind, fact.data] for fact in told if fact.kind not in ("earlier", "code")]
         session["earlier"] = [*session.get("earlier", []), {"key": key, "facts": facts}][-_MOST_EARLIER:]
 
     def after_cell(self, result: Any) -> None:

@@ -131,8 +131,9 @@ def _examined(run: Run, rules: Sequence[Rule]) -> Report:
 
 def _ordered(found: Iterable[Finding]) -> list[Finding]:
     """The first causes first, what they explain folded beneath them."""
+    once = _once(found)
     findings = sorted(
-        _once(found),
+        (_louder(one, once) for one in once),
         key=lambda one: (VOICES.index(one.speaks), STAGES.index(_stage(one)), one.step or 0, one.code),
     )
     roots: list[Finding] = []
@@ -154,6 +155,14 @@ def _after(roots: list[Finding], finding: Finding) -> list[Finding]:
     at = next(at for at, one in enumerate(roots) if one in folded)
     left = [one for one in roots if one not in folded]
     return [*left[:at], replace(finding, consequences=(*finding.consequences, *below)), *left[at:]]
+
+
+def _louder(finding: Finding, others: list[Finding]) -> Finding:
+    """A question is an alarm where there is an alarm that its rule explains: the harm that was feared is there."""
+    if finding.speaks != "question" or finding.rule is None:
+        return finding
+    harm = any(one.speaks == "alarm" and one.code in finding.rule.explains for one in others)
+    return replace(finding, voice="alarm") if harm else finding
 
 
 def _explains(root: Finding, other: Finding) -> bool:

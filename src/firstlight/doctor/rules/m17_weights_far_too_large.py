@@ -85,9 +85,9 @@ rule = Rule(
     fixed=BROKEN.replace("nn.init.normal_(layer.weight, std=10)", "nn.init.kaiming_normal_(layer.weight)"),
     lookalikes={
         "weights that are somewhat wide": BROKEN.replace("std=10", "std=0.5"),
-        "large inputs": BROKEN.replace("std=10", "std=0.3").replace(
-            "torch.randn(128, 8),", "100 * torch.randn(128, 8),"
-        ),
+        "large inputs": BROKEN.replace("std=10", "std=0.3")
+        .replace("torch.randn(128, 8),", "100 * torch.randn(128, 8),")
+        .replace("lr=0.1", "lr=0.0001"),
     },
     explains=("L14", "L18", "L19", "M18"),
 )

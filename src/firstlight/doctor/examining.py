@@ -126,7 +126,8 @@ def _examined(run: Run, rules: Sequence[Rule]) -> Report:
     overhead = told.get("overhead", run.info.get("overhead"))
     proved = newest(run, "proof")
     tried = (proved["took_s"], proved["budget_s"]) if proved is not None else None
-    return Report(tuple(findings), tuple(checked), tuple(not_checked), overhead, tuple(settled), tried)
+    trained = not told or any(told.get(what) for what in ("calls", "backwards", "steps"))
+    return Report(tuple(findings), tuple(checked), tuple(not_checked), overhead, tuple(settled), tried, trained)
 
 
 def _ordered(found: Iterable[Finding]) -> list[Finding]:

@@ -94,16 +94,16 @@ class Reader:
 
     def _node(self, node: Node, number: int, shape: Sequence[int] | None, deep: int) -> Formula:
         if node is None or deep > _DEEPEST:
-            raise Unknown("nothing known lies here")
+            raise Unknown  # nothing known lies here
         leaf = getattr(node, "variable", None)
         if leaf is not None:
             if id(leaf) not in self.names:
-                raise Unknown("a tensor that no model holds")
+                raise Unknown  # a tensor that no model holds
             return Formula("weight", values=(self.names[id(leaf)],))
         mark = node.metadata.get(MARK, {}).get(number)
         if mark is not None:
             if mark[0] != self.call:
-                raise Unknown("an earlier output")
+                raise Unknown  # an earlier output
             return Formula("output", values=(mark[1],))
         kind = base(node).removesuffix("Backward")
         read = getattr(self, f"_{_NAMES.get(kind, kind).lower()}", None)
@@ -116,7 +116,7 @@ class Reader:
     def _under(self, node: Node, at: int, shape: Sequence[int] | None, deep: int) -> Formula:
         following = node.next_functions
         if at >= len(following) or following[at][0] is None:
-            raise Unknown(f"a side of {base(node)} without a gradient")
+            raise Unknown  # a side of a node without a gradient
         return self._node(following[at][0], following[at][1], shape, deep)
 
     def _has(self, node: Node, at: int) -> bool:
@@ -125,7 +125,7 @@ class Reader:
     def _keep(self, tensor: Tensor | None) -> Formula:
         """A tensor that is only given, without what broadcasting has repeated."""
         if tensor is None:
-            raise Unknown("a tensor that is not kept")
+            raise Unknown  # a tensor that is not kept
         repeated = [at for at, step in enumerate(tensor.stride()) if step == 0 and tensor.shape[at] > 1]
         for at in repeated:
             tensor = tensor.narrow(at, 0, 1)
@@ -151,7 +151,7 @@ class Reader:
     def _nllloss(self, node: Node, shape: Any, deep: int) -> Formula:
         scores, ignored = tensor_of(node, "self"), _signed(node._saved_ignore_index)
         if scores is None:
-            raise Unknown("scores")
+            raise Unknown  # scores
         parts = (self._under(node, 0, scores.shape, deep), self._keep(tensor_of(node, "target")))
         return Formula("nll", (*parts, *self._maybe(node, "weight")), (node._saved_reduction, ignored))
 
@@ -160,7 +160,7 @@ class Reader:
     def _sides(self, node: Node, deep: int) -> tuple[Formula, Formula]:
         left, right = tensor_of(node, "self"), tensor_of(node, "target")
         if left is None or right is None:
-            raise Unknown("sides")
+            raise Unknown  # sides
         return (
             self._under(node, 0, left.shape, deep) if self._has(node, 0) else self._keep(left),
             self._under(node, 1, right.shape, deep) if self._has(node, 1) else self._keep(right),
@@ -189,7 +189,7 @@ class Reader:
     def _logsoftmax(self, node: Node, shape: Any, deep: int) -> Formula:
         result, dim = tensor_of(node, "result"), _signed(node._saved_dim)
         if result is None:
-            raise Unknown("result")
+            raise Unknown  # result
         op = "log_softmax" if base(node).startswith("Log") else "softmax"
         return Formula(op, (self._under(node, 0, result.shape, deep),), (dim,))
 
@@ -203,7 +203,7 @@ class Reader:
     def _pow(self, node: Node, shape: Any, deep: int) -> Formula:
         exponent = node._saved_exponent
         if not isinstance(exponent, int | float):
-            raise Unknown("exponent")
+            raise Unknown  # exponent
         seen = tensor_of(node, "self")
         return Formula("pow", (self._under(node, 0, seen.shape if seen is not None else shape, deep),), (exponent,))
 
@@ -231,7 +231,7 @@ class Reader:
 
     def _add(self, node: Node, shape: Any, deep: int) -> Formula:
         if node._saved_alpha != 1:
-            raise Unknown("alpha")
+            raise Unknown  # alpha
         if self._has(node, 0) and self._has(node, 1):
             return Formula("add", (self._under(node, 0, shape, deep), self._under(node, 1, shape, deep)))
         # A number is not kept. It is the 0 that Python's sum() begins with; another one shows in the replay.
@@ -239,7 +239,7 @@ class Reader:
 
     def _sub(self, node: Node, shape: Any, deep: int) -> Formula:
         if node._saved_alpha != 1:
-            raise Unknown("alpha")
+            raise Unknown  # alpha
         other = self._other(shape) if not (self._has(node, 0) and self._has(node, 1)) else None
         return Formula(
             "sub",
@@ -261,20 +261,20 @@ class Reader:
     def _maskedfill(self, node: Node, shape: Any, deep: int) -> Formula:
         mask = tensor_of(node, "mask")
         if mask is None or bool(mask.any()):
-            raise Unknown("mask")
+            raise Unknown  # mask
         return self._under(node, 0, shape, deep)
 
     # Shapes.
 
     def _view(self, node: Node, shape: Any, deep: int) -> Formula:
         if shape is None:
-            raise Unknown("shape")
+            raise Unknown  # shape
         under = self._under(node, 0, tuple(node._saved_self_sym_sizes), deep)
         return Formula("view", (under,), tuple(int(size) for size in shape))
 
     def _unsqueeze(self, node: Node, shape: Any, deep: int) -> Formula:
         if shape is None:
-            raise Unknown("shape")
+            raise Unknown  # shape
         return Formula("view", (self._under(node, 0, None, deep),), tuple(int(size) for size in shape))
 
     def _same(self, node: Node, shape: Any, deep: int) -> Formula:

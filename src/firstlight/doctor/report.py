@@ -21,6 +21,7 @@ class Report:
         overhead: What listening cost, as a share of the time of the training; None where nobody listened.
         settled: Findings that the learner has marked with `# doctor: intended`.
         tried: Seconds that trying on copies what would mend them took, and might have taken; None where not tried.
+        trained: Whether anything was computed that there is something to ask about.
     """
 
     findings: tuple[Finding, ...]
@@ -29,6 +30,7 @@ class Report:
     overhead: float | None = None
     settled: tuple[Finding, ...] = ()
     tried: tuple[float, float] | None = None
+    trained: bool = True
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
@@ -61,7 +63,7 @@ class Report:
                 "{alarms} of {found} findings are alarms; {asked} questions were asked.",
                 alarms=alarms, found=len(self.findings), asked=len(self.checked),
             )  # fmt: skip
-        elif self.checked:
+        elif self.checked and self.trained:
             said = _("Nothing found: {asked} questions were asked.", asked=len(self.checked))
         else:
             said = _("Nothing was asked: there is no training in this record.")

@@ -24,7 +24,7 @@ _NORMS = ("Norm",)
 class Weights(Observer):
     """Facts `weights` (one entry for each root), `equal_units`, `loss_values` and `updates`."""
 
-    kinds: ClassVar = ("weights", "equal_units", "loss_values", "updates")
+    kinds: ClassVar = ("weights_of_models", "equal_units", "loss_values", "updates")
     gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
@@ -129,7 +129,7 @@ class Weights(Observer):
         """What was seen by now."""
         rows = [{**row, "called": _place(row["called"])} for row in self._models]
         if rows:
-            yield "weights", rows
+            yield "weights_of_models", rows
         equal = [
             {key: value for key, value in row.items() if key not in ("weight", "owner")}
             for row in self._equal

@@ -16,7 +16,7 @@ def find(run: Run) -> Iterator[Finding]:
     rows = [row for row in newest(run, "equal_units") or [] if row.get("trained")]
     for row in rows[:1]:
         made = layer_made(run, row["name"], row["layer"])
-        models = newest(run, "weights") or []
+        models = newest(run, "weights_of_models") or []
         called = next((model["called"] for model in models if model["called"]), None)
         place = _set(run) or (made[0] if made is not None else None) or Place.from_json(called)
         yield Finding(

@@ -15,7 +15,9 @@ _INPUTS = 30.0  # larger inputs make large scores by themselves; z-scores and co
 
 def find(run: Run) -> Iterator[Finding]:
     """A first cross-entropy far above that of guessing, with weights ten times wider than He et al. make them."""
-    models = [model for model in newest(run, "weights") or [] if model["wide"] and model["largest"] <= _INPUTS]
+    models = [
+        model for model in newest(run, "weights_of_models") or [] if model["wide"] and model["largest"] <= _INPUTS
+    ]
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row["kind"] != "nll" or row.get("classes", 0) < 2 or not models:
             continue
@@ -73,7 +75,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Are the first scores as uncertain as guessing?",
-    needs=("weights",),
+    needs=("weights_of_models",),
     find=find,
     text=Text(
         what="The weights began far too large, so the first scores are wild and wrong.",

@@ -14,7 +14,7 @@ _FIRST, _LAST = 1e-6, 1e-4  # of a healthy run, 0.006 to 0.045 of a weight's siz
 
 def find(run: Run) -> Iterator[Finding]:
     """Three or more saturating layers, a first layer that hardly moves beside a last that does, and nothing learned."""
-    models = [model for model in newest(run, "weights") or [] if model["saturating"] >= 3]
+    models = [model for model in newest(run, "weights_of_models") or [] if model["saturating"] >= 3]
     moved = [row for row in newest(run, "updates") or [] if "first" in row and "last" in row]
     values = newest(run, "loss_values")
     if not models or len(moved) < 4 or learns(values, share=0.1):

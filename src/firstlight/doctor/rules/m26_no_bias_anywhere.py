@@ -10,7 +10,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """A model of several layers without a single bias or normalization."""
-    for model in newest(run, "weights") or []:
+    for model in newest(run, "weights_of_models") or []:
         if model["layers"] >= 2 and not model["biases"] and not model["norms"]:
             yield Finding(
                 evidence=_("{count} layers have weights, and none a bias.", count=model["layers"]),
@@ -40,7 +40,7 @@ rule = Rule(
     voice="note",
     stage="review",
     question="Can the layers shift what they give?",
-    needs=("weights",),
+    needs=("weights_of_models",),
     find=find,
     text=Text(
         what="No layer of the model has a bias.",

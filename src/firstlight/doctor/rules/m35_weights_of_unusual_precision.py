@@ -12,7 +12,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """A root that learns and whose weights are float16 or float64."""
-    for model in newest(run, "weights") or []:
+    for model in newest(run, "weights_of_models") or []:
         if "float16" in model["types"] or ("float64" in model["types"] and not _asked_for(run)):
             yield Finding(
                 evidence=_(
@@ -58,7 +58,7 @@ rule = Rule(
     voice="question",
     stage="graph",
     question="Have the weights the usual precision?",
-    needs=("weights",),
+    needs=("weights_of_models",),
     find=find,
     text=Text(
         what="The weights are not float32, the type that PyTorch trains with.",

@@ -105,7 +105,6 @@ FAULTS = {
     "L30": "Stale variable used in loss",
     "L31": "Multiple forwards, gradient from the wrong one",
     "L32": "AMP misuse",
-    "L33": "DataParallel/DDP raw module called",
     "L34": "LBFGS/closure optimizers stepped without closure",
     "L35": "Detached or constant auxiliary loss",
     "E01": "Evaluating on the training set",
@@ -151,7 +150,6 @@ FAULTS = {
 WHY_NOT = {
     "E13": "its causes are asked for as M21 and D18",
     "E15": "sums over a dataset, as PyTorch's own examples make them, look the same",
-    "L33": "needs several processes or devices",
     "R02": "costs time on an accelerator only",
     "R05": "costs time on an accelerator only",
     "R07": "needs an accelerator",

@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, TensorDataset
 
 import firstlight as fl
+from firstlight.doctor import witness as listening
 from firstlight.run import TrainingStopped
 
 Watch = Callable[..., Any]
@@ -811,4 +812,35 @@ def test_it_computes_the_same_bit_for_bit(name: str, monkeypatch: pytest.MonkeyP
     assert not torch.overrides._len_torch_function_stack()
     assert not torch._C._len_torch_dispatch_stack()
     assert "__call__" in vars(nn.Module)
+    assert nn.Module.__call__.__name__ == "_wrapped_call_impl"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+def test_it_computes_the_same_while_the_doctor_listens(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("FIRSTLIGHT_VIEW", "off")
+    monkeypatch.setenv("FIRSTLIGHT_RUNS", str(tmp_path))
+    runs: list[Any] = []
+
+    def watched(*given: Any) -> Any:
+        runs.append(fl.watch(*given))
+        return runs[-1]
+
+    alone = played(PROGRAMS[name], lambda *_: None)
+    witness = listening.attend()
+    try:
+        seen = played(PROGRAMS[name], watched)
+        for run in runs:
+            run.finish()
+        report = fl.examine(proof=False)
+        assert not witness.lost or name.startswith("nested_tensors"), witness.lost  # they have no rows to look at
+    finally:
+        listening.leave()
+    assert seen[0] == alone[0], "losses, weights, gradients, buffers"
+    assert seen[1] == alone[1], "random numbers"
+    assert not report.alarms, report.as_text()
     assert nn.Module.__call__.__name__ == "_wrapped_call_impl"

@@ -127,7 +127,9 @@ def _examined(run: Run, rules: Sequence[Rule]) -> Report:
     proved = newest(run, "proof")
     tried = (proved["took_s"], proved["budget_s"]) if proved is not None else None
     trained = not told or any(told.get(what) for what in ("calls", "backwards", "steps"))
-    return Report(tuple(findings), tuple(checked), tuple(not_checked), overhead, tuple(settled), tried, trained)
+    return Report(
+        tuple(findings), tuple(checked), tuple(not_checked), overhead, tuple(settled), tried, trained, bool(told)
+    )
 
 
 def _ordered(found: Iterable[Finding]) -> list[Finding]:

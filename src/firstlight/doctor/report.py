@@ -21,6 +21,7 @@ class Report:
         overhead: What listening cost, as a share of the time of the training; None where nobody listened.
         settled: Findings that the learner has marked with `# doctor: intended`.
         tried: Seconds that trying on copies what would mend them took, and might have taken; None where not tried.
+        heard: Whether the doctor listened while this was trained; else there is only a text, or a record of curves.
         trained: Whether anything was computed that there is something to ask about.
     """
 
@@ -31,6 +32,7 @@ class Report:
     settled: tuple[Finding, ...] = ()
     tried: tuple[float, float] | None = None
     trained: bool = True
+    heard: bool = True
 
     @property
     def alarms(self) -> tuple[Finding, ...]:
@@ -68,6 +70,8 @@ class Report:
         else:
             said = _("Nothing was asked: there is no training in this record.")
         lines = [said]
+        if not self.heard:
+            lines.append(_("Nobody listened while this was trained: firstlight doctor train.py runs it and listens."))
         if self.not_checked:
             codes = ", ".join(code for code, _reason in self.not_checked)
             lines.append(_("Could not be asked here: {codes}.", codes=codes))

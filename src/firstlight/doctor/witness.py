@@ -32,6 +32,7 @@ from firstlight.doctor.code import units_now
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.places import Place, here
 from firstlight.doctor.trail import Trail
+from firstlight.graph.looks import TWO_WAYS
 from firstlight.graph.source import kind_of_file
 from firstlight.run import Run, audience
 from firstlight.run.errors import NotJson
@@ -73,6 +74,7 @@ class Witness:
         self.backwards = self.steps = self.calls = 0
         self._local = threading.local()
         self._wrapped: list[Wrapped] = []
+        self._compilable: list[Wrapped] = []  # those that stand in what a program may compile
         self._handles: list[Any] = []
         self._by_all: dict[str, tuple[Any, ...]] = {}
         self._by_few: dict[str, tuple[Any, ...]] = {}
@@ -111,10 +113,13 @@ class Witness:
             (torch, "compile", self._compile),
         ):
             self._wrapped.append(Wrapped(owner, name, make))
+            if owner is nn.Module:
+                self._compilable.append(self._wrapped[-1])
         for name, (path, attribute) in {k: v for kind in self._kinds for k, v in kind.hears.items()}.items():
             owner = _owner(path)
             if owner is not None and hasattr(owner, attribute):
                 self._wrapped.append(Wrapped(owner, attribute, functools.partial(self._hear, name)))
+                self._compilable.append(self._wrapped[-1])
         self._handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
@@ -129,7 +134,7 @@ class Witness:
             wrapped.restore()
         for handle in self._handles:
             handle.remove()
-        self._wrapped, self._handles = [], []
+        self._wrapped, self._compilable, self._handles = [], [], []
         with contextlib.suppress(ValueError):
             audience.remove(self._follow)
 
@@ -309,7 +314,7 @@ class Witness:
     def _tell(self, event: str, *args: Any) -> None:
         """Tell all who want to hear it. Never raises."""
         told = self._told[event]
-        if not told or getattr(self._local, "deaf", False) or _transforms() is not None:
+        if not told or getattr(self._local, "deaf", False) or _in_transform():
             return
         began = perf_counter()
         self._local.deaf = True
@@ -371,7 +376,7 @@ class Witness:
                 if not torch.compiler.is_compiling():
                     self._tell("module", call, module, args, output)
                 return output
-            if getattr(local, "deaf", False) or torch.compiler.is_compiling() or in_backward():
+            if getattr(local, "deaf", False) or torch.compiler.is_compiling() or in_backward() or _in_transform():
                 return original(module, *args, **kwargs)
             if owns.get(id(module)) is False:
                 return original(module, *args, **kwargs)
@@ -446,11 +451,13 @@ class Witness:
         if made >= _TRAILS or len(self._trails) > _MOST_TRAILED or "compile" in self.blind:
             return False
         self._trails[module] = made + 1
+        if any(isinstance(one, TWO_WAYS) and not one.training for one in module.modules()):
+            return False
         return not isinstance(module, torch.jit.ScriptModule) and torch._C._get_tracing_state() is None
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self._local, "deaf", False) or in_backward():
+            if getattr(self._local, "deaf", False) or in_backward() or _in_transform():
                 return original(tensors, *args, **kwargs)
             retain = kwargs.get("retain_graph", args[1] if len(args) > 1 else None)
             create = kwargs.get("create_graph", args[2] if len(args) > 2 else False)
@@ -463,7 +470,7 @@ class Witness:
 
     def _gradient(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def grad(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self._local, "deaf", False) or in_backward():
+            if getattr(self._local, "deaf", False) or in_backward() or _in_transform():
                 return original(outputs, *args, **kwargs)
             going = self._going(outputs, kwargs.get("retain_graph"), bool(kwargs.get("create_graph")), "grad")
             result = original(outputs, *args, **kwargs)
@@ -541,7 +548,8 @@ class Witness:
     def _compile(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def compile(*args: Any, **kwargs: Any) -> Any:  # noqa: A001 - it takes the place of torch.compile
             self.blind.add("compile")
-            self._wrapped[0].restore()  # a compiler would compile our wrapper too
+            for wrapped in self._compilable:  # a compiler would compile our wrappers too, or break off at them
+                wrapped.restore()
             return original(*args, **kwargs)
 
         return compile
@@ -549,7 +557,7 @@ class Witness:
     def _hear(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def heard(*args: Any, **kwargs: Any) -> Any:
             told = self._hearing.get(name, ())
-            if not told or self._deaf or torch.compiler.is_compiling() or _transforms() is not None:
+            if torch.compiler.is_compiling() or not told or self._deaf or _in_transform():
                 return original(*args, **kwargs)
             self._hand(told, "calling", name, args, kwargs)
             result = original(*args, **kwargs)
@@ -654,8 +662,17 @@ def _randomness_kept() -> Iterator[None]:
                 numpy.random.set_state(kept[2])
 
 
-# Within vmap or grad of torch.func, tensors have no values to look at. A private name, and so guarded.
+# Private names, and so guarded: whether torch.func transforms what runs, and whether torch.compile traces it.
 _transforms: Callable[[], Any] = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
+_traces: Callable[[], Any] = getattr(
+    getattr(sys.modules.get("torch._guards"), "TracingContext", None), "try_get", lambda: None
+)
+
+
+def _in_transform() -> bool:
+    """Whether tensors have no values to look at just now."""
+    return _transforms() is not None or _traces() is not None or torch._C._get_tracing_state() is not None
+
 
 _HERE = Path(__file__).parent
 _NO_TRAIL = contextlib.nullcontext()

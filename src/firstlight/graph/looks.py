@@ -37,7 +37,7 @@ _MOST_ON_DISK = 32 * 2**20  # bytes of graphs in one record
 _SAMPLE = 16_384  # so many numbers of an activation say enough
 _POINTS = 100  # of the curve of memory over a step
 # Modules that take another, faster way in evaluation unless somebody listens to the functions inside of them.
-_TWO_WAYS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
+TWO_WAYS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
 _NUMBER_OF = torch.ops.aten._local_scalar_dense.default
 _NO_MEMORY = ("prim", "profiler")  # what asks or notes and makes no tensor
 _PHASES = ("forward", "backward", "optimizer")
@@ -250,7 +250,7 @@ class StepTracer(Tracer):
         return super()._call(original, module, args, kwargs)
 
     def _listens_inside(self, module: nn.Module) -> bool:
-        return super()._listens_inside(module) and (module.training or not isinstance(module, _TWO_WAYS))
+        return super()._listens_inside(module) and (module.training or not isinstance(module, TWO_WAYS))
 
     def _enter(self, module: nn.Module, given: list[Tensor]) -> None:
         self._safely(self._enter_with_mode, module, given)

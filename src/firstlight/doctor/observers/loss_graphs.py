@@ -491,7 +491,10 @@ def _forwards(root: nn.Module) -> list[tuple[str, int, str]]:
     """File, first line and class of the `forward`s of the learner's own that belong to a root."""
     found: dict[tuple[str, int, str], None] = {}
     for kind in dict.fromkeys(type(module) for module in root.modules()):
-        code = getattr(kind.forward, "__code__", None)
+        try:  # the `forward` of what torch.jit made answers in its own way
+            code = getattr(kind.forward, "__code__", None)
+        except AttributeError:
+            continue
         if code is not None and kind_of_file(code.co_filename) == "own" and "-packages" not in code.co_filename:
             found[code.co_filename, code.co_firstlineno, kind.__name__] = None
     return list(found)[:_MOST]

@@ -105,6 +105,7 @@ FAULTS = {
     "L30": "Stale variable used in loss",
     "L31": "Multiple forwards, gradient from the wrong one",
     "L32": "AMP misuse",
+    "L33": "DataParallel/DDP raw module called",
     "L34": "LBFGS/closure optimizers stepped without closure",
     "L35": "Detached or constant auxiliary loss",
     "E01": "Evaluating on the training set",

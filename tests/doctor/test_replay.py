@@ -16,6 +16,7 @@ from torch import nn
 from firstlight.doctor import examine
 from firstlight.doctor import witness as listening
 from firstlight.doctor.formulas import Reader, compute
+from firstlight.doctor.observers import film
 from firstlight.doctor.observers.film import Film
 from firstlight.doctor.proof import Proof, with_proofs
 from firstlight.doctor.replay import Replay, prove
@@ -357,7 +358,8 @@ def test_an_alarm_that_rests_on_measures_asks_where_no_difference_showed() -> No
         assert found.proof == proof
 
 
-def test_examine_tries_and_says_what_it_took() -> None:
+def test_examine_tries_and_says_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film, "_FREE_S", 1e9)  # however busy the machine is
     name, source = "examined.py", FAULTS["L01"]
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     listening.attend()

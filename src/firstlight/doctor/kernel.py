@@ -11,6 +11,7 @@ import inspect
 import os
 import re
 import sys
+import time
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -26,6 +27,7 @@ from firstlight.locale import _
 from firstlight.run import Run
 
 _MOST_EARLIER = 8  # episodes
+_LONG_S = 20.0  # a cell that took longer may end with experiments on copies; fl.examine() makes them after any
 _NO_TRAINING = ("sklearn", "numpy", "scipy", "pandas")  # libraries whose `fit` trains no weights of ours
 
 
@@ -43,6 +45,7 @@ class Attendant:
         self._shown: set[tuple[Any, ...]] = set()
         self._training: set[str] = set()  # names of functions and classes of the learner's that train
         self._before = (0, 0)
+        self._began = time.monotonic()
         self._failed = False
 
     def attend(self) -> "Attendant":
@@ -68,6 +71,7 @@ class Attendant:
             _tell(error)
 
     def _begin(self, witness: listening.Witness, info: Any) -> None:
+        self._began = time.monotonic()
         code, session = str(getattr(info, "raw_cell", "") or ""), witness.session
         key = getattr(info, "cell_id", None) or _plain(code)
         number = len(self._shell.user_ns.get("In") or [""])  # its number, whichever way this IPython counts
@@ -122,7 +126,8 @@ class Attendant:
             return
         if not self._shows:
             return
-        if error is None or isinstance(error, Exception):
+        long = time.monotonic() - self._began > _LONG_S
+        if long and (error is None or isinstance(error, Exception)):
             witness.probe()  # not after Ctrl-C: who stops a cell does not wait for us
         report = examined(witness.tell(Run()), all_rules())
         new = [finding for finding in report.alarms if _key(finding) not in self._shown]

@@ -155,8 +155,8 @@ def learns(run_values: dict[str, Any] | None, share: float = 0.05) -> bool:
         return True  # nothing is known, so nothing is said
     if not all(math.isfinite(value) for value in values):
         return False
-    late = sorted(values[-3:])[len(values[-3:]) // 2]
-    first = values[0]
+    first, newest = values[0], values[1:][-3:]
+    late = sorted(newest)[len(newest) // 2]
     return bool(late < first - share * abs(first))
 
 

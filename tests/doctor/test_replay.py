@@ -132,7 +132,8 @@ class Heard:
 
 
 @pytest.fixture(autouse=True)
-def _alone() -> Any:
+def _alone(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(film, "_FREE_S", 1e9)  # however busy the machine is, all steps are filmed
     yield
     listening.leave()
 
@@ -358,8 +359,7 @@ def test_an_alarm_that_rests_on_measures_asks_where_no_difference_showed() -> No
         assert found.proof == proof
 
 
-def test_examine_tries_and_says_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(film, "_FREE_S", 1e9)  # however busy the machine is
+def test_examine_tries_and_says_what_it_took() -> None:
     name, source = "examined.py", FAULTS["L01"]
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     listening.attend()

@@ -638,17 +638,24 @@ def _is_real(pairs: Sequence[tuple[float, float]]) -> bool:
         True
         >>> _is_real([(1.0, 0.5), (1.1, 1.2), (1.0, 0.6), (1.2, 0.6), (1.0, 0.4)])
         False
+        >>> _is_real([(900.0, 0.5), (1.1e2, 0.6), (80.0, 0.6), (1.2e4, 0.6), (50.0, 0.4)])
+        True
     """
     finite = [value for pair in pairs for value in pair if math.isfinite(value)]
     if not all(math.isfinite(better) and better < mine for mine, better in pairs):
         return False
-    beyond = 10 * max(map(abs, finite)) + 1
-    gains = [min(mine, beyond) - better for mine, better in pairs]
-    mean, spread = statistics.mean(gains), statistics.stdev(gains)
-    size = statistics.mean(min(abs(mine), beyond) for mine, _better in pairs)
     if all(not math.isfinite(mine) for mine, _better in pairs):
         return True
-    return mean > _LEAST * size and mean > _T.get(len(pairs), 4.7) * spread / math.sqrt(len(pairs))
+    beyond = 10 * max(map(abs, finite)) + 1
+    ends = [(min(mine, beyond), better) for mine, better in pairs]
+    gain = statistics.mean(mine - better for mine, better in ends)
+    if gain <= _LEAST * statistics.mean(abs(mine) for mine, _better in ends):
+        return False
+    if all(better > 0 for _mine, better in ends):  # losses that run away differ by factors, not by so and so much
+        gains = [math.log(mine / better) for mine, better in ends]
+    else:
+        gains = [mine - better for mine, better in ends]
+    return statistics.mean(gains) > _T.get(len(pairs), 4.7) * statistics.stdev(gains) / math.sqrt(len(pairs))
 
 
 def _falls(curves: Sequence[tuple[list[float], list[float]]]) -> bool:

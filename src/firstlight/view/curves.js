@@ -359,6 +359,7 @@ function initialize({ model }) {
   const address = interruptAddress(model);
   let way = "";
   let stopping = false;
+  let patience = 0; // until an answer comes: a loop that stopped may run again by then, and is not to be interrupted
   const offer = (name) => {
     way = seen.way = name;
     button.disabled = stopping || store.state.status === "stopping";
@@ -375,8 +376,8 @@ function initialize({ model }) {
     setText(status, words.stopping);
     if (way === "message") {
       model.send({ t: "stop" });
-      setTimeout(() => {
-        if (alive && address && MOVING.includes(store.state.status)) interrupt(address);
+      patience = setTimeout(() => {
+        if (address) interrupt(address);
       }, STOP_PATIENCE_MS);
     } else if (!(address && (await interrupt(address)))) {
       offer("words");
@@ -456,6 +457,7 @@ function initialize({ model }) {
     take(store, model, message);
     if (before !== store.state.status) {
       stopping = false;
+      clearTimeout(patience);
       follow();
     }
     settle();
@@ -466,6 +468,7 @@ function initialize({ model }) {
   settle();
   return () => {
     alive = false;
+    clearTimeout(patience);
     tabs.close();
     cancelAnimationFrame(frame);
     model.off("msg:custom", hear);

@@ -39,8 +39,8 @@ def main(words: list[str]) -> int:
             runpy.run_path(program, run_name="__main__")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        if isinstance(end.code, str):
-            print(end.code, file=sys.stderr)  # noqa: T201 - as Python does
+        if end.code is not None and not isinstance(end.code, int):  # as Python does
+            sys.stderr.write(f"{end.code}\n")
         ended = {"how": "exit", "status": status, "detail": ""}
     except KeyboardInterrupt:
         ended = {"how": "interrupted", "status": 130, "detail": ""}

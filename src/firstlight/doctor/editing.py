@@ -8,7 +8,7 @@ from firstlight.doctor.code import Code, Unit, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit
 
-_LOOPS = (ast.For, ast.While, ast.AsyncFor)
+Loop = ast.For | ast.AsyncFor | ast.While
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -46,13 +46,13 @@ class Spot:
         return next((one for one in reversed(self.around) if isinstance(one, _FUNCTIONS)), None)
 
     @property
-    def loops(self) -> list[ast.stmt]:
+    def loops(self) -> list[Loop]:
         """The loops around it within its function, the innermost first."""
-        found: list[ast.stmt] = []
+        found: list[Loop] = []
         for one in reversed(self.around):
             if isinstance(one, _FUNCTIONS):
                 break
-            if isinstance(one, _LOOPS):
+            if isinstance(one, Loop):
                 found.append(one)
         return found
 
@@ -95,11 +95,10 @@ class Spot:
         at = next((at for at, one in enumerate(self.around) if one is node), None)
         return None if at is None or not isinstance(node, ast.stmt) else Spot(self.unit, node, self.around[:at])
 
-    def last_of(self, loop: ast.AST) -> "Spot":
+    def last_of(self, loop: Loop) -> "Spot":
         """The last statement of a loop around this one."""
-        body: list[ast.stmt] = loop.body  # type: ignore[attr-defined]
         at = next(at for at, one in enumerate(self.around) if one is loop)
-        return Spot(self.unit, body[-1], (*self.around[:at], loop))
+        return Spot(self.unit, loop.body[-1], (*self.around[:at], loop))
 
     def block(self) -> list[ast.stmt]:
         """The statements among which it stands."""
@@ -166,11 +165,12 @@ def optimizer_at(spot: Spot | None) -> str | None:
     """The optimizer that a statement steps: `opt` in `opt.step()` and in `scaler.step(opt)`."""
     if spot is None:
         return None
-    steps = [call for call in calls_in(spot.node, "step") if isinstance(call.func, ast.Attribute)]
+    calls = calls_in(spot.node, "step")
+    steps = [(call, call.func.value) for call in calls if isinstance(call.func, ast.Attribute)]
     if len(steps) != 1:
         return None
-    call = steps[0]
-    owner = dotted(call.func.value)  # type: ignore[attr-defined]
+    call, stepped = steps[0]
+    owner = dotted(stepped)
     given = dotted(call.args[0]) if call.args else None
     if owner is not None and given is not None and _is_scaler(spot.unit, owner):
         return given

@@ -138,7 +138,8 @@ def _last(uses: "list[Use]") -> dict[str, Any] | None:
     rarest = min(found, key=lambda k: found[k] / counts[k], default=None)
     if rarest is not None:
         result["rarest"] = {"label": rarest, "rows": counts[rarest], "found": found[rarest]}
-    matched = [(use, classes) for use, classes, _given in late if use.matched is not None]
+    matched = [(use, classes) for use, classes, _given in pairs if use.matched is not None]
+    matched = [one for one in matched if one[0].phase == matched[-1][0].phase]  # of the newest that was tried
     if matched:
         before = torch.cat([torch.eq(classes, use.choice) for use, classes in matched])  # type: ignore[arg-type]
         after = torch.cat([torch.eq(classes, use.matched) for use, classes in matched])  # type: ignore[arg-type]

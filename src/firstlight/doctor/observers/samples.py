@@ -97,7 +97,7 @@ class Root:
         self.scores: list[tuple[int, float, int]] = []  # at, accuracy, rows
         self.values: list[tuple[int, float]] = []  # of the loss
         self.start: dict[str, Any] | None = None
-        self.eval_stats = 0
+        self.eval_stats = self.stats_phase = self.stats_learned = 0
         self.windows = 0
         self.fresh: int | None = None
         self.lost_shape: dict[str, Any] | None = None
@@ -263,19 +263,14 @@ class Samples(Observer):
         if self._window.open:
             self._window.end()
         root = self._root(call.module)
+        if root.learned >= _FULL and call.number % _SAMPLED and call.grad and call.training:
+            if not self._teaches_nothing():
+                self._last = None  # as many before it: a training goes on
+                return
         inputs = tensors_in(call.args, call.kwargs)
         if not inputs or not inputs[0].ndim or not inputs[0].numel():
             return
         first, output = inputs[0], first_tensor(call.output)
-        if (
-            call.grad
-            and call.training
-            and root.learned >= _FULL
-            and call.number % _SAMPLED
-            and not self._teaches_nothing()
-        ):
-            self._last = None  # as many before it: a training goes on
-            return
         use = Use(root, call, self._count, self.witness.step, self._phase, first)
         self._count += 1
         use.input = weakref.ref(first)
@@ -401,6 +396,15 @@ class Samples(Observer):
         root = use.root
         if likely:
             root.eval_stats += 1
+        if (
+            likely
+            and self._phase != root.stats_phase
+            and root.eval_stats > 8
+            and root.learned >= 2 * root.stats_learned
+        ):
+            root.eval_stats = 6  # a later evaluation: a few of its batches, too
+        if likely and self._phase != root.stats_phase:
+            root.stats_phase, root.stats_learned = self._phase, root.learned
         if (len(root.stats) if not likely else root.eval_stats) > 10 or first.numel() > 4_000_000:
             return
         if not first.is_floating_point():

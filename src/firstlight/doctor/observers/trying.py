@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from firstlight.doctor.observers.samples import Root, Samples, Use
 
 _LARGEST = 5_000_000  # weights of a model that is copied
-_TRIES = 4
+_TRIES = 4  # in one evaluation
+_MOST_TRIES = 24
 
 
 class Trials:
@@ -25,7 +26,8 @@ class Trials:
 
     def __init__(self, samples: "Samples") -> None:
         self._samples = samples
-        self._tries = 0
+        self._tries = self._all_tries = 0
+        self._tried_at = (-1, 0)  # the evaluation that was tried last, and what the model had learned by then
         self._copies: dict[int, tuple[int, nn.Module]] = {}
         self._pictures: dict[str, Any] | None = None
         self._done = -1
@@ -43,8 +45,12 @@ class Trials:
     def match(self, use: "Use", call: Call) -> None:
         """Ask a copy of the model, where the inputs look unlike those of the training."""
         root, values = use.root, use.values
-        if self._tries >= _TRIES or values is None or "mean" not in values or root.learned < 3 or use.size < 16:
+        if self._all_tries >= _MOST_TRIES or values is None or "mean" not in values or root.learned < 3:
             return
+        if use.size < 16 or (use.phase == self._tried_at[0] and self._tries >= _TRIES):
+            return
+        if use.phase != self._tried_at[0] and root.learned < 2 * self._tried_at[1]:
+            return  # a model that knows little more than when it was asked before
         train = [one for one in root.stats if "mean" in one]
         if len(train) < 3 or not values["finite"] or not isinstance(call.args[0] if call.args else None, Tensor):
             return
@@ -57,9 +63,12 @@ class Trials:
             return
         if sum(one.numel() for one in call.module.parameters()) > _LARGEST or call.args[0].numel() > 2_000_000:
             return
-        self._tries += 1
+        self._tries = self._tries + 1 if use.phase == self._tried_at[0] else 1
+        self._tried_at, self._all_tries = (use.phase, root.learned), self._all_tries + 1
         given = call.args[0].detach()
-        matched = (given.float() - values["mean"]) / values["spread"] * spread + mean
+        matched = _columns_matched(given, use, root)
+        if matched is None:
+            matched = (given.float() - values["mean"]) / values["spread"] * spread + mean
         answer = self._ask(call, matched.to(given.dtype))
         if answer is None or answer.device.type != "cpu":
             return
@@ -123,7 +132,8 @@ class Trials:
             classes = as_classes(labels)
             if rows.is_floating_point() and not bool(torch.isfinite(rows).all()):
                 continue
-            found = _columns(rows, labels, classes)
+            tables = all(len(use.shape) == 2 for use in root.uses[:1])  # a pixel of a picture is no column
+            found = _columns(rows, labels, classes) if tables else None
             if found:
                 columns.append({"model": root.kind, "place": _place(root), "step": root.uses[0].step, **found})
             if classes is not None and len(rows) >= 200 and root.learned >= 40 and self._lost(root, classes):
@@ -147,6 +157,17 @@ class Trials:
         share = float(torch.bincount(classes - classes.min()).max()) / len(classes)
         right = sum(value * count for _at, value, count in late) / rows
         return right < share + 0.25 * (1 - share)
+
+
+def _columns_matched(given: Tensor, use: "Use", root: "Root") -> Tensor | None:
+    """Each column with the mean and spread that it has in the training; None where columns are not known."""
+    known = [one.columns for one in root.uses[:24] if one.columns is not None]
+    if use.columns is None or not known or given.shape[-1:] != known[0].shape[1:]:
+        return None
+    mean, spread = torch.stack([one for one in known if one.shape == known[0].shape]).mean(0)
+    middle, width = use.columns
+    matched = (given.float() - middle) / torch.where(width > 0, width, 1.0) * spread + mean
+    return matched if bool(torch.isfinite(matched).all()) else None
 
 
 def _place(root: "Root") -> dict[str, Any] | None:

@@ -23,11 +23,12 @@ def find(run: Run) -> Iterator[Finding]:
         spread = sum(use["spread"] for use in train) / len(train)
         if not spread > 0 or any(_is_alike(use, mean, spread) for use in shown):
             continue
-        better = _better(model)
-        if better is None:
-            continue
         middle = sum(use["mean"] for use in shown) / len(shown)
         width = sum(use["spread"] for use in shown) / len(shown)
+        apart = abs(middle - mean) > 3 * spread or not 1 / 4 < width / spread < 4  # no split by chance comes so far
+        better = _better(model, 0.05 if apart else 0.15)
+        if better is None:
+            continue
         yield Finding(
             evidence=_(
                 "Training inputs have mean {mean} and spread {spread}, evaluated ones {middle} and {width}. {better}",
@@ -47,11 +48,12 @@ def _is_alike(use: dict[str, float], mean: float, spread: float) -> bool:
     return abs(use["mean"] - mean) <= 0.5 * spread and 0.6 < use["spread"] / spread < 1.7
 
 
-def _better(model: dict[str, Any]) -> str | None:
-    """How much better a copy does with inputs of the training's mean and spread. Less than that may be chance."""
+def _better(model: dict[str, Any], gain: float) -> str | None:
+    """How much better a copy does with inputs of the training's mean and spread. Less than the gain may be chance."""
     last = model["last"]
     matched = last.get("matched") if last else None
-    if isinstance(matched, dict) and matched["rows"] >= 30 and matched["after"] - matched["before"] >= 0.15:
+    more = matched["after"] - matched["before"] if isinstance(matched, dict) else 0.0
+    if isinstance(matched, dict) and matched["rows"] >= 30 and more >= gain and more * matched["rows"] >= 5:
         return _(
             "With the mean and spread of the training, the same model has {after} right instead of {before}.",
             after=f"{matched['after']:.0%}",

@@ -7,11 +7,13 @@ from firstlight.doctor.code import Code, Unit, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
+from firstlight.doctor.source_lines import is_held_back
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _SHARE = 0.05
 _ROWS = 5
+_OF_TEXT = ("split", "array_split", "splitlines", "rsplit", "splitext")  # and of tensors into batches
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -32,8 +34,14 @@ def find(run: Run) -> Iterator[Finding]:
                 rows=part["rows"],
             ),
             step=part["step"],
-            place=_split(Code.of(run)) or _evaluation(part["places"]),
+            place=_split(_own(Code.of(run), part["places"])) or _evaluation(part["places"]),
         )
+
+
+def _own(code: Code, places: list[list[dict[str, object]]]) -> Code:
+    """The same, the files first that evaluate."""
+    near = [place["file"] for one in places for place in one]
+    return Code(sorted(code.units, key=lambda unit: near.index(unit.file) if unit.file in near else len(near)))
 
 
 def _evaluation(places: list[list[dict[str, object]]]) -> Place | None:
@@ -44,10 +52,14 @@ def _split(code: Code) -> Place | None:
     """The line that divides the samples: in a loop, by a function for it, or by two slices of one order."""
     for unit in code.units:
         calls = [n for n in ast.walk(unit.tree) if isinstance(n, ast.Call) and "split" in callee(n).lower()]
-        calls = [n for n in calls if callee(n) not in ("split", "array_split") or isinstance(n.func, ast.Name)]
+        calls = [n for n in calls if callee(n) not in _OF_TEXT or isinstance(n.func, ast.Name)]
         looped = {id(n) for loop in ast.walk(unit.tree) if isinstance(loop, ast.For) for n in ast.walk(loop)}
         for node in sorted(calls, key=lambda n: (id(n) not in looped, n.lineno)):
             return unit.place(node)
+    for place, node, _unit in code.walk(ast.Assign):
+        drawn = isinstance(node.value, ast.Call) and callee(node.value) in ("choice", "choices", "sample", "randint")
+        if drawn and is_held_back(ast.unparse(node.targets[0])):
+            return place
     for unit in code.units:
         found = _slices(unit)
         if found is not None:

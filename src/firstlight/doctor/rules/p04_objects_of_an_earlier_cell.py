@@ -13,6 +13,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """An optimizer that is older than the model, or a model that is called in place of the one made anew since."""
+    yield from _schedulers(run)
     memory = newest(run, "session")
     if memory is None:
         return
@@ -43,6 +44,30 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=one["step"],
             place=_default(Code.of(run), called) or called,
+        )
+
+
+def _schedulers(run: Run) -> Iterator[Finding]:
+    """A scheduler whose optimizer never stepped, while another one like it did, and has no scheduler."""
+    for one in newest(run, "schedules") or []:
+        if one["steps"] or one["idle"] < 2 or one["idle"] < one["calls"] - 1 or not one["others"]:
+            continue
+        yield Finding(
+            evidence=_(
+                "{scheduler} made {calls} steps, and its own optimizer none. Another optimizer, {optimizer}, made the "
+                "steps, and its learning rate stayed what it was.",
+                scheduler=one["scheduler"],
+                calls=one["calls"],
+                optimizer=one["others"][0],
+            ),
+            step=one["between"] or one["step"],
+            place=Place.from_json(one["place"]),
+            text=Text(
+                what="The scheduler belongs to an optimizer that is not used any more.",
+                why="A scheduler changes the learning rate of the optimizer that it was made of, and of no other.",
+                do="Make the scheduler anew after the optimizer: in a notebook, run its cell again.",
+            ),
+            check="print(scheduler.optimizer is optimizer)",
         )
 
 
@@ -100,7 +125,7 @@ rule = Rule(
     voice="alarm",
     stage="order",
     question="Was everything that is used made of the model as it is now, and not of one of an earlier cell?",
-    needs=("session",),
+    needs=("session", "schedules"),
     find=find,
     text=Text(
         what="A cell was run again and made a new model, but something still holds the old one.",
@@ -117,5 +142,22 @@ rule = Rule(
         + "with torch.no_grad():\n    print(first(x).argmax(1).eq(y).float().mean())\n"
         "    print(model(x).argmax(1).eq(y).float().mean())\n",
     },
-    explains=("L01", "L02", "L03", "L04", "L05", "L06", "L15", "L25", "E11", "E12", "D01", "M12", "M13", "P05"),
+    explains=(
+        "L01",
+        "L02",
+        "L03",
+        "L04",
+        "L05",
+        "L06",
+        "L15",
+        "L25",
+        "E11",
+        "E12",
+        "D01",
+        "M12",
+        "M13",
+        "P05",
+        "L12",
+        "L13",
+    ),
 )

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.raised import number_type
 from firstlight.doctor.rule import Finding, Rule, newest
@@ -21,7 +21,10 @@ def find(run: Run) -> Iterator[Finding]:
             continue
         code = Code.of(run)
         source = _source(code)
-        if source is None or _is_wanted(code):
+        labels = any(
+            "entropy" in call["loss"] or call["loss"] == "nll_loss" for call in newest(run, "loss_calls") or []
+        )
+        if source is None or _is_wanted(code, labels=labels):
             return
         yield Finding(
             evidence=_("The weights of {model} and its inputs are float64.", model=one["model"]),
@@ -46,15 +49,54 @@ def _source(code: Code) -> Place | None:
     return calls[0][0] if calls else None
 
 
-def _is_wanted(code: Code) -> bool:
-    """Whether the program names the type, or does what needs many digits."""
+def _is_wanted(code: Code, *, labels: bool) -> bool:
+    """Whether the program asks for the type of its numbers, or does what needs many digits.
+
+    That the model is cast is no wish: it is what makes it run with numbers that came as float64. Where the type is
+    named, it may be one, unless classes are learned, for which no such digits are needed.
+    """
     names = {node.attr for _place, node, _unit in code.walk(ast.Attribute)}
     names |= {str(node.value) for _place, node, _unit in code.walk(ast.Constant) if isinstance(node.value, str)}
-    if names & {"float64", "set_default_dtype", "DoubleTensor", "LBFGS", "gradcheck", "linalg", "hessian"}:
+    if names & {"set_default_dtype", "DoubleTensor", "LBFGS", "gradcheck", "linalg", "hessian"}:
         return True
-    called = [node for _place, node, _unit in code.calls("double")]
-    double = [n for _p, n, _u in code.walk(ast.Attribute) if n.attr == "double" and ast.unparse(n.value) == "torch"]
-    return len(called) != 1 or bool(double)
+    models = {
+        ast.unparse(target)
+        for _place, node, _unit in code.walk(ast.Assign)
+        if isinstance(node.value, ast.Call) and _makes_a_model(node.value)
+        for target in node.targets
+    }
+    casts = 0
+    written = {ast.unparse(node) for _place, node, _unit in code.walk(ast.Attribute) if _is_double(node)}
+    if not labels and written & {"torch.float64", "torch.double"}:
+        return True
+    for _place, node, _unit in code.walk(ast.Call):
+        told = [*node.args, *(one.value for one in node.keywords if one.arg == "dtype")]
+        types = [one for one in told if _is_double(one) or (isinstance(one, ast.Attribute) and one.attr == "dtype")]
+        if isinstance(node.func, ast.Attribute) and callee(node) in ("to", "type", "double"):
+            owner = node.func.value
+            model = ast.unparse(owner) in models or (isinstance(owner, ast.Call) and _makes_a_model(owner))
+            doubles = callee(node) == "double" or any(_is_double(one) for one in types)
+            if model:
+                casts += doubles or bool(types)
+            elif callee(node) == "double" and len(list(code.calls("double"))) == 1:
+                casts += 1  # a function may have the model under another name
+            elif doubles:
+                return True
+        elif any(_is_double(one) for one in told):
+            if not _makes_a_model(node):
+                return True
+            casts += 1
+    return not casts or "float64" in {str(n.value) for _p, n, _u in code.walk(ast.Constant)}
+
+
+def _is_double(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in ("float64", "double", "float_")
+
+
+def _makes_a_model(node: ast.Call) -> bool:
+    """Whether what is called has a name like a class, and is no tensor's."""
+    name = callee(node)
+    return name[:1].isupper() and not name.endswith(("Tensor", "Dataset", "Loader"))
 
 
 BROKEN = """\

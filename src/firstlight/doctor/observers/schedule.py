@@ -32,6 +32,7 @@ class _Scheduler:
         self.milestones = [int(one) for one in milestones] if milestones else []
         self.calls = self.first_steps = self.each = self.several = self.before = 0
         self.at = 0  # steps of its optimizer at its newest step
+        self.all = self.idle = 0  # steps of all optimizers by then; its steps that only other optimizers stood before
         self.place: Place | None = None
         self.stepped: Place | None = None
         self.start = _rate(optimizer, "initial_lr")
@@ -45,6 +46,7 @@ class Schedule(Observer):
     """Fact `schedules`: one entry for each scheduler that stepped."""
 
     kinds: ClassVar = ("schedules",)
+    gaps: ClassVar = frozenset({"step"})
     hears: ClassVar = {
         f"scheduler.{name}": (f"torch.optim.lr_scheduler.{name}", "step")
         for name in ("LRScheduler", "ReduceLROnPlateau", "CosineAnnealingWarmRestarts", "SequentialLR",
@@ -75,6 +77,8 @@ class Schedule(Observer):
         steps = self.witness.steps_of(optimizer)
         new = steps - one.at
         one.at = steps
+        one.idle += not new and self.witness.steps > one.all
+        one.all = self.witness.steps
         one.calls += 1
         if one.calls == 1:
             one.first_steps = steps
@@ -99,6 +103,14 @@ class Schedule(Observer):
                 one.after_pass.append((feed.count, _rate(optimizer)))
                 one.pass_calls.append(one.calls)
 
+    def _others(self, one: _Scheduler) -> Iterator[str]:
+        """Optimizers like its own that made steps, and that no scheduler is for."""
+        own = one.optimizer()
+        cared = {id(other.optimizer()) for other in self._known.values() if other.scheduler() is not None}
+        for optimizer in self._stepped:
+            if type(optimizer) is type(own) and id(optimizer) not in cared:
+                yield type(optimizer).__name__
+
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What each scheduler did."""
         rows = [
@@ -112,6 +124,8 @@ class Schedule(Observer):
                 "several": one.several,
                 "between": one.before,
                 "steps": one.at,
+                "idle": one.idle,
+                "others": [] if one.at else sorted(self._others(one)),
                 "start": one.start,
                 "rates": _thinned(one.rates),
                 "passes": one.after_pass[:3],

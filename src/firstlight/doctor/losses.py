@@ -122,6 +122,9 @@ class LossGraph:
 
     def heads(self) -> "Iterator[Head]":
         """What losses are made of and what they are fed with: softmax under softmax, logits where none are wanted."""
+        picked = _picked_by_hand(self.nodes[0]) if self.nodes else None
+        if picked is not None:
+            yield Head("nll", picked, under="hand")
         for node in self.nodes:
             kind = base(node)
             if kind in ("LogSoftmaxBackward", "LogSigmoidBackward", "BinaryCrossEntropyWithLogitsBackward"):
@@ -158,14 +161,33 @@ _HEADS = {
 }
 
 
+def _picked_by_hand(node: Node) -> Node | None:
+    """Where a loss is minus the mean of one picked number per row, as nll_loss is: what picks; None elsewhere."""
+    turned = False
+    for _deep in range(8):
+        if node is None or getattr(node, "variable", None) is not None:
+            return None
+        kind = base(node)
+        if kind == "NegBackward":
+            turned = not turned
+        elif kind in ("GatherBackward", "IndexBackward"):
+            return node if turned else None
+        elif kind not in ("MeanBackward", "SumBackward", "SqueezeBackward", "ViewBackward", "ReshapeAliasBackward"):
+            return None
+        node = below(node)
+    return None
+
+
 @dataclass
 class Head:
     """One node that a loss is made of, and what feeds it.
 
     Attributes:
-        kind: `log_softmax`, `log_sigmoid`, `bce_logits`, `bce`, `nll`, `mse`, `smooth_l1`, `huber`, ...
+        kind: `log_softmax`, `log_sigmoid`, `bce_logits`, `bce`, `nll`, `mse`, `smooth_l1`, `huber`, ...; `nll` with
+            `under` = `hand` picks the numbers of the labels by hand.
         node: The node itself.
         under: For a log-softmax, what uses it.
+        fed: The node that feeds it, `feeder` its name, and `clamped` that of what it cuts off, where it does.
     """
 
     kind: str
@@ -177,6 +199,12 @@ class Head:
         self.feeder = base(self.fed) if self.fed is not None else ""
         if self.feeder == "DivBackward" and _is_softmax_by_hand(self.fed):
             self.feeder = "SoftmaxBackward"
+        if self.feeder in ("MulBackward", "ReciprocalBackward", "DivBackward") and _is_sigmoid_by_hand(self.fed):
+            self.feeder = "SigmoidBackward"
+        self.clamped = ""
+        if self.feeder in ("ClampBackward", "HardtanhBackward", "ClampMinBackward", "ClampMaxBackward"):
+            inner = through_shapes(below(self.fed))
+            self.clamped = base(inner) if inner is not None else ""
 
     def dim(self) -> int | None:
         """Over which dimension a softmax node normalises, counted from 0; None where it is none or not known."""
@@ -236,8 +264,22 @@ def is_wrapped(value: Any) -> bool:
 
 
 def _is_softmax_by_hand(node: Node) -> bool:
-    """`exp(x) / exp(x).sum()`."""
+    """`exp(x) / exp(x).sum()`, with one `exp` or two of the same."""
     top, under = through_shapes(below(node, 0)), through_shapes(below(node, 1))
     if top is None or under is None or base(top) != "ExpBackward" or base(under) != "SumBackward":
         return False
-    return through_shapes(below(under)) is top
+    other = through_shapes(below(under))
+    return other is top or (other is not None and base(other) == "ExpBackward" and below(other) is below(top))
+
+
+def _is_sigmoid_by_hand(node: Node) -> bool:
+    """`1 / (1 + exp(-x))`, however the division is written."""
+    kinds = []
+    for _deep in range(5):
+        if node is None:
+            return False
+        kinds.append(base(node))
+        if kinds[-1] == "NegBackward":
+            return kinds[-4:-1] == ["ReciprocalBackward", "AddBackward", "ExpBackward"]
+        node = next((one for one, _at in node.next_functions if one is not None), None)
+    return False

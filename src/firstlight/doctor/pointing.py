@@ -156,6 +156,24 @@ def layer_made(run: Run, name: str, layer: str) -> tuple[Place, ast.Call, Unit] 
     return found[0] if len(found) == 1 else None
 
 
+def part_made(run: Run, name: str) -> Place | None:
+    """Where what holds a layer is assigned: of `blocks.2`, the only `self.blocks = ...` of a class that runs."""
+    code = Code.of(run)
+    parts = [part for part in name.split(".") if not part.isdigit()]
+    if not parts:
+        return None
+    classes = {one for model in newest(run, "graph_models") or [] for _file, _line, one in model["forwards"]}
+    found = [
+        unit.place(node)
+        for _place, body, unit in code.walk(ast.ClassDef)
+        if body.name in classes
+        for node in ast.walk(body)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(target, ast.Attribute) and target.attr == parts[-1] for target in node.targets)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def _in_sequence(code: Code, layer: str, name: str) -> tuple[Place, ast.Call, Unit] | None:
     """Where the layer with this name within a model, such as `net.5`, is made as an argument of `nn.Sequential`."""
     last = name.rsplit(".", 1)[-1]

@@ -17,6 +17,7 @@ from firstlight.doctor.places import Place
 from firstlight.graph.source import own_frame, read_source
 
 _KEY = "firstlight.line"
+FROM = "firstlight.from"  # in the metadata of a node: the last layers with weights that its values came through
 _MOST = 2000  # events of one call that are kept
 # Functions whose result has no gradient although what they were given has one. Comparisons and shapes are not listed:
 # a mask is made of the values, and is meant to have no gradient.
@@ -24,17 +25,24 @@ _CUTTING = {"detach", "detach_", "numpy", "tensor", "as_tensor", "argmax", "item
             "round", "sign", "data", "requires_grad_", "from_numpy", "multinomial", "searchsorted", "bucketize",
             "long", "int", "to"}  # fmt: skip
 
+# Functions that tell something of a tensor, and not what is in it.
+_SAYS_ONLY = {"size", "dim", "numel", "is_floating_point", "stride", "__len__", "register_hook", "retain_grad",
+              "is_contiguous", "type", "element_size", "nelement", "ndimension", "__repr__", "__format__"}  # fmt: skip
+
 
 class Trail(TorchFunctionMode):
     """One call of a root, line by line.
 
     Attributes:
         events: In their order, `("module", name, class)` and `("cut", function, place)`.
+        lost: Of a layer's name, the last function that was given its result, or what was made of it, and gave a value
+            without a gradient; and the line.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.events: list[tuple[str, str, Any]] = []
+        self.lost: dict[str, tuple[str, Any]] = {}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -57,13 +65,31 @@ class Trail(TorchFunctionMode):
             node: Any = result.grad_fn
             if node is not None and _KEY not in node.metadata:
                 node.metadata[_KEY] = _line()
-        elif len(self.events) < _MOST and any(isinstance(one, Tensor) and one.requires_grad for one in args):
+            if node is not None and FROM not in node.metadata:
+                node.metadata[FROM] = _came_from(args)
+            return
+        if len(self.lost) < _MOST and name not in _SAYS_ONLY:
+            for layer in _came_from(args):
+                self.lost[layer] = name, _line()
+        if len(self.events) < _MOST and any(isinstance(one, Tensor) and one.requires_grad for one in args):
             if not torch.is_grad_enabled():
                 name = "no_grad"
                 if self.events and self.events[-1][:2] == ("cut", name):
                     return
             if name == "no_grad" or name in _CUTTING:
                 self.events.append(("cut", name, _line()))
+
+
+def _came_from(args: Any, deep: int = 2) -> frozenset[str]:
+    found: set[str] = set()
+    for one in args:
+        if isinstance(one, Tensor):
+            node: Any = one.grad_fn
+            if node is not None:
+                found |= node.metadata.get(FROM, ())
+        elif deep and isinstance(one, list | tuple):
+            found |= _came_from(one, deep - 1)
+    return frozenset(found)
 
 
 def line_of(node: Any) -> Place | None:

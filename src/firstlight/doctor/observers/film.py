@@ -321,7 +321,9 @@ class Film(Observer):
         state = sum(t.nbytes for one in optimizer.state.values() for t in tensors_in(one))
         if other + state > _MODEL_BYTES or any(w.device.type != "cpu" for w in held):
             return None
-        pairs = zip(root.parameters(), self.model.parameters(), strict=True)
+        pairs = list(zip(root.parameters(), self.model.parameters(), strict=False))
+        if len(pairs) < max(sum(1 for _one in root.parameters()), sum(1 for _one in self.model.parameters())):
+            return None  # it has got other layers since
         memo: dict[int, Any] = {id(theirs): ours for theirs, ours in pairs}
         try:
             return copy.deepcopy(optimizer, memo)

@@ -2,7 +2,7 @@
 
 import traceback
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -25,12 +25,20 @@ from firstlight.doctor.losses import (
 )
 from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
-from firstlight.doctor.trail import line_of, place_at
+from firstlight.doctor.trail import FROM, line_of, place_at
 from firstlight.graph.source import kind_of_file
 
 _LAYER = "firstlight.layer"
 _MOST = 40  # entries of a list in a fact
 _LABELS_READ = 256  # calls of a loss whose labels are read, as long as that is cheap
+_SCORES_READ = 4  # calls of a loss whose scores are read
+_EXACT = 1e-4  # of sums that are 1: those of softmaxes in float32 are right to 0.000001
+# From where to where what these give can reach.
+_REACHED: dict[str, tuple[float | None, float | None]] = {
+    "Relu": (0.0, None), "Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Softplus": (0.0, None), "Softmax": (0.0, 1.0),
+}  # fmt: skip
+_STEPPED = {"SignBackward", "RoundBackward", "FloorBackward", "CeilBackward", "TruncBackward"}
+_NOT_THEIRS = ("builtins", "collections", "functools", "numpy", "torch", "weakref")
 _STEPS = 2  # of an optimizer, before it is said to hold a weight in vain
 _TOLERANCE = 0.01  # of logsumexp of log-probabilities, which is 0: float16 is right to 0.001
 
@@ -117,6 +125,8 @@ class LossGraphs(Observer):
                     node: Any = tensor.grad_fn
                     if node is not None:
                         node.metadata.setdefault(_LAYER, (type(module).__name__, name))
+                        if module._parameters:
+                            node.metadata[FROM] = frozenset((name,))
         if call.grad:
             self._reach.called(module)
 
@@ -127,12 +137,14 @@ class LossGraphs(Observer):
         if found["called"] is None:
             found["called"] = call.place
         if not call.grad:
+            self._reach.blind(call)
             return
         self._reach.called(call.module)
         mark_output(call.output)
+        found.setdefault("last", _layer_of(call.output))
         found["dims"] = [tensor.dim() for tensor in tensors_in(call.output)][:8]
         if call.trail is not None:
-            found["trail"] = call.trail.events
+            found["trail"], found["lost"] = call.trail.events, call.trail.lost
             call.trail = None
             if "linear" not in found:
                 found["linear"] = _linear_chain(call.output)
@@ -173,6 +185,9 @@ class LossGraphs(Observer):
             row["reduction"] = kwargs.get("reduction", "mean")
         if labels.numel() and labels.device.type == "cpu" and labels.numel() <= 100_000:
             _note_labels(row, name, scores.detach(), labels.detach(), kwargs)
+        few = scores.numel() <= 300_000 and scores.device.type == "cpu" and labels.device.type == "cpu"
+        if row["times"] <= _SCORES_READ and few and scores.numel():
+            _note_scores(row, name, scores, labels.detach(), result)
 
     # Backward.
 
@@ -200,7 +215,7 @@ class LossGraphs(Observer):
             feeder = "Log" + (base(fed) if fed is not None else "")
             feeder = feeder if feeder in ("LogSoftmaxBackward",) else head.feeder
         fed_dim = dim_of(fed) if feeder.endswith("SoftmaxBackward") else None
-        key = (head.kind, feeder, fed_dim, head.under, head.dim())
+        key = (head.kind, feeder, fed_dim, head.under, head.dim(), head.clamped)
         row = self._heads.get(key)
         if row is None:
             if len(self._heads) >= _MOST:
@@ -213,6 +228,7 @@ class LossGraphs(Observer):
                 "dim": head.dim(), "fed_dim": fed_dim, "times": 0, "step": 0, "line": None, "layer": None,
                 "shape": list(scores.shape) if scores is not None else None, "loss": self._place,
                 "backward": self._backward, "off": 0.0, "output": False,
+                "clamped": head.clamped.removesuffix("Backward"),
             }  # fmt: skip
         row["times"] += 1
         row["top"] = top
@@ -226,7 +242,9 @@ class LossGraphs(Observer):
         if head.feeder in ("HardtanhBackward", "ClampBackward", "ClampMinBackward", "ClampMaxBackward"):
             low = getattr(head.fed, "_saved_min_val", getattr(head.fed, "_saved_min", None))
             row["low"] = float(low) if isinstance(low, int | float) else None
-        if head.kind == "nll":
+        if head.under == "hand":
+            row["off"], row["value"] = 1.0, float(going.losses[0].detach())
+        elif head.kind == "nll":
             self._note_nll(row, head.node)
 
     def _note_nll(self, row: dict[str, Any], node: Node) -> None:
@@ -304,6 +322,7 @@ class LossGraphs(Observer):
                 "called": row["called"],
                 "forwards": row["forwards"],
                 "linear": row.get("linear"),
+                "last": row.get("last"),
                 "dims": row.get("dims"),
                 "frozen_last": row.get("frozen_last"),
             }
@@ -328,6 +347,11 @@ class _Reach:
         self._ran: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._loose: list[dict[str, Any]] = []
         self._layers: dict[int, tuple[list[Any], int, list[Any]]] = {}  # by root: cut, reached, unused
+        self._seen: dict[tuple[int, str], weakref.ref[Tensor]] = {}  # weights of roots that nobody steps, by name
+        self._flags: weakref.WeakKeyDictionary[nn.Module, set[str]] = weakref.WeakKeyDictionary()
+        self._blind: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._flat: tuple[str, Place | None] | None = None  # a step function on the way to all of some layers
+        self._blind_rows: list[dict[str, Any]] = []
         self._fresh = 0
         self._fresh_shapes: list[Any] = []
         self._fresh_line: Place | None = None
@@ -339,13 +363,45 @@ class _Reach:
         if any(weight is not None and weight.requires_grad for weight in module._parameters.values()):
             self._since.add(module)
 
+    def blind(self, call: Call) -> None:
+        """A root ran without autograd: before a loss that does not reach it, it may be part of the way."""
+        row = self._blind.get(call.module)
+        if row is None:
+            if len(self._blind_rows) >= _MOST or is_wrapped(call.module):
+                return
+            row = self._blind[call.module] = {
+                "class": type(call.module).__name__, "times": 0, "now": False, "held": False, "moved": False,
+                "values": _sample_of(call.module), "called": call.place, "step": 0, "training": True,
+            }  # fmt: skip
+            self._blind_rows.append(row)
+        row["now"] = True
+        row["training"] &= call.training
+
+    def _note_blind(self, graph: LossGraph) -> None:
+        if not self._blind:
+            return
+        held = {id(w) for one, row in self._owner._frozen.items() if row["steps"] for g in one.param_groups
+                for w in g["params"]}  # fmt: skip
+        for root, row in self._blind.items():
+            own = [weight for weight in root.parameters() if weight.requires_grad]
+            row["held"] |= bool(own) and all(id(weight) in held for weight in own)
+            row["moved"] |= _sample_of(root) != row["values"] or any(weight.grad is not None for weight in own)
+            if row["now"] and not any(id(weight) in graph.leaves for weight in own):
+                row["times"] += 1
+                row["step"] = self._owner.witness.step if row["times"] <= 3 else row["step"]
+            row["now"] = False
+
     def look(self, graph: LossGraph, going: Backward) -> None:
         """Compare what ran with what is reached."""
         self._looks += 1
+        self._note_blind(graph)
+        leaves, flat = _with_slope(graph)
+        if flat is not None and self._flat is None:
+            self._flat = base(flat).removesuffix("Backward").lower(), line_of(flat)
         for module in list(self._since):
             row = self._ran.setdefault(module, {"cut": 0, "reached": 0, "step": 0, "values": _sample(module)})
             own = [weight for weight in module._parameters.values() if weight is not None and weight.requires_grad]
-            reached = any(id(weight) in graph.leaves for weight in own)
+            reached = any(id(weight) in leaves for weight in own)
             row["reached" if reached else "cut"] += 1
             if row["cut"] <= 3:
                 row["step"] = self._owner.witness.step
@@ -359,7 +415,7 @@ class _Reach:
         known |= {id(w) for optimizer in self._owner._optimizers for g in optimizer.param_groups for w in g["params"]}
         loose = [leaf for key, leaf in graph.leaves.items() if key not in known]
         loose = [leaf for leaf in loose if witness.name_of(leaf) is None]
-        fresh = 0
+        fresh = self._renewed(graph)
         for leaf in loose[:_MOST]:
             row = next((one for one in self._loose if one["weight"]() is leaf), None)
             if row is not None:
@@ -379,11 +435,30 @@ class _Reach:
                      "values": _values(leaf), "shape": list(leaf.shape), "holder": holder,
                      "parameter": isinstance(leaf, nn.Parameter), "line": _line_of_leaf(graph, leaf)}
                 )  # fmt: skip
-        gone = all(one["weight"]() is None or one["times"] == 1 for one in self._loose if one["holder"] is None)
+        gone = (fresh and not loose) or all(
+            one["weight"]() is None or one["times"] == 1 for one in self._loose if one["holder"] is None
+        )
         if fresh and gone:
             self._fresh += 1
             if self._fresh <= 3:
                 self._fresh_step = witness.step
+
+    def _renewed(self, graph: LossGraph) -> int:
+        """Weights of roots that are reached, that nobody steps, and that were others of the same name before."""
+        held = {id(w) for one in self._owner._optimizers for g in one.param_groups for w in g["params"]}
+        count = 0
+        for at, root in enumerate(list(self._owner._roots)[:8]):
+            for name, weight in root.named_parameters():
+                if id(weight) in held or id(weight) not in graph.leaves:
+                    continue
+                before = self._seen.get((at, name))
+                self._seen[at, name] = weakref.ref(weight)
+                if before is not None and before() is not weight:
+                    count += 1
+                    self._fresh_shapes = self._fresh_shapes or list(weight.shape)
+                    if self._fresh_line is None:
+                        self._fresh_line = _line_of_leaf(graph, weight)
+        return count
 
     def _holder(self, leaf: Tensor) -> tuple[str, str, str, bool] | None:
         """Where in the roots a tensor is kept: class, attribute, kind of keeper, and whether in a layer."""
@@ -394,6 +469,8 @@ class _Reach:
                         continue
                     if value is leaf:
                         return type(module).__name__, name, type(value).__name__, False
+                    if _holds(value, leaf):
+                        return type(module).__name__, name, type(value).__name__, True
                     if isinstance(value, list | tuple | dict):
                         inside = value.values() if isinstance(value, dict) else value
                         for one in list(inside)[:1000]:
@@ -401,7 +478,8 @@ class _Reach:
                                 return type(module).__name__, name, type(value).__name__, False
                             layers = one if isinstance(one, list | tuple) else (one,)
                             if any(
-                                isinstance(layer, nn.Module) and any(leaf is w for w in layer.parameters())
+                                (isinstance(layer, nn.Module) and any(leaf is w for w in layer.parameters()))
+                                or _holds(layer, leaf)
                                 for layer in layers
                             ):
                                 return type(module).__name__, name, type(value).__name__, True
@@ -431,12 +509,22 @@ class _Reach:
                 row = self._ran.get(module)
                 reached += bool(row and row["reached"])
                 facts = {"root": found["class"], "name": name, "layer": type(module).__name__}
-                facts |= {"held": any(id(w) in held for w in own), "stepped": any(id(w) in stepped for w in own)}
+                flags = self._flags.setdefault(module, set())  # optimizers may be gone when facts are asked for
+                flags |= {"held"} if any(id(w) in held for w in own) else set()
+                flags |= {"stepped"} if any(id(w) in stepped for w in own) else set()
+                facts |= {"held": "held" in flags, "stepped": "stepped" in flags}
                 facts["weights"] = sum(weight.numel() for weight in own)
                 if row is not None and row["cut"] and not row["reached"]:
                     facts |= {"times": row["cut"], "step": row["step"], "moved": _sample(module) != row["values"]}
                     facts["order"] = order.index(name) if name in order else None
+                    lost = found.get("lost", {}).get(name)
+                    facts["lost"] = [lost[0], place_at(lost[1])] if lost else list(self._flat or ()) or None
+                    facts["line"] = next(
+                        (at for kind, one, at in found["trail"] if kind == "module" and one == name), None
+                    )
                     facts["cuts"], facts["next"] = _cuts_after(found["trail"], name, self._reached_names(root, names))
+                    followed = name in order and not module._modules
+                    facts["left"] = followed and not facts["cuts"] and not facts["lost"]
                     cut.append(_json(facts))
                 elif row is None and trained and not any(weight.grad is not None for weight in own):
                     unused.append(facts)
@@ -468,6 +556,10 @@ class _Reach:
                 "fresh_line": _json(self._fresh_line),
                 "fresh_step": self._fresh_step,
                 "backward": _json(self._owner._backward),
+                "blind": [
+                    {key: _json(value) for key, value in row.items() if key not in ("values", "now")}
+                    for row in self._blind_rows
+                ],
             },
         )
 
@@ -498,6 +590,38 @@ def _forwards(root: nn.Module) -> list[tuple[str, int, str]]:
         if code is not None and kind_of_file(code.co_filename) == "own" and "-packages" not in code.co_filename:
             found[code.co_filename, code.co_firstlineno, kind.__name__] = None
     return list(found)[:_MOST]
+
+
+def _note_scores(row: dict[str, Any], name: str, scores: Tensor, labels: Tensor, result: Tensor) -> None:
+    """Of what a loss was given, whatever made it: are they probabilities, and over what? Can it reach the targets?
+
+    Shapes: N samples, K classes.
+    """
+    row["looks"] = row.get("looks", 0) + 1
+    node = through_shapes(scores.grad_fn)
+    row["fed"] = base(node).removesuffix("Backward") if node is not None else ""
+    row["line"] = row.get("line") or line_of(node) or line_of(scores.grad_fn)
+    row["layer"] = row.get("layer") or (node.metadata.get(_LAYER) if hasattr(node, "metadata") else None)
+    values = scores.detach().float()
+    if name in ("cross_entropy", "nll_loss", "kl_div") and scores.dim() >= 2 and min(scores.shape[:2]) >= 2:
+        sums: dict[str, Tensor] = {}
+        if name == "cross_entropy" and float(values.min()) >= 0:
+            sums["rows"] = values.sum(1) - 1
+        sums["log_rows"] = values.logsumexp(1)
+        if scores.dim() == 2 and len(scores) >= 4:
+            sums["log_columns"] = values.logsumexp(0)
+        for kind, off in sums.items():  # scores that nobody has normalised do not meet this in a single row
+            row[kind] = row.get(kind, 0) + bool((off.abs() < _EXACT).all())
+    if name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss") and labels.shape == scores.shape:
+        low, high = _REACHED.get(row["fed"], (None, None))
+        beyond = (labels < low if low is not None else torch.zeros_like(labels, dtype=torch.bool)) | (
+            labels > high if high is not None else torch.zeros_like(labels, dtype=torch.bool)
+        )
+        row["beyond"] = row.get("beyond", 0) + int(beyond.sum())
+        row["beyond_of"] = row.get("beyond_of", 0) + labels.numel()
+    if name == "mse_loss" and row["looks"] == 1 and result.dim() == 0 and row["reduction"] == "mean":
+        size = float(labels.float().square().mean())
+        row["first"] = float(result.detach()) / size if size > 0 else None
 
 
 def _note_labels(row: dict[str, Any], name: str, scores: Tensor, labels: Tensor, kwargs: dict[str, Any]) -> None:
@@ -601,6 +725,12 @@ def _shape_of(node: Node) -> tuple[int, ...]:
     return tuple(int(size) for size in told[0].shape) if told else ()
 
 
+def _layer_of(output: Any) -> tuple[str, str] | None:
+    """Class and name of the layer that gave what a root gave."""
+    node = through_shapes(next((tensor.grad_fn for tensor in tensors_in(output)), None))
+    return None if node is None or not hasattr(node, "metadata") else node.metadata.get(_LAYER)
+
+
 def _linear_chain(output: Any) -> dict[str, Any] | None:
     """How many weights follow each other without anything between them that is not linear; None where something is."""
     shapes: list[list[int]] = []
@@ -647,6 +777,25 @@ def _weight_under(node: Node) -> Tensor | None:
     return None
 
 
+def _with_slope(graph: LossGraph) -> tuple[Mapping[int, Tensor] | set[int], Node | None]:
+    """The leaves that are reached other than through steps, such as `sign`, whose slope is 0; and such a step."""
+    steps = [node for node in graph.nodes if getattr(node, "variable", None) is None and base(node) in _STEPPED]
+    if not steps:
+        return graph.leaves, None
+    found: set[int] = set()
+    seen, waiting = set(steps), graph.nodes[:1]
+    for node in waiting:
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
+            found.add(id(leaf))
+            continue
+        for one, _at in node.next_functions:
+            if one is not None and one not in seen:
+                seen.add(one)
+                waiting.append(one)
+    return found, steps[0]
+
+
 def _line_of_leaf(graph: LossGraph, leaf: Tensor) -> Place | None:
     """The line of the first function that was given this tensor."""
     node = next((one for one in graph.nodes if getattr(one, "variable", None) is leaf), None)
@@ -660,9 +809,27 @@ def _line_of_leaf(graph: LossGraph, leaf: Tensor) -> Place | None:
     return None
 
 
+def _holds(value: Any, leaf: Tensor) -> bool:
+    """Whether an object of the learner's, which is no module, keeps layers that this weight belongs to."""
+    if isinstance(value, nn.Module | Tensor | type) or type(value).__module__.partition(".")[0] in _NOT_THEIRS:
+        return False
+    inside = getattr(value, "__dict__", None)
+    if not isinstance(inside, dict):
+        return False
+    return any(
+        one is leaf or (isinstance(one, nn.Module) and any(leaf is weight for weight in one.parameters()))
+        for one in list(inside.values())[:100]
+    )
+
+
+def _sample_of(root: nn.Module) -> tuple[Any, ...]:
+    return tuple(_sample(module) for module in list(root.modules())[:40])
+
+
 def _values(tensor: Tensor) -> tuple[Any, ...]:
     """Some of its numbers, to see whether it changes."""
-    return tuple(tensor.detach().flatten()[:: max(1, tensor.numel() // 8)][:8].tolist()), tensor._version
+    version = 0 if tensor.is_inference() else tensor._version
+    return tuple(tensor.detach().flatten()[:: max(1, tensor.numel() // 8)][:8].tolist()), version
 
 
 def _sample(module: nn.Module) -> tuple[Any, ...]:

@@ -149,6 +149,7 @@ class Mixing(Observer):
                 "moved": second.moved,
                 "moved_place": _place(second.moved_line),
                 "by_weights": second.by_weights,
+                "over_rows": second.over_rows,
                 "called": kept["called"] and kept["called"].as_json(),
             }
         )
@@ -221,6 +222,7 @@ class _Follow(TorchFunctionMode):
         self.spread_line: Any = None
         self.moved_line: Any = None
         self.by_weights = False
+        self.over_rows: list[int] | None = None  # shape of what a softmax took over its first dimension, the samples
         self._at = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -241,6 +243,9 @@ class _Follow(TorchFunctionMode):
         share = int((before != kept).sum())
         if share * self._rows > kept.numel() > 1:
             self.spread, self.spread_line = name, _line()
+            if name.endswith("softmax") and kept.dim() >= 2 and len(kept) == self._rows:
+                sums = (kept.exp() if name == "log_softmax" else kept).float().sum(0)
+                self.over_rows = list(kept.shape) if bool(((sums - 1).abs() < 1e-4).all()) else None
             self.by_weights = name in _MIXED_BY_WEIGHTS or (
                 name in ("matmul", "mm", "__matmul__", "einsum", "__rmatmul__") and isinstance(args[-1], nn.Parameter)
             )

@@ -11,7 +11,32 @@ _TIMES = 2  # the graph is a fact: a second look only leaves a trial call before
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """A log-softmax directly above a softmax, in the graph of a loss that went backward."""
+    """A log-softmax directly above a softmax, in the graph of a loss; or a cross-entropy of rows that sum to 1."""
+    found = list(_seen(run))
+    yield from found or _summed(run)
+
+
+def _summed(run: Run) -> Iterator[Finding]:
+    """Rows of numbers above zero that all sum to 1: whatever made them, they are probabilities."""
+    for call in newest(run, "loss_calls") or []:
+        if call["loss"] != "cross_entropy" or call.get("rows", 0) < _TIMES or call["rows"] < call["looks"]:
+            continue
+        place, edits = feeder(run, call | {"loss": call["place"], "backward": None}, ("softmax",), ("Softmax",))
+        yield Finding(
+            evidence=_(
+                "At {count} looks, the numbers that cross-entropy was given were above zero and summed to 1 in each "
+                "row: they are probabilities already.",
+                count=call["rows"],
+            ),
+            step=call["step"],
+            place=place,
+            edits=edits,
+            check="print(output.sum(dim=1))  # raw scores do not sum to 1",
+        )
+        return
+
+
+def _seen(run: Run) -> Iterator[Finding]:
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row["kind"] != "log_softmax" or row["feeder"] != "Softmax" or row["times"] < _TIMES:
             continue

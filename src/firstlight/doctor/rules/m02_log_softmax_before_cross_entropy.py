@@ -9,7 +9,28 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """A log-softmax directly above a log-softmax."""
+    """A log-softmax directly above a log-softmax; or a cross-entropy of rows whose exponentials sum to 1."""
+    found = list(_seen(run))
+    yield from found or _summed(run)
+
+
+def _summed(run: Run) -> Iterator[Finding]:
+    for call in newest(run, "loss_calls") or []:
+        if call["loss"] == "cross_entropy" and call.get("log_rows", 0) >= 2 and call["log_rows"] == call["looks"]:
+            names = ("log_softmax", "logsumexp")
+            place, _edits = feeder(run, call | {"loss": call["place"], "backward": None}, names, ("LogSoftmax",))
+            yield Finding(
+                evidence=_(
+                    "At {count} looks at the graph of the loss, its log-softmax was given the result of a log-softmax.",
+                    count=call["log_rows"],
+                ),
+                step=call["step"],
+                place=place,
+            )
+            return
+
+
+def _seen(run: Run) -> Iterator[Finding]:
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row["kind"] == "log_softmax" and row["feeder"] == "LogSoftmax" and row["times"] >= 2:
             if row["fed_dim"] != row["dim"] and row["shape"] and len(row["shape"]) == 2:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
-from firstlight.doctor.pointing import call_at, instead, loss_line, only_call
+from firstlight.doctor.pointing import call_at, feeder, instead, loss_line, only_call
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
+_LAYERS = ("Addmm", "Mm", "Bmm", "Convolution", "MkldnnLinear", "MkldnnConvolution", "Linear")
 # What never ends in logarithms of probabilities. Sums, logarithms and what is made by hand may well do.
 _RAW = ("Addmm", "Mm", "Bmm", "UnsafeView", "Convolution", "Softmax", "Sigmoid", "Relu", "Tanh", "MkldnnLinear")
 
@@ -20,7 +21,13 @@ def find(run: Run) -> Iterator[Finding]:
         if row["kind"] != "nll" or row["times"] < 2 or row["off"] < 0.9:
             continue
         if row["feeder"] in _RAW or row.get("over", 0.0) > 0.5:
-            place, edits = _mended(run, loss_line(run, row), raw=row["feeder"] not in ("Softmax", "Sigmoid"))
+            if row["under"] == "hand" and not _stepped(run):
+                continue  # nobody trains with it: a saliency, an attack
+            if row["feeder"] in ("Softmax", "Sigmoid"):  # the logarithm is missing there
+                name = row["feeder"].lower()
+                place, edits = feeder(run, row, (name,), (row["feeder"],))[0], ()
+            else:
+                place, edits = _mended(run, loss_line(run, row))
             yield Finding(
                 evidence=_(
                     "In {share} % of the rows that the loss was given, the exponentials do not sum to 1; the loss is "
@@ -33,16 +40,35 @@ def find(run: Run) -> Iterator[Finding]:
                 edits=edits,
                 check="print(output.exp().sum(dim=1))  # log-probabilities would give 1 in each row",
             )
+    for row in (newest(run, "loss_heads") or {}).get("heads", ()):
+        if row["kind"] == "bce" and row["times"] >= 2 and row.get("clamped") in _LAYERS:
+            place, _edits = feeder(run, row, ("clamp", "clip", "hardtanh", "clamp_min"), ("Hardtanh",))
+            yield Finding(
+                evidence=_("At {count} looks, BCELoss was given raw scores that had only been cut off.",
+                           count=row["times"]),
+                step=row["step"],
+                place=place,
+                check="print(output.min(), output.max())  # before they are cut off: not from 0 to 1",
+            )  # fmt: skip
+            return
     raised = newest(run, "out_of_range")
     if raised is not None:
+        place = Place.from_json(raised["place"])
+        made = only_call(Code.of(run), ("BCELoss",))
+        here = call_at(Code.of(run), place, ("binary_cross_entropy",))
         yield Finding(
             evidence=_("BCELoss was given numbers below 0 or above 1, and refused them."),
             step=raised["step"],
-            place=Place.from_json(raised["place"]),
+            place=made[0] if made is not None and here is None else place,
+            places=(place,) if made is not None and here is None and place is not None else (),
         )
 
 
-def _mended(run: Run, place: Place | None, *, raw: bool) -> tuple[Place | None, tuple[Edit, ...]]:
+def _stepped(run: Run) -> bool:
+    return any(row["steps"] >= 2 for row in newest(run, "frozen") or [])
+
+
+def _mended(run: Run, place: Place | None) -> tuple[Place | None, tuple[Edit, ...]]:
     """The line that chooses the loss, and the change to cross-entropy where it is given raw scores."""
     code = Code.of(run)
     found = call_at(code, place, ("nll_loss",)) or only_call(code, ("NLLLoss",)) or only_call(code, ("nll_loss",))
@@ -52,7 +78,7 @@ def _mended(run: Run, place: Place | None, *, raw: bool) -> tuple[Place | None, 
     owner = ast.get_source_segment(unit.text, call.func) or ""
     name = "CrossEntropyLoss" if owner.endswith("NLLLoss") else "cross_entropy"
     start, dot, _name = owner.rpartition(".")
-    return line, instead(unit, call.func, f"{start}.{name}") if raw and dot else ()
+    return line, instead(unit, call.func, f"{start}.{name}") if dot else ()
 
 
 BROKEN = """\

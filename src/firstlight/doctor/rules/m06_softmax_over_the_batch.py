@@ -16,7 +16,27 @@ _NAMES = ("softmax", "log_softmax", "Softmax", "LogSoftmax", "softmin")
 def find(run: Run) -> Iterator[Finding]:
     """A softmax over the first of two dimensions, directly under a loss for classes."""
     found = list(_heard(run))  # else what PyTorch warns of
+    found = found or list(_summed(run)) or list(_met(run))
     yield from found or softmax_without_side(run)
+
+
+def _summed(run: Run) -> Iterator[Finding]:
+    """Log-probabilities of which each column sums to 1, and hardly a row: whatever made them."""
+    for call in newest(run, "loss_calls") or []:
+        if call.get("log_columns", 0) < 2 or call["log_columns"] < call["looks"] or call.get("log_rows"):
+            continue
+        row = call | {"loss": call["place"], "backward": None}
+        place, _edits = feeder(run, row, _NAMES[:2], _NAMES[2:4])
+        yield _finding(run, call["scores"], call["step"], place)
+        return
+
+
+def _met(run: Run) -> Iterator[Finding]:
+    """A softmax within the model, over its first dimension, in which samples met: one was changed, others followed."""
+    for row in newest(run, "mixing") or []:
+        if row["spread"] in ("softmax", "log_softmax") and row.get("over_rows") and len(row["output"]) <= 2:
+            yield _finding(run, row["over_rows"], row["step"], Place.from_json(row["spread_place"]))
+            return
 
 
 def _heard(run: Run) -> Iterator[Finding]:
@@ -29,18 +49,17 @@ def _heard(run: Run) -> Iterator[Finding]:
         if len(shape) != 2 or shape[1] < 2 or (row["kind"] == "nll" and row["off"] < 0.5):
             continue
         place, _edits = feeder(run, row, _NAMES[:2], _NAMES[2:4])
-        yield Finding(
-            evidence=_(
-                "The softmax in front of the loss works over dimension 0 of ({rows}, {classes}), which holds the "
-                "samples.",
-                rows=shape[0],
-                classes=shape[1],
-            ),
-            step=row["step"],
-            place=place,
-            edits=_over_classes(run, place),
-            check="print(output.exp().sum(dim=1))  # 1 in each row, where the classes share it",
-        )
+        yield _finding(run, shape, row["step"], place)
+
+
+def _finding(run: Run, shape: list[int], step: int, place: Place | None) -> Finding:
+    return Finding(
+        evidence=_("The softmax works over dimension 0 of {shape}, which holds the samples.", shape=str(tuple(shape))),
+        step=step,
+        place=place,
+        edits=_over_classes(run, place),
+        check="print(output.exp().sum(dim=1))  # 1 in each row, where the classes share it",
+    )
 
 
 def _over_classes(run: Run, place: Place | None) -> tuple[Edit, ...]:

@@ -19,9 +19,15 @@ _BOUNDED = {
     "Hardsigmoid": (("hardsigmoid",), ("Hardsigmoid",)),
 }
 
+_BOUNDED_BELOW = {name: _BOUNDED[name] for name in ("Relu", "Tanh", "Softplus")} | {
+    "Sigmoid": (("sigmoid",), ("Sigmoid",)),
+}
+_TARGETS, _BEYOND = 60, 0.1  # numbers beyond in one of ten targets are no odd values any more
+
 
 def find(run: Run) -> Iterator[Finding]:
-    """A loss that takes its own softmax or sigmoid, directly above an activation that has a lowest value."""
+    """A loss with its own softmax or sigmoid, directly above an activation; or targets that one cannot reach."""
+    yield from _unreached(run)
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row["kind"] not in ("log_softmax", "bce_logits") or row["feeder"] not in _BOUNDED or row["times"] < 2:
             continue
@@ -42,6 +48,30 @@ def find(run: Run) -> Iterator[Finding]:
             edits=edits,
             check="print(output.min())  # raw scores go below zero",
         )
+
+
+def _unreached(run: Run) -> Iterator[Finding]:
+    """A regression whose last activation ends where many targets do not."""
+    for call in newest(run, "loss_calls") or []:
+        count, beyond = call.get("beyond_of", 0), call.get("beyond", 0)
+        if count < _TARGETS or beyond < _BEYOND * count or call["looks"] < 2 or call["fed"] not in _BOUNDED_BELOW:
+            continue
+        functions, layers = _BOUNDED_BELOW[call["fed"]]
+        place, edits = feeder(run, call | {"loss": call["place"], "backward": None}, functions, layers)
+        yield Finding(
+            evidence=_(
+                "{share} % of the first {count} targets lie where the model's last step, {name}, has no numbers.",
+                share=round(100 * beyond / count),
+                count=count,
+                name=functions[0],
+            ),
+            step=call["step"],
+            place=place,
+            edits=edits,
+            voice=None if call["fed"] == "Relu" else "question",
+            check="print(output.min(), output.max(), target.min(), target.max())",
+        )
+        return
 
 
 BROKEN = """\

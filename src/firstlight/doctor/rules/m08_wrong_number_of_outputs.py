@@ -1,6 +1,7 @@
 """M08 wrong-number-of-outputs: the model gives one score, or far more scores than there are classes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from firstlight.doctor.places import Place
@@ -15,7 +16,10 @@ _SAMPLES = 300  # from here on a class that is there would have been seen
 
 def find(run: Run) -> Iterator[Finding]:
     """A softmax over a single number; or at least twice as many outputs as classes were seen."""
-    yield from too_few_outputs(run)
+    for finding in too_few_outputs(run):
+        made = _newest_layer(run)
+        both = made is not None and finding.place is not None
+        yield replace(finding, place=made, places=(finding.place, *finding.places)) if both else finding  # type: ignore[arg-type]
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         shape, dim = row["shape"] or [], row["dim"] if row["kind"] == "log_softmax" else row["fed_dim"]
         if row["times"] < 2 or dim is None or dim >= len(shape) or shape[dim] != 1 or len(shape) < 2:
@@ -49,15 +53,22 @@ def find(run: Run) -> Iterator[Finding]:
                     samples=call["samples"],
                 ),
                 step=call["step"],
-                place=Place.from_json(call["place"]),
+                place=_newest_layer(run) or Place.from_json(call["place"]),
                 voice="question",
             )
+
+
+def _newest_layer(run: Run) -> Place | None:
+    """Where the layer is made that gives what the model gives."""
+    lasts = [model["last"] for model in newest(run, "graph_models") or [] if model.get("last")]
+    made = layer_made(run, lasts[0][1], lasts[0][0]) if len(lasts) == 1 else None
+    return made[0] if made is not None else None
 
 
 def _last_layer(run: Run, row: dict[str, Any]) -> Place | None:
     """Where the layer that gives the one number is made, else the line of the loss."""
     made = layer_made(run, row["layer"][1], row["layer"][0]) if row["layer"] else None
-    return made[0] if made is not None else Place.from_json(row["line"]) or loss_line(run, row)
+    return made[0] if made is not None else _newest_layer(run) or Place.from_json(row["line"]) or loss_line(run, row)
 
 
 BROKEN = """\
@@ -110,5 +121,5 @@ rule = Rule(
             "return self.fc(x)", "return self.fc(torch.softmax(x[:, :1], dim=1) * x)"
         ),
     },
-    explains=("L04", "M13"),
+    explains=("L04", "M13", "E07", "L15", "E12", "E11"),
 )

@@ -49,7 +49,8 @@ def _made(run: Run, owner: str, name: str, kind: str, *, layers: bool) -> tuple[
         if body.name != owner:
             continue
         for node in ast.walk(body):
-            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            targets = list(node.targets) if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            targets += [inner for target in targets if isinstance(target, ast.Tuple) for inner in target.elts]
             if isinstance(node, ast.Assign | ast.AnnAssign) and any(
                 isinstance(target, ast.Attribute) and target.attr == name for target in targets
             ):
@@ -61,6 +62,8 @@ def _made(run: Run, owner: str, name: str, kind: str, *, layers: bool) -> tuple[
     text = ast.get_source_segment(unit.text, value) if value is not None else None
     if value is None or not text:
         return unit.place(node), ()
+    if kind not in ("list", "tuple", "dict") and layers:
+        return unit.place(node), ()  # an object of the learner's own: its class is to become a module
     if not layers:
         if isinstance(value, ast.Call) and callee(value) != "Parameter":
             return unit.place(node), instead(unit, value, f"torch.nn.Parameter(({text}).detach())")

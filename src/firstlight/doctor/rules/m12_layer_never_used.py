@@ -2,17 +2,38 @@
 
 from collections.abc import Iterator
 
-from firstlight.doctor.pointing import layer_made
+from firstlight.doctor.places import Place
+from firstlight.doctor.pointing import layer_made, part_made
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """A layer whose weights an optimizer holds, that never ran and never got a gradient."""
+    """A layer whose weights an optimizer holds, that never ran, or whose result went nowhere, and got no gradient."""
     reach = newest(run, "reach") or {}
     if reach.get("looks", 0) < 3 or not reach.get("reached"):
         return
+    for row in reach["cut"]:
+        if row["left"] and row["stepped"] and row["times"] >= 3 and not row["moved"]:
+            made = layer_made(run, row["name"], row["layer"])
+            line = Place.from_json(row["line"])
+            yield Finding(
+                evidence=_(
+                    "{name} ({layer}, {count} numbers) ran before {looks} losses; nothing came of its result, and it "
+                    "has no gradient.",
+                    name=row["name"],
+                    layer=row["layer"],
+                    count=row["weights"],
+                    looks=row["times"],
+                ),
+                step=row["step"],
+                place=line or (made[0] if made is not None else None),
+                places=(made[0],) if made is not None and line is not None else (),
+                values={"name": row["name"]},
+                check="print({name: weight.grad is None for name, weight in model.named_parameters()})",
+            )
+            return
     for row in reach["unused"][:3]:
         if not row["stepped"]:
             continue
@@ -26,7 +47,7 @@ def find(run: Run) -> Iterator[Finding]:
                 looks=reach["looks"],
             ),
             step=2,
-            place=made[0] if made is not None else None,
+            place=made[0] if made is not None else part_made(run, row["name"]),
             values={"name": row["name"]},
             check="print({name: weight.grad is None for name, weight in model.named_parameters()})  # after backward()",
         )

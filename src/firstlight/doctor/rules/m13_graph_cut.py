@@ -35,7 +35,9 @@ def find(run: Run) -> Iterator[Finding]:
         for row in reach.get("cut", ())
         if row["stepped"] and row["times"] >= _TIMES and not row["moved"] and reach["reached"]
     ]
+    rows = [row for row in rows if not row["left"]]  # nothing uses their result: M12
     if not rows:
+        yield from _blind(run, reach)
         return
     last = max(rows, key=lambda row: -1 if row["order"] is None else row["order"])
     place, edits = _cut(run, last, reach)
@@ -58,10 +60,30 @@ def find(run: Run) -> Iterator[Finding]:
     )
 
 
+def _blind(run: Run, reach: dict[str, Any]) -> Iterator[Finding]:
+    """A model that an optimizer steps, and that only ever ran without autograd, before each loss."""
+    for row in reach.get("blind", ()):
+        if row["held"] and not row["moved"] and row["training"] and row["times"] >= _TIMES:
+            yield Finding(
+                evidence=_(
+                    "An optimizer holds the weights of {model}, which ran without autograd before each of {times} "
+                    "losses: no gradient came to it, and it has not changed.",
+                    model=row["class"],
+                    times=row["times"],
+                ),
+                step=row["step"],
+                place=_no_grad(Code.of(run), Place.from_json(row["called"])),
+                check="print([weight.grad for weight in model.parameters()])  # after backward()",
+            )
+            return
+
+
 def _cut(run: Run, row: dict[str, Any], reach: dict[str, Any]) -> tuple[Place | None, tuple[Edit, ...]]:
     """The line that leaves autograd, as the trail saw it; else the only one that can; else the next layer."""
     code = Code.of(run)
     cuts = [(name, Place.from_json(line)) for name, line in row["cuts"] if line]
+    if not cuts and row.get("lost") and row["lost"][1]:
+        cuts = [(row["lost"][0], Place.from_json(row["lost"][1]))]
     following = Place.from_json(row["next"])
     for name, place in cuts[-1:]:
         if name == "no_grad":

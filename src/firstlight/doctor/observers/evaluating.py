@@ -24,7 +24,8 @@ def evaluation_facts(samples: "Samples", roots: "Sequence[Root]", waiting: "list
         yield "evaluations", found
     heard = [
         {**{k: v for k, v in one.items() if k != "use"}, "places": use.places, "losses": dict(use.root.losses),
-         "learned": use.root.learned, "went_backward": use.learned, "labels": _span(use)}
+         "learned": use.root.learned, "went_backward": use.learned, "class_axis": use.root.class_axis,
+         "labels": _span(use)}
         for one in samples.metrics
         if (use := one["use"]) is not None
     ]  # fmt: skip

@@ -102,6 +102,7 @@ class Root:
         self.fresh: int | None = None
         self.lost_shape: dict[str, Any] | None = None
         self.dims: dict[int, int] = {}
+        self.class_axis: int | None = None  # of an output of three dimensions or more, as the loss reads it
         self.restarts = False  # whether weights were put back since it learned last
 
     def forget(self) -> None:
@@ -172,6 +173,8 @@ class Samples(Observer):
                 drop_last=bool(loader.drop_last),
                 batch_size=loader.batch_size,
             )
+            with contextlib.suppress(Exception):
+                kept["all"] = len(dataset)  # type: ignore[arg-type]
             if type(loader.sampler) in (SequentialSampler, RandomSampler) and loader.batch_size:
                 with contextlib.suppress(Exception):  # it is the learner's, and asks their dataset
                     kept["items"] = len(loader.sampler)  # type: ignore[arg-type]
@@ -263,10 +266,10 @@ class Samples(Observer):
         if self._window.open:
             self._window.end()
         root = self._root(call.module)
-        if root.learned >= _FULL and call.number % _SAMPLED and call.grad and call.training:
-            if not self._teaches_nothing():
-                self._last = None  # as many before it: a training goes on
-                return
+        skips = root.learned >= _FULL and call.number % _SAMPLED and call.grad and call.training
+        if skips and not self._teaches_nothing():
+            self._last = None  # as many before it: a training goes on
+            return
         inputs = tensors_in(call.args, call.kwargs)
         if not inputs or not inputs[0].ndim or not inputs[0].numel():
             return
@@ -555,6 +558,8 @@ class Samples(Observer):
         use.scored = use.read = True
         root = use.root
         root.losses[name] += 1
+        if len(use.output) > 2 and root.class_axis is None and name in ("cross_entropy", "nll_loss"):
+            root.class_axis = _class_axis(use.output, guess)
         if target.ndim and len(target) == use.size and (not use.learned or root.learned < 2_000):
             self._label(use, target)
         few = root.losses[name] <= 3 or not root.losses[name] % 8
@@ -733,6 +738,18 @@ def _randomness() -> tuple[Any, ...]:
         hash(random.getstate()),
         (state[1].tobytes(), state[2]) if state is not None else None,
     )
+
+
+def _class_axis(output: tuple[int, ...], guess: Tensor) -> int | None:
+    """Which dimension of an output holds the classes, as what a loss was given shows; None where that is not sure."""
+    if tuple(guess.shape) == output:
+        return 1 if guess.is_contiguous() else None
+    rows, classes = math.prod(output[:-1]), output[-1]
+    flat = tuple(guess.shape) == (rows, classes) and guess.stride() == (classes, 1)
+    if flat and guess._is_view():
+        return len(output) - 1
+    turned = guess.ndim == 3 and guess.shape[1] == classes and guess.stride()[1:] == (1, classes)
+    return 2 if turned and len(output) == 3 else None
 
 
 def _are_classes(labels: Tensor) -> bool:

@@ -18,6 +18,7 @@ _SAME = {
 }  # fmt: skip
 _PLAIN = _SAME - {"abs", "bool", "long", "int", "__getitem__", "T", "t"}  # the values stay what they were
 _EQUAL = {"eq", "__eq__", "ne", "__ne__"}
+_MINUS = {"sub", "__sub__", "rsub", "__rsub__"}
 _ABOVE = {"gt", "__gt__", "ge", "__ge__", "lt", "__lt__", "le", "__le__"}
 _READ = {"numpy", "tolist", "item", "__array__", "__float__", "__int__", "__bool__", "__iter__", "topk", "sort"}
 
@@ -130,7 +131,11 @@ class Window:
             self._apart(values)
         if name in ("argmax", "max", "min", "argmin") and isinstance(args[0], Tensor):
             self._largest(name, args, kwargs, result, known)
-        elif name in _EQUAL and isinstance(result, Tensor) and len(args) > 1:
+        elif (
+            isinstance(result, Tensor)
+            and len(args) > 1
+            and (name in _EQUAL or (name in _MINUS and _is_outer(args, result)))
+        ):
             self._equal(args, result)
         elif name in _ABOVE and isinstance(result, Tensor):
             self._above(name, args, result, known)
@@ -212,6 +217,13 @@ class Window:
     def _place(self) -> Any:
         place = self._witness.place()
         return place and place.as_json()
+
+
+def _is_outer(args: Any, result: Tensor) -> bool:
+    """Whether a column (N, 1) and a row (N,) have made a table."""
+    shapes = sorted((tuple(one.shape) for one in args if isinstance(one, Tensor)), key=len)
+    rows = shapes[0][0] if len(shapes) == 2 and len(shapes[0]) == 1 else 0
+    return rows > 1 and shapes[1] == (rows, 1) and tuple(result.shape) == (rows, rows)
 
 
 def _top() -> Any:

@@ -47,6 +47,9 @@ def find(run: Run) -> Iterator[Finding]:
 
 def _shuffle(code: Code) -> Place | None:
     """The line that puts the labels, or else the inputs alone, into another order."""
+    apart = _two_loaders(code)
+    if apart is not None:
+        return apart
     found: list[tuple[bool, Place]] = []
     for unit in code.units:
         drawn = {
@@ -71,6 +74,24 @@ def _shuffle(code: Code) -> Place | None:
                 found.append((bool(names & _LABELS), unit.place(node)))
     for_labels = [place for labels, place in found if labels]
     return for_labels[-1] if for_labels else found[-1][1] if found else None
+
+
+def _two_loaders(code: Code) -> Place | None:
+    """Two loaders that each shuffle for themselves, gone over side by side."""
+    shuffled: set[str] = set()
+    for _place, node, _unit in code.walk(ast.Assign):
+        if _shuffles(node.value):
+            shuffled |= {ast.unparse(target) for target in node.targets}
+    for place, call, _unit in code.calls("zip"):
+        if sum(_shuffles(one) or ast.unparse(one) in shuffled for one in call.args) > 1:
+            return place
+    return None
+
+
+def _shuffles(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or callee(node) != "DataLoader":
+        return False
+    return any(one.arg == "shuffle" and getattr(one.value, "value", False) is True for one in node.keywords)
 
 
 def _orders(node: ast.AST) -> bool:

@@ -50,7 +50,8 @@ def find(run: Run) -> Iterator[Finding]:
 def _maker(code: Code, call: Place | None, *, nan: bool) -> Place | None:
     """The line that most likely made them: a logarithm, a root, or one column divided by another."""
     logs, quotients = [], []
-    for unit in sorted(code.units, key=lambda one: call is None or one.file != call.file):
+    own = [one for one in code.units if call is not None and one.file == call.file and one.cell is None]
+    for unit in own or code.units:
         inside = {id(n) for c in ast.walk(unit.tree) if isinstance(c, ast.ClassDef) for n in ast.walk(c)}
         for statement in ast.walk(unit.tree):
             if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or id(statement) in inside:

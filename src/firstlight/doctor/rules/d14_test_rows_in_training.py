@@ -52,7 +52,8 @@ def _split(code: Code) -> Place | None:
     """The line that divides the samples: in a loop, by a function for it, or by two slices of one order."""
     for unit in code.units:
         calls = [n for n in ast.walk(unit.tree) if isinstance(n, ast.Call) and "split" in callee(n).lower()]
-        calls = [n for n in calls if callee(n) not in _OF_TEXT or isinstance(n.func, ast.Name)]
+        own = {n.name for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)}
+        calls = [n for n in calls if callee(n) not in _OF_TEXT or isinstance(n.func, ast.Name) or callee(n) in own]
         looped = {id(n) for loop in ast.walk(unit.tree) if isinstance(loop, ast.For) for n in ast.walk(loop)}
         for node in sorted(calls, key=lambda n: (id(n) not in looped, n.lineno)):
             return unit.place(node)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import BINARY
@@ -30,10 +31,23 @@ def find(run: Run) -> Iterator[Finding]:
         yield Finding(
             evidence=said,
             step=one["step"],
-            place=Place.from_json(one["place"]),
+            place=_table(Code.of(run), Place.from_json(one["place"])),
             voice=None if one["kind"] == "class" and one["alone"] else "question",  # a law without noise is legitimate
             check="print(torch.corrcoef(torch.cat([inputs, labels[:, None]], 1).T)[-1])",
         )
+
+
+def _table(code: Code, call: Place | None) -> Place | None:
+    """The line that puts columns side by side, where there is one alone; else where the model is called."""
+    near = [unit for unit in code.units if call is not None and unit.file == call.file]
+    found = [
+        place
+        for place, node, _unit in Code(near).calls("stack", "column_stack", "hstack", "concatenate", "cat", "c_")
+        if any(
+            (word.arg in ("dim", "axis") and getattr(word.value, "value", 0) == 1) for word in node.keywords
+        ) or callee(node) in ("column_stack", "hstack") or any(getattr(one, "value", 0) == 1 for one in node.args[1:2])
+    ]  # fmt: skip
+    return found[0] if len(found) == 1 else call
 
 
 BROKEN = BINARY.replace("model = nn", "x[:, 3] = 2 * y - 1 + 0.05 * torch.randn(600)\nmodel = nn", 1)

@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.loops import BatchLoop, batch_loops, is_measure, losses_of
-from firstlight.doctor.rule import Edit, Finding, Rule
+from firstlight.doctor.loops import BatchLoop, batch_loops, inside, is_measure, loops_of, losses_of, reads
+from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -15,8 +15,25 @@ def find(run: Run) -> Iterator[Finding]:
     """A name that a loop over several batches gives a new measure each time, and that is used after the loop."""
     code = Code.of(run)
     losses = losses_of(code)
+    yield from _left_at_once(run, code, losses)
     for loop in batch_loops(run, code):
         if loop.ends_early:
+            continue
+        again = _begun_again(loop)
+        if again is not None:
+            name, start, behind = again
+            yield Finding(
+                evidence=_(
+                    "The loop in line {loop} gives {name} a new value in each batch; line {used} uses the last.",
+                    loop=loop.node.lineno,
+                    name=name,
+                    used=behind.lineno,
+                ),
+                place=loop.unit.place(start),
+                places=(loop.unit.place(behind),),
+                values={"name": name},
+                edits=_before(loop, start),
+            )
             continue
         fresh = {
             name: nodes[0]
@@ -25,7 +42,8 @@ def find(run: Run) -> Iterator[Finding]:
         }
         for name, node in fresh.items():
             value = node.value
-            if not _is_number(value) or not is_measure(value, losses) or loop.is_shown(name):
+            measures = is_measure(value, losses) or _is_error(value, loop)
+            if not _is_number(value) or not measures or loop.is_shown(name):
                 continue
             if any(name in _names(other.value) and loop.is_shown(at) for at, other in fresh.items()):
                 continue
@@ -55,6 +73,100 @@ def find(run: Run) -> Iterator[Finding]:
                 edits=_added_up(loop, fresh),
             )
             break
+
+
+def _left_at_once(run: Run, code: Code, losses: set[str]) -> Iterator[Finding]:
+    """A loop over a loader of several batches whose body ends with the return of a measure: of the first batch."""
+    feeds = newest(run, "feeds") or []
+    for unit in code.units:
+        for scope in (node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)):
+            for loop, _after in loops_of(scope):
+                passes = [
+                    one for one in feeds
+                    if one["place"] and one["place"]["file"] == unit.file and one["place"]["line"] == loop.lineno
+                ]  # fmt: skip
+                if not passes or any(one["batches"] != 1 or one["learned"] for one in passes):
+                    continue
+                if (passes[0]["length"] or 0) < 2:
+                    continue
+                end = loop.body[-1]
+                told = reads(end.value) if isinstance(end, ast.Return) and end.value is not None else set()
+                made = [node for node in inside(loop) if isinstance(node, ast.Assign | ast.AugAssign | ast.Expr)]
+                grown = {word for node in made if is_measure(node, losses) for word in _given(node)}
+                if isinstance(end, ast.Return) and told & grown:
+                    yield Finding(
+                        evidence=_(
+                            "The loop in line {loop} ends in its first batch: the return in line {used} stands inside "
+                            "of it. There are {count} batches.",
+                            loop=loop.lineno,
+                            used=end.lineno,
+                            count=passes[0]["length"],
+                        ),
+                        step=passes[0]["step"],
+                        place=unit.place(end),
+                        text=_FIRST,
+                    )
+
+
+def _given(node: ast.AST) -> set[str]:
+    """Names that a statement gives values to, adds to, or grows."""
+    found = {node.func.value for node in ast.walk(node) if isinstance(node, ast.Call) and callee(node) == "append"
+             and isinstance(node.func, ast.Attribute)}  # fmt: skip
+    parts = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    return {one.id for part in (*parts, *found) for one in ast.walk(part) if isinstance(one, ast.Name)}
+
+
+def _begun_again(loop: BatchLoop) -> tuple[str, ast.Assign, ast.stmt] | None:
+    """A sum that is set to 0 at the beginning of each batch, added to, and used after the loop."""
+    for node in loop.node.body:
+        if not isinstance(node, ast.Assign):
+            continue
+        values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+        if not all(isinstance(one, ast.Constant) and one.value == 0 for one in values):
+            continue
+        for target in node.targets:
+            for part in target.elts if isinstance(target, ast.Tuple) else [target]:
+                name = ast.unparse(part)
+                others = [one for one in loop.assigned.get(name, []) if one is not node]
+                added = bool(others) and all(isinstance(one, ast.AugAssign) and one in loop.node.body for one in others)
+                used = loop.used_after(name)
+                if added and used is not None and not _is_kept(loop, name) and _is_told(used):
+                    return name, node, used
+    return None
+
+
+def _is_kept(loop: BatchLoop, name: str) -> bool:
+    """Whether each batch hands the name on within the loop."""
+    for node in inside(loop.node):
+        if isinstance(node, ast.Call | ast.If | ast.While) and name in reads(node):
+            return True
+        if isinstance(node, ast.Assign | ast.AugAssign) and name in reads(node.value):
+            return True
+    return False
+
+
+def _before(loop: BatchLoop, start: ast.Assign) -> tuple[Edit, ...]:
+    """The line that sets to 0, moved in front of the loop."""
+    lines = loop.unit.text.splitlines()
+    own, line = lines[start.lineno - 1], lines[loop.node.lineno - 1]
+    if start.lineno != start.end_lineno or ";" in own or len(loop.node.body) < 2:
+        return ()
+    indent = line[: len(line) - len(line.lstrip())]
+    return (
+        Edit(start.lineno, 1, (), loop.unit.file),
+        Edit(loop.node.lineno, 0, (indent + own.strip(),), loop.unit.file),
+    )
+
+
+def _is_error(value: ast.AST, loop: BatchLoop) -> bool:
+    """Whether it is a size of a difference, such as a squared error, in a sum or mean of what the batch gave."""
+    sized = any(
+        (isinstance(node, ast.Call) and callee(node) in ("pow", "square", "abs"))
+        or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow))
+        for node in ast.walk(value)
+    )
+    apart = [node for node in ast.walk(value) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)]
+    return sized and any(reads(node.left) & loop.fed and reads(node.right) & loop.fed for node in apart)
 
 
 def _names(node: ast.AST) -> set[str]:
@@ -105,6 +217,11 @@ def _adds_up(value: ast.AST) -> bool:
     return bool(counted) and "mean" not in calls and not divided
 
 
+_FIRST = Text(
+    what="The measure is that of the first batch only: the loop is left before it comes to the others.",
+    why="One batch is a few samples. What is told of it says little of the rest.",
+    do="Move the return out of the loop: as far to the left as the for is.",
+)
 _SUMS = """\
             correct += (outputs.argmax(1) == labels).sum().item()
             total += len(labels)

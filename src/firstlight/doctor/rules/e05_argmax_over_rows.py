@@ -16,6 +16,25 @@ def find(run: Run) -> Iterator[Finding]:
     """The largest over dimension 0 of an output (N, C), compared with labels of rows."""
     for one in newest(run, "metric_operations") or []:
         shape = one.get("from") or []
+        axis = one["class_axis"]
+        if len(shape) > 2 and axis is not None and one["kind"] == "equal" and one.get("best"):
+            if shape == one["output"] and one["dim"] != axis and not one.get("moved") and shape[one["dim"]] > 1:
+                place = Place.from_json(one["made"]) or Place.from_json(one["place"])
+                yield Finding(
+                    evidence=_(
+                        "In an output of shape {shape}, the loss reads classes in dimension {axis}; the largest value "
+                        "was asked for over dimension {dim}, and the answer was compared with labels.",
+                        shape=tuple(shape),
+                        axis=axis,
+                        dim=one["dim"],
+                    ),
+                    step=one["step"],
+                    place=place,
+                    edits=_other_dimension(Code.of(run), place, axis),
+                    check="print(outputs.shape)",
+                )
+                return
+            continue
         if one["kind"] != "equal" or not one.get("best") or one.get("dim") != 0 or len(shape) != 2 or shape[1] < 2:
             continue
         if shape != one["output"] or shape[0] != one["size"] or one.get("moved") or one["arange"]:
@@ -36,15 +55,15 @@ def find(run: Run) -> Iterator[Finding]:
         return
 
 
-def _other_dimension(code: Code, place: Place | None) -> tuple[Edit, ...]:
+def _other_dimension(code: Code, place: Place | None, axis: int = 1) -> tuple[Edit, ...]:
     unit = unit_of(code, place)
     if unit is None or place is None:
         return ()
     text = unit.text.splitlines()[place.line - 1]
     for old, new in (
-        (r"\b(dim|axis)\s*=\s*0\b", r"\1=1"),
-        (r"(argmax|max)\(0\)", r"\1(1)"),
-        (r"((?:argmax|max)\([^()]*),\s*0\)", r"\1, 1)"),
+        (r"\b(dim|axis)\s*=\s*-?\d\b", rf"\1={axis}"),
+        (r"(argmax|max)\(-?\d\)", rf"\1({axis})"),
+        (r"((?:argmax|max)\([^()]*),\s*-?\d\)", rf"\1, {axis})"),
     ):
         if len(re.findall(old, text)) == 1:
             return (Edit(line=place.line, old=1, new=(re.sub(old, new, text),), file=unit.file),)

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from firstlight.doctor.code import Code, Unit, callee
+from firstlight.doctor.editing import dotted
+from firstlight.doctor.loops import reads
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
-from firstlight.doctor.source_lines import replaced
+from firstlight.doctor.source_lines import is_training, replaced
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -19,7 +21,10 @@ def find(run: Run) -> Iterator[Finding]:
     if not sizes or max(sizes) < 2:
         return
     step = next((use["step"] for one in newest(run, "inputs") or [] for use in one["evaluation"]), None)
-    for unit in Code.of(run).units:
+    code = Code.of(run)
+    feeds = newest(run, "feeds") or []
+    trained = _learned_from(code)
+    for unit in code.units:
         for scope in [n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)] + [unit.tree]:
             for node, name, what, loop in _quotients(scope):
                 yield Finding(
@@ -32,6 +37,62 @@ def find(run: Run) -> Iterator[Finding]:
                     place=unit.place(node),
                     edits=_edits(unit, node, what) if loop else (),
                 )  # fmt: skip
+            for node, name, what in _others(unit, scope, feeds, trained):
+                yield Finding(
+                    evidence=_(
+                        "{name} counts right answers among other samples than those that {what} counts.",
+                        name=name,
+                        what=what,
+                    ),
+                    step=step,
+                    place=unit.place(node),
+                    text=_OTHERS,
+                )
+
+
+def _learned_from(code: Code) -> set[str]:
+    """Names that loops read in which something goes backward."""
+    found: set[str] = set()
+    for _place, loop, _unit in code.walk(ast.For):
+        if any(isinstance(node, ast.Call) and callee(node) == "backward" for node in ast.walk(loop)):
+            found |= reads(loop)
+    return found
+
+
+def _others(
+    unit: Unit, scope: ast.AST, feeds: list[dict[str, Any]], trained: set[str]
+) -> Iterator[tuple[Any, str, str]]:
+    """Right answers of one set of samples, divided by the size of another."""
+    matches = _matches(scope)
+    for loop in _own(scope):
+        if not isinstance(loop, ast.For) or any(
+            isinstance(one, ast.Call) and callee(one) in ("backward", "step") for one in ast.walk(loop)
+        ):
+            continue
+        sums = _summed(loop, matches)[0]
+        if not sums:
+            continue
+        passes = [
+            one for one in feeds
+            if one["place"] and one["place"]["file"] == unit.file and one["place"]["line"] == loop.lineno
+        ]  # fmt: skip
+        over = next((node for node in ast.walk(loop.iter) if isinstance(node, ast.Name | ast.Attribute)), None)
+        loader = ast.unparse(loop.iter.args[0] if isinstance(loop.iter, ast.Call) and loop.iter.args else loop.iter)
+        # A pass that came to its end, and to less than nine tenths of the dataset: a part of it was asked for.
+        part = bool(passes) and all(one["ended"] and one["rows"] < 0.9 * one.get("all", 0) for one in passes)
+        seen = reads(loop) | reads(loop.iter)
+        for node in _own(scope):
+            if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div) or node.lineno < loop.lineno:
+                continue
+            name, what = _name(node.left), ast.unparse(node.right)
+            if name not in sums or over is None:
+                continue
+            if part and what == f"len({loader}.dataset)":
+                yield node, name, what
+            elif not passes and isinstance(node.right, ast.Call) and callee(node.right) == "len" and node.right.args:
+                of = dotted(node.right.args[0])
+                if of is not None and of in trained and of not in seen and is_training(of):
+                    yield node, name, what
 
 
 def _edits(unit: Unit, node: Any, what: str) -> Any:
@@ -50,11 +111,7 @@ def _own(scope: ast.AST) -> Iterator[ast.AST]:
 
 
 def _quotients(scope: ast.AST) -> Iterator[tuple[Any, str, str, bool]]:
-    matches = {
-        ast.unparse(node.targets[0])
-        for node in _own(scope)
-        if isinstance(node, ast.Assign) and _compares(node.value, set()) and not _calls(node.value, "sum", "mean")
-    }
+    matches = _matches(scope)
     for loop in _own(scope):
         if not isinstance(loop, ast.For):
             continue
@@ -68,17 +125,7 @@ def _quotients(scope: ast.AST) -> Iterator[tuple[Any, str, str, bool]]:
         if not isinstance(over, ast.Name | ast.Attribute):
             continue
         loader = ast.unparse(over)
-        sums, shares, turns = set(), set(), set()
-        for node in ast.walk(loop):
-            if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add):
-                continue
-            name = ast.unparse(node.target)
-            if isinstance(node.value, ast.Constant) and node.value.value == 1 and node in loop.body:
-                turns.add(name)
-            elif _compares(node.value, matches) and _calls(node.value, "mean"):
-                shares.add(name)
-            elif _compares(node.value, matches) and _counts(node.value):
-                sums.add(name)
+        sums, shares, turns = _summed(loop, matches)
         for node in _own(scope):
             if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
                 continue
@@ -88,6 +135,31 @@ def _quotients(scope: ast.AST) -> Iterator[tuple[Any, str, str, bool]]:
                 yield node, name, what, True
             elif name in shares and what == f"len({loader}.dataset)":
                 yield node, name, what, False
+
+
+def _matches(scope: ast.AST) -> set[str]:
+    """Names that hold which answers are right."""
+    return {
+        ast.unparse(node.targets[0])
+        for node in _own(scope)
+        if isinstance(node, ast.Assign) and _compares(node.value, set()) and not _calls(node.value, "sum", "mean")
+    }
+
+
+def _summed(loop: ast.For, matches: set[str]) -> tuple[set[str], set[str], set[str]]:
+    """What a loop adds up: right answers, shares of batches, its own turns."""
+    sums, shares, turns = set(), set(), set()
+    for node in ast.walk(loop):
+        if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add):
+            continue
+        name = ast.unparse(node.target)
+        if isinstance(node.value, ast.Constant) and node.value.value == 1 and node in loop.body:
+            turns.add(name)
+        elif _compares(node.value, matches) and _calls(node.value, "mean"):
+            shares.add(name)
+        elif _compares(node.value, matches) and _counts(node.value):
+            sums.add(name)
+    return sums, shares, turns
 
 
 def _is_turn(node: ast.AST, counter: ast.AST | None) -> bool:
@@ -128,6 +200,11 @@ def _calls(node: ast.AST, *names: str) -> bool:
     return any(isinstance(one, ast.Call) and callee(one) in names for one in ast.walk(node))
 
 
+_OTHERS = Text(
+    what="The accuracy divides by the wrong count.",
+    why="Right answers among some samples, divided by the number of others, are no share of either.",
+    do="Divide the right answers by the number of samples that were looked at, counted in the same loop.",
+)
 BROKEN = LOADERS.replace("{correct / total:.3f}", "{correct / len(test_loader):.3f}")
 
 rule = Rule(

@@ -278,6 +278,7 @@ def _inputs(root: "Root") -> dict[str, Any]:
         "same_step": same[2].step if len(same) > 2 else None,
         "same_across": len({int(use.rows[0]) for use in same if use.rows is not None}),
         "print_times": most[1],
+        "print_again": sum(times > 1 for times in prints.values()),
         "print_step": repeated[19].step if len(repeated) > 19 else None,
         "print_feed": repeated[0].feed if repeated else -1,
         "print_feeds": len({use.feed for use in repeated}),

@@ -28,6 +28,7 @@ class Resources(Observer):
     """Fact `resources`: one dictionary."""
 
     kinds: ClassVar = ("resources",)
+    gaps: ClassVar = frozenset({"forward", "backward_begins"})
     hears: ClassVar = {
         "loader_made": ("torch.utils.data.DataLoader", "__init__"),
         "tensor_to": ("torch.Tensor", "to"),
@@ -51,10 +52,15 @@ class Resources(Observer):
         self._tested = self._learned = 0  # rows since the last step
         self._tests: dict[str, Any] = {"steps": 0, "heavy": 0, "tested": 0, "learned": 0, "same": 0, "place": None}
         self._input: weakref.ref[Tensor] | None = None
-        self._singles: dict[str, Any] = {"steps": 0, "calls": 0, "place": None}
+        self._singles: dict[str, Any] = {
+            "steps": 0, "calls": 0, "apart": 0, "even": True, "place": None,
+        }  # fmt: skip
         self._single = 0
         self._figures: list[int] = []
         self._warned: dict[str, Any] | None = None
+
+    def missed(self) -> None:
+        self._tested = self._learned = self._single = 0
 
     # Loaders.
 
@@ -140,7 +146,7 @@ class Resources(Observer):
             if before is first:
                 self._tests["same"] += 1
             self._input = weakref.ref(first)
-            if size == 1 and self._singles["calls"] < 2_000 and _is_part(first):
+            if (size == 1 or first.ndim == 1) and self._singles["calls"] < 2_000 and self._is_single(call, inputs):
                 self._single += 1
                 self._singles["calls"] += 1
                 if self._singles["place"] is None and self._single == 4:
@@ -153,6 +159,23 @@ class Resources(Observer):
                 self._tests["place"] = place and place.as_json()
         if call.close and call.grad and len(self._types) < 16:
             self._type(call, first)
+
+    def _is_single(self, call: Call, inputs: list[Tensor]) -> bool:
+        """Whether the model is given one sample alone, that does not wait for another's result.
+
+        One that is no row of a tensor may be all that there is by now, as in a game: the program's text has to tell.
+        """
+        first, output = inputs[0], call.output
+        if first.ndim == 1 and not (first.is_floating_point() and isinstance(output, Tensor) and output.ndim <= 1):
+            return False
+        if any(one.requires_grad for one in inputs):
+            return False  # a state that the call before gave
+        shape = tuple(first.shape)
+        if self._singles.setdefault("shape", shape) != shape:
+            self._singles["even"] = False
+        if not (_is_part(first) if first.ndim > 1 else _is_row(first)):
+            self._singles["apart"] += 1
+        return True
 
     def _type(self, call: Call, first: Tensor) -> None:
         weight = next(call.module.parameters(), None)
@@ -240,6 +263,12 @@ def _is_part(tensor: Tensor) -> bool:
     if type(tensor) is not Tensor or tensor.layout != torch.strided or not tensor.numel():
         return False
     return tensor.untyped_storage().nbytes() >= 8 * tensor.numel() * tensor.element_size()
+
+
+def _is_row(tensor: Tensor) -> bool:
+    """Whether it was taken out of a tensor of many such rows."""
+    base = tensor._base
+    return base is not None and base.ndim == tensor.ndim + 1 and base.shape[1:] == tensor.shape and len(base) >= 8
 
 
 class _Mallinfo(ctypes.Structure):

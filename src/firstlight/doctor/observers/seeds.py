@@ -1,9 +1,11 @@
 """Which seeds were set, and whether the same random numbers come again in each epoch; what is saved and read back."""
 
+import random
 import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import numpy
 import torch
 from torch import nn
 from torch.optim.optimizer import Optimizer
@@ -20,52 +22,62 @@ class Seeds(Observer):
     hears: ClassVar = {
         "seed_torch": ("torch", "manual_seed"),
         "seed_random": ("random", "seed"),
+        "seed_numpy": ("numpy.random", "seed"),
     }
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
-        self._armed: dict[str, Any] | None = None
+        self._armed: dict[str, dict[str, Any]] = {}  # by whose numbers they are
         self._rows: dict[Any, dict[str, Any]] = {}
         self._stepped: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+        self._before: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # before the first of several seeds
         self._heard = 0
 
     def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        self.witness.session["seeded"] = True
-        if name != "seed_torch" or self._heard >= 4 * _MOST:
+        if name == "seed_torch":  # weights are drawn with torch's numbers
+            self.witness.session["seeded"] = True
+        if self._heard >= 4 * _MOST:
             return
         self._heard += 1
         place = self.witness.place()
         seed = args[0] if args else kwargs.get("seed")
-        key = (place and (place.file, place.line), seed)
+        key = (name, place and (place.file, place.line), repr(seed))
         row = self._rows.get(key)
         if row is None and len(self._rows) < _MOST:
             row = self._rows[key] = {
                 "seed": repr(seed), "place": place and place.as_json(), "times": 0, "step": 0, "states": [],
-                "by": weakref.WeakSet(), "drawn": False, "began": 0,
+                "by": weakref.WeakSet(), "drawn": False, "began": 0, "whose": name,
             }  # fmt: skip
         if row is not None:
             # Only an optimizer that made steps before, and makes some after, has a training that goes on.
-            row["began"] = _numbers()
-            row["by"] = weakref.WeakSet(self._stepped)
-            self._stepped = weakref.WeakSet()
-            self._armed = row
+            row["began"] = _numbers(name)
+            row["by"] = weakref.WeakSet(self._stepped if not self._armed else self._before)
+            if not self._armed:
+                self._before, self._stepped = self._stepped, weakref.WeakSet()
+            self._armed[name] = row
 
     def calling(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Random numbers of before this seed: where none were drawn since the last one, setting it changes nothing."""
-        if name == "seed_torch" and self._armed is None and self._rows and self._heard < 4 * _MOST:
-            state = _numbers()
+        if name not in self._armed and self._rows and self._heard < 4 * _MOST:
+            state = _numbers(name)
             for row in self._rows.values():
-                row["drawn"] = row["drawn"] or (bool(row["states"]) and row["states"][-1] != state)
+                if row["whose"] == name:
+                    row["drawn"] = row["drawn"] or (bool(row["states"]) and row["states"][-1] != state)
 
     def forward(self, call: Call) -> None:
         """The first batch of a training after a seed was set: where do the random numbers stand?"""
-        row = self._armed
-        if row is None or not (call.grad and call.training):
+        if not self._armed:
             return
-        self._armed = None
-        row["states"] = [*row["states"][-8:], _numbers()]
-        row["drawn"] = row["drawn"] or row["states"][-1] != row["began"]
-        row["at"] = self.witness.step
+        if not (call.grad and call.training):
+            for row in self._armed.values():
+                if row["whose"] != "seed_torch":
+                    row["began"] = _numbers(row["whose"])  # what was drawn by now was for an evaluation
+            return
+        for row in self._armed.values():
+            row["states"] = [*row["states"][-8:], _numbers(row["whose"])]
+            row["drawn"] = row["drawn"] or row["states"][-1] != row["began"]
+            row["at"] = self.witness.step
+        self._armed = {}
 
     def step(self, optimizer: Optimizer) -> None:
         self._stepped.add(optimizer)
@@ -88,8 +100,13 @@ class Seeds(Observer):
         yield "seeds", {"set": bool(self.witness.session.get("seeded")), "again": again}
 
 
-def _numbers() -> int:
-    """Where the random numbers of torch stand."""
+def _numbers(whose: str) -> int:
+    """Where the random numbers of torch, of NumPy or of Python stand."""
+    if whose == "seed_random":
+        return hash(random.getstate())
+    if whose == "seed_numpy":
+        state: Any = numpy.random.get_state()
+        return hash((state[1].tobytes(), *state[2:]))
     return hash(torch.get_rng_state().numpy().tobytes())
 
 
@@ -97,6 +114,7 @@ class Saving(Observer):
     """Fact `saved`: what was written, and models that learn on from what was read back."""
 
     kinds: ClassVar = ("saved",)
+    gaps: ClassVar = frozenset({"step_begins"})
     hears: ClassVar = {
         "saved": ("torch", "save"),
         "state_read": ("torch", "load"),

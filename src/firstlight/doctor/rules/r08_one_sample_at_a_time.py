@@ -1,7 +1,10 @@
 """R08 one-sample-at-a-time: a loop calls the model for each sample of a tensor that holds them all."""
 
+import ast
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
+from firstlight.doctor.editing import spot_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
@@ -12,7 +15,10 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """Steps that learn from eight or more single rows of one tensor."""
     one = (newest(run, "resources") or {}).get("singles")
-    if one is None or one["steps"] < 3:
+    if one is None or one["steps"] < 3 or not one.get("even", True):
+        return
+    place = Place.from_json(one["place"])
+    if one.get("apart") and not _goes_through(Code.of(run), place):
         return
     yield Finding(
         evidence=_(
@@ -21,8 +27,29 @@ def find(run: Run) -> Iterator[Finding]:
             calls=one["calls"],
         ),
         step=3,
-        place=Place.from_json(one["place"]),
+        place=place,
     )
+
+
+def _goes_through(code: Code, place: Place | None) -> bool:
+    """Whether what the model is given in this line comes from the sample that its loop has come to, and from no other.
+
+    In a game, what is given next comes from what was answered before.
+    """
+    spot = spot_of(code, place)
+    if spot is None:
+        return False
+    loops: list[tuple[ast.AST, ast.AST]] = [(one.target, spot.node) for one in spot.loops if isinstance(one, ast.For)]
+    for node in ast.walk(spot.node):
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            loops += [(one.target, node.elt) for one in node.generators]
+    for target, inside in loops:
+        known = {one.id for one in ast.walk(target) if isinstance(one, ast.Name)}
+        for call in (one for one in ast.walk(inside) if isinstance(one, ast.Call) and one.args):
+            used = {one.id for one in ast.walk(call.args[0]) if isinstance(one, ast.Name)}
+            if used & known:
+                return True
+    return False
 
 
 BROKEN = CLASSES.replace(

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, Unit, callee
+from firstlight.doctor.failing import error_of, failure_of, line_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import instead
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
@@ -15,6 +16,7 @@ _TIMES = 3
 
 def find(run: Run) -> Iterator[Finding]:
     """Weights that a loss reaches, which no parameters() gives, no optimizer holds, and nothing changes."""
+    yield from _nothing_to_train(run)
     reach = newest(run, "reach") or {}
     rows = [
         row
@@ -39,6 +41,41 @@ def find(run: Run) -> Iterator[Finding]:
             values={"name": name},
             check="print(len(list(model.parameters())))  # the layers of the list are missing",
         )
+
+
+def _nothing_to_train(run: Run) -> Iterator[Finding]:
+    """All layers stand in a list or a dict, so that an optimizer was given no weights at all."""
+    failure = failure_of(run, r"got an empty parameter list", types=("ValueError",))
+    if failure is None:
+        return
+    for _place, body, _unit in Code.of(run).walk(ast.ClassDef):
+        for node in ast.walk(body):
+            target = node.targets[0] if isinstance(node, ast.Assign) else None
+            if not isinstance(target, ast.Attribute) or not isinstance(node, ast.Assign):
+                continue
+            kind = {ast.List: "list", ast.ListComp: "list", ast.Tuple: "tuple", ast.Dict: "dict", ast.DictComp: "dict"}
+            made = kind.get(type(node.value))
+            grown = any(
+                isinstance(one, ast.Call)
+                and isinstance(one.func, ast.Attribute)
+                and one.func.attr in ("append", "extend", "insert", "update")
+                and ast.unparse(one.func.value) == ast.unparse(target)
+                for one in ast.walk(body)
+            )
+            inside = any(isinstance(one, ast.Call) and callee(one)[:1].isupper() for one in ast.walk(node.value))
+            if made is None or not (inside or grown):
+                continue
+            place, edits = _made(run, body.name, target.attr, made, layers=True)
+            at = line_of(failure)
+            yield Finding(
+                evidence=error_of(failure),
+                step=failure["step"],
+                place=place,
+                places=(at,) if at is not None else (),
+                edits=edits,
+                values={"name": target.attr},
+            )
+            return
 
 
 def _made(run: Run, owner: str, name: str, kind: str, *, layers: bool) -> tuple[Place | None, tuple[Edit, ...]]:
@@ -110,7 +147,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does the model know all layers that it uses?",
-    needs=("reach",),
+    needs=("reach", "failure"),
     find=find,
     text=Text(
         what="Layers in {name} are used, but the model does not know them, so they are never trained.",

@@ -28,6 +28,9 @@ class _Steps:
         self.stepped: Place | None = None
         self.backward: Place | None = None
         self.steps = self.reached = 0
+        self.chances = 0  # steps of which it is known whether the gradients of the one before were still there
+        self.looked = 0  # steps before which the gradients were looked at
+        self.known: list[weakref.ref[Tensor]] = []  # its weights, which may outlive it
         self.uncleared = self.first_uncleared = 0
         self.emptied = self.first_emptied = 0  # steps whose gradients were set back after they were computed
         self.unreached = self.first_unreached = 0  # newest steps in a row that no backward pass came before
@@ -38,7 +41,7 @@ class _Steps:
         self.most_lost = 0
         self.lost = 0  # of those, set back before the step
         self.lines: list[Any] = []  # of those passes, where that is worth to know
-        self.zeroed = self.stepping = False
+        self.zeroed = self.stepping = self.blank = False
         self.last: tuple[int, int] | None = None  # its gradient as it was last left: which object, which version
         self.before: tuple[int, int] | None = None
         self.emptied_by: Place | None = None
@@ -46,7 +49,9 @@ class _Steps:
 
     def weights(self) -> list[Tensor]:
         optimizer = self.optimizer()
-        return [w for group in optimizer.param_groups for w in group["params"]] if optimizer is not None else []
+        if optimizer is None:
+            return [weight for one in self.known if (weight := one()) is not None]
+        return [w for group in optimizer.param_groups for w in group["params"]]
 
     def gradient(self) -> tuple[int, int] | None:
         weight = self.witness() if self.witness is not None else None
@@ -69,6 +74,8 @@ class _Steps:
         """The weight that stands for all: the first that has a gradient."""
         found = next((w for w in self.weights() if w.grad is not None), None)
         self.witness = weakref.ref(found) if found is not None else None
+        if found is not None:
+            self.known = [weakref.ref(w) for w in self.weights()[:_MOST]]
 
 
 class _Untrained:
@@ -79,7 +86,14 @@ class _Untrained:
         self.name, self.kind, self.training = name, type(root).__name__, root.training
         self.root = weakref.ref(root)
         self.times = 0
+        self.numbers = weight.numel()
         self.was = weight.detach().reshape(-1)[:_SAMPLED].clone()
+        # As of the newest look: whether something has changed it, which optimizers hold it, whether it was made after
+        # them or is of the last layer that was called, and whether it is a copy. Its model may be gone by the end.
+        self.moved = self.held = self.later = self.last = self.copied = False
+        self.alone = False  # whether its root consists of nothing but weights of its own, as a loss with weights does
+        self.holders: tuple[_Steps, ...] = ()
+        self.of = id(root)
 
     def changed(self) -> bool:
         weight = self.weight()
@@ -94,6 +108,7 @@ class _ByHand:
         self.last: tuple[int, int] | None = None
         self.was = self.sample(weight)
         self.chances = self.uncleared = self.step = 0
+        self.still = 0  # passes before which it had not changed
         self.place: Place | None = None
 
     def sample(self, weight: Tensor) -> Tensor:
@@ -102,11 +117,15 @@ class _ByHand:
     def before(self, step: int) -> None:
         """A backward pass begins: is the gradient of the one before still there, and was it used?"""
         weight = self.weight()
-        if weight is None or weight.grad is None or self.last is None:
+        if weight is None:
             return
         now = self.sample(weight)
         if torch.equal(now, self.was):
+            self.still += 1
             return  # several passes for one change
+        if weight.grad is None or self.last is None:
+            self.was, self.still = now, -1_000_000
+            return
         self.was = now
         self.chances += 1
         if (id(weight.grad), weight.grad._version) == self.last:
@@ -124,6 +143,7 @@ class Order(Observer):
     """Facts `order_of_steps`, one entry for each optimizer in the order in which they were made, and `coverage`."""
 
     kinds: ClassVar = ("order_of_steps", "order_by_hand", "coverage")
+    gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
@@ -145,6 +165,14 @@ class Order(Observer):
             if optimizer is not None:
                 self._add(optimizer, _Steps(optimizer, place, born))
 
+    def missed(self) -> None:
+        """What came before the step that is heard next is not known: nothing is said of it."""
+        for one in self._live:
+            one.since = one.lost = 0
+            one.blank, one.stepping = True, False
+            one.lines.clear()
+            one.last = one.before = one.gradient()
+
     def _tick(self) -> int:
         self.witness.session["clock"] += 1
         return int(self.witness.session["clock"])
@@ -165,7 +193,7 @@ class Order(Observer):
         self._made.append((weakref.ref(optimizer), place, born))
 
     def _add(self, optimizer: Optimizer, one: _Steps) -> _Steps:
-        self._gone += [other for other in self._live if other.optimizer() is None and other.steps]
+        self._gone += [other for other in self._live if other.optimizer() is None and (other.steps or other.reached)]
         del self._gone[:-_MOST_GONE]
         self._live = [*(other for other in self._live if other.optimizer() is not None), one]
         self._by = {id(other.optimizer()): other for other in self._live}
@@ -245,9 +273,12 @@ class Order(Observer):
         if not one.since:
             return
         emptied = one.lost == one.since or one.is_bare()
-        if not emptied and one.steps < 32 and one.gradient() != one.last:
-            emptied = one.is_zero()
+        if not emptied and one.gradient() != one.last:
+            # Changed by hand since the backward pass: scaled, clipped, or set back. Read at first, then believed.
+            emptied = one.is_zero() if one.steps < 32 else one.emptied == one.looked
+        one.looked += 1
         if emptied:
+            one.zeroed = True
             one.emptied += 1
             if one.emptied == 3:
                 one.first_emptied = self.witness.step
@@ -265,7 +296,8 @@ class Order(Observer):
     def step(self, optimizer: Optimizer) -> None:
         one = self._of(optimizer)
         one.stepping = False
-        if one.since and not one.zeroed and one.steps:
+        one.chances += bool(one.steps and one.since and not one.blank)
+        if one.since and not one.zeroed and not one.blank and one.steps:
             one.uncleared += 1
             if one.uncleared == 3:
                 one.first_uncleared = self.witness.step
@@ -275,20 +307,17 @@ class Order(Observer):
                 one.first_bare = self.witness.step
         if one.since:
             one.unreached = 0
-        else:
+        elif not one.blank:
             one.unreached += 1
             if one.unreached == 5:
                 one.first_unreached, self._soon = self.witness.step, 2
         one.steps += 1
         one.since = one.lost = 0
-        one.zeroed = False
+        one.zeroed = one.blank = False
         one.lines.clear()
         one.last = one.gradient()
         if one.steps <= 2:
             one.stepped = self.witness.place()
-
-    def _covered(self) -> set[int]:
-        return {id(weight) for one in self._live for weight in one.weights()}
 
     def _see(self) -> None:
         """Which weights have gradients now, and begin to see whether something changes them."""
@@ -302,50 +331,66 @@ class Order(Observer):
                         return
                     known = self._weights[id(weight)] = _Untrained(weight, name, root)
                 known.times += 1
+        self._look()
+
+    def _look(self) -> None:
+        """What is so now of the weights that live."""
+        holders: dict[int, tuple[_Steps, ...]] = {}
+        for steps in self._live:
+            for weight in steps.weights():
+                holders[id(weight)] = (*holders.get(id(weight), ()), steps)
+        youngest = max((one.born for one in self._live if one.steps), default=0)
+        for one in self._weights.values():
+            held, root = one.weight(), one.root()
+            if held is None or root is None:
+                continue
+            birth = self._births.get(id(held))
+            last = self._last.get(root)
+            module = last() if last is not None else None
+            one.moved, one.copied = one.changed(), birth is None
+            one.holders = holders.get(id(held), ())
+            one.held = bool(one.holders)
+            one.later = bool(youngest and birth is not None and birth[0]() is held and birth[1] > youngest)
+            one.last = module is not None and any(held is own for own in module._parameters.values())
+            one.alone = not root._modules
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What each optimizer did, and which weights with gradients belong to none."""
+        self._look()
         rows = [self._row(one) for one in (*self._gone, *self._live) if one.steps or one.reached]
         hand = self._by_hand
-        if hand is not None and hand.chances and not rows:
+        if hand is not None and (hand.chances or hand.still > 0) and not rows:
             yield (
                 "order_by_hand",
                 {
                     "chances": hand.chances,
                     "uncleared": hand.uncleared,
+                    "still": hand.still,
                     "step": hand.step,
                     "backward": hand.place and hand.place.as_json(),
                 },
             )
         if rows:
             yield "order_of_steps", rows
-        seen = [one for one in self._weights.values() if one.weight() is not None]
+        seen = [one for one in self._weights.values() if one.weight() is not None and one.root() is not None]
+        seen = seen or list(self._weights.values())  # models that ended with the function that made them
         if not seen:
             return
-        covered = self._covered()
-        youngest = max((one.born for one in self._live if one.steps), default=0)
         roots: dict[int, dict[str, Any]] = {}
         for one in seen:
-            root, weight = one.root(), one.weight()
-            if root is None or weight is None:
-                continue
-            row = roots.setdefault(id(root), {
+            row = roots.setdefault(one.of, {
                 "root": one.kind, "training": one.training, "free": [], "held": 0, "numbers": 0, "later": 0,
-                "last": False, "changed": 0, "unchanged": 0, "copied": 0,
+                "last": False, "changed": 0, "unchanged": 0, "copied": 0, "alone": one.alone,
             })  # fmt: skip
-            changed = one.changed()
-            row["changed" if changed else "unchanged"] += 1
-            birth = self._births.get(id(weight))
-            row["copied"] += birth is None
-            if id(weight) in covered:
+            row["changed" if one.moved else "unchanged"] += 1
+            row["copied"] += one.copied
+            if one.held:
                 row["held"] += 1
-            elif not changed and one.times >= 2:
+            elif not one.moved and one.times >= 2:
                 row["free"].append(one.name)
-                row["numbers"] += weight.numel()
-                row["later"] += bool(youngest and birth is not None and birth[0]() is weight and birth[1] > youngest)
-                last = self._last.get(root)
-                module = last() if last is not None else None
-                row["last"] |= module is not None and any(weight is p for p in module._parameters.values())
+                row["numbers"] += one.numbers
+                row["later"] += one.later
+                row["last"] |= one.last
         yield (
             "coverage",
             {
@@ -357,13 +402,14 @@ class Order(Observer):
         )
 
     def _row(self, one: _Steps) -> dict[str, Any]:
-        ids = {id(weight) for weight in one.weights()}
-        own = [known for key, known in self._weights.items() if key in ids]
+        own = [known for known in self._weights.values() if one in known.holders]
         return {
             "optimizer": one.kind,
             "steps": one.steps,
             "reached": one.reached,
             "uncleared": one.uncleared,
+            "chances": one.chances,
+            "looked": one.looked,
             "step": one.first_uncleared,
             "emptied": one.emptied,
             "emptied_step": one.first_emptied,
@@ -376,8 +422,8 @@ class Order(Observer):
             "most_thrown": one.most_lost,
             "thrown_step": one.first_thrown,
             "epochs": one.epochs,
-            "changed": sum(known.changed() for known in own),
-            "unchanged": sum(not known.changed() for known in own),
+            "changed": sum(known.moved for known in own),
+            "unchanged": sum(not known.moved for known in own),
             "made": one.made and one.made.as_json(),
             "stepped": one.stepped and one.stepped.as_json(),
             "backward": one.backward and one.backward.as_json(),

@@ -20,6 +20,7 @@ from firstlight.graph.source import kind_of_file
 _FOLLOWED = 64  # so many first calls and losses are followed; later ones only where something is going on
 _WAYS = 400  # so many ways through the learner's code are kept
 _MOST_NODES = 3000
+_SMALL = 200  # nodes of a loss that was cut off: what is left of it is a formula
 
 Way = tuple[tuple[str, int], ...]
 
@@ -65,6 +66,7 @@ class Passes(Observer):
     """Fact `passes`: forward passes that were left out, graphs that were kept, losses that reach no weight."""
 
     kinds: ClassVar = ("passes",)
+    gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
@@ -79,6 +81,7 @@ class Passes(Observer):
         self._losses: list[_Node] = []
         self._kept = self._kept_step = 0
         self._kept_outputs = self._kept_outputs_step = 0
+        self._used_outputs = self._used_outputs_step = 0
         self._loss_place: Place | None = None
         self._stale = self._stale_step = self._told = 0
         self._stale_place: Place | None = None
@@ -91,11 +94,20 @@ class Passes(Observer):
         self._leaves = self._leaves_step = 0
         self._leaf_place: Place | None = None
         self._leaf: weakref.ref[Tensor] | None = None
+        self._formulas = 0  # losses that were made of such a leaf
+        self._shown = 0  # calls of roots without gradients since the last backward pass
         self._rootless = 0
         self._call_place: Place | None = None
 
+    def missed(self) -> None:
+        """Passes of the step before may have been used meanwhile."""
+        self._now, self._calls, self._left = [], 0, Counter()
+        for one in self._old:
+            one.seen = one.fired
+
     def forward(self, call: Call) -> None:
         if not call.grad:
+            self._shown += 1
             return
         self._calls += 1
         if call.number >= _FOLLOWED and self._calls <= 2 and not call.close:
@@ -131,8 +143,14 @@ class Passes(Observer):
             return
         node = loss.grad_fn
         if node is None:
-            self._leaf_loss(loss, going)
+            self._leaf_loss(loss)
             return
+        if going.number < 8 or going.close:
+            leaf = _only_leaf(node)
+            if leaf is not None:
+                self._formulas += 1
+                self._leaf_loss(leaf)
+                return
         if going.retain and not going.create:
             self._retained += 1
             if self._retained == 10:
@@ -144,12 +162,13 @@ class Passes(Observer):
         if not going.create and (going.number < _FOLLOWED or self._kept):
             self._keep(node, going)
 
-    def _leaf_loss(self, loss: Tensor, going: Backward) -> None:
+    def _leaf_loss(self, loss: Tensor) -> None:
+        """All that a loss hangs on is a tensor that is no weight."""
         if not loss.requires_grad or isinstance(loss, nn.Parameter):
             return
         if self._leaf is not None and self._leaf() is loss:
             return  # the same leaf again: it is what is trained
-        if not self._calls:
+        if not self._calls and not self._shown:
             return
         self._leaf = weakref.ref(loss)
         self._leaves += 1
@@ -198,7 +217,7 @@ class Passes(Observer):
         if going.by != "backward":
             return
         now, self._now = self._now, []
-        calls, self._calls = self._calls, 0
+        calls, self._calls, self._shown = self._calls, 0, 0
         left = self._left
         if left:
             self._left = Counter()
@@ -213,9 +232,17 @@ class Passes(Observer):
                 self._judge_twice(now, hit)
         for one in now:
             one.seen = one.fired
-        for one in self._old:
+        before = self._old
+        for one in before:
             one.seen = one.fired
-        self._old = [*self._old, *now][-80:]
+        if going.number in (16, 31, 47, 63) or (going.close and going.number > 20):
+            # Of passes that are long over, nearly all that were followed: something collects them.
+            used = [one for one in before[:-4] if one.fired]
+            alive = sum(one.alive() for one in used)
+            if alive >= 10 and alive >= 0.8 * len(used) and alive > self._used_outputs:
+                self._used_outputs_step = self._used_outputs_step or self.witness.step
+                self._used_outputs = alive
+        self._old = [*before, *now][-80:]
         if going.number % 8 == 7 and (calls > 1 or self._kept_outputs):
             kept = sum(not one.fired and one.alive() for one in self._old)
             if kept >= 10 and kept > self._kept_outputs:
@@ -272,6 +299,8 @@ class Passes(Observer):
                 "kept_place": _json(self._loss_place),
                 "kept_outputs": self._kept_outputs,
                 "kept_outputs_step": self._kept_outputs_step,
+                "used_outputs": self._used_outputs,
+                "used_outputs_step": self._used_outputs_step,
                 "forward": _json(self._call_place),
                 "stale": self._stale,
                 "stale_step": self._stale_step,
@@ -285,10 +314,31 @@ class Passes(Observer):
                 "examined": self._examined,
                 "shared": sum(one.fired > 1 for one in self._nodes),
                 "leaves": self._leaves,
+                "formulas": self._formulas,
                 "leaves_step": self._leaves_step,
                 "leaf_place": _json(self._leaf_place),
             },
         )
+
+
+def _only_leaf(root: Any) -> Tensor | None:
+    """The tensor that a graph ends in, where it is small and has one end only, which is no weight."""
+    seen, todo = {root}, [root]
+    leaf: Tensor | None = None
+    while todo:
+        node = todo.pop()
+        variable = getattr(node, "variable", None)
+        if isinstance(variable, Tensor):
+            if isinstance(variable, nn.Parameter) or (leaf is not None and leaf is not variable):
+                return None
+            leaf = variable
+        for one, _at in node.next_functions:
+            if one is not None and one not in seen:
+                seen.add(one)
+                todo.append(one)
+        if len(seen) > _SMALL:
+            return None
+    return leaf
 
 
 def _node_of(output: Any) -> Any:

@@ -17,7 +17,7 @@ def find(run: Run) -> Iterator[Finding]:
     yield from _by_hand(run)
     code = Code.of(run)
     for one in newest(run, "order_of_steps") or []:
-        chances = one["steps"] - 1
+        chances = one.get("chances", one["steps"] - 1)
         if one["uncleared"] < _TIMES or one["uncleared"] < 0.9 * chances:
             continue
         place = Place.from_json(one["backward"])

@@ -14,7 +14,7 @@ def find(run: Run) -> Iterator[Finding]:
     """An optimizer that found no gradients at nearly all of its steps, although a backward pass had made them."""
     code = Code.of(run)
     for one in newest(run, "order_of_steps") or []:
-        if one["emptied"] < 5 or one["emptied"] < 0.9 * one["steps"]:
+        if one["emptied"] < 5 or one["emptied"] < 0.9 * one.get("looked", one["steps"]):
             continue
         cleared, backward = Place.from_json(one["emptied_by"]), Place.from_json(one["backward"])
         yield Finding(

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import assigned_at, dotted, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
@@ -22,7 +22,7 @@ def find(run: Run) -> Iterator[Finding]:
     for one in rows:
         if one["steps"] or one["reached"] < _TIMES or one["changed"] or not one["unchanged"]:
             continue
-        backward = Place.from_json(one["backward"])
+        backward, made = Place.from_json(one["backward"]), Place.from_json(one["made"])
         yield Finding(
             evidence=_(
                 "{count} backward passes gave gradients to the weights of {optimizer}. "
@@ -32,10 +32,11 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=_TIMES - 1,
             place=backward,
-            # Another optimizer steps: this one may be for a later part of the training.
-            voice="question" if others else "alarm",
-            edits=() if others else _stepping(code, backward, Place.from_json(one["made"])),
+            # Another optimizer steps: this one may be for a later part of the training, where the program has such.
+            voice="question" if others and _may_step(code, made) else "alarm",
+            edits=() if others else _stepping(code, backward, made),
         )
+    yield from _still_by_hand(run, code)
     if rows or coverage.get("optimizers") or coverage.get("backwards", 0) < _TIMES:
         return
     for root in coverage["roots"]:
@@ -52,6 +53,47 @@ def find(run: Run) -> Iterator[Finding]:
                 place=place,
                 voice="alarm" if place is not None else "question",
             )
+
+
+def _may_step(code: Code, made: Place | None) -> bool:
+    """Whether a line asks the optimizer of this place to step, or hands it to something that may."""
+    name = assigned_at(spot_of(code, made))
+    if name is None:
+        return True
+    last = name.rsplit(".", 1)[-1]
+    for _at, call, _unit in code.walk(ast.Call):
+        if callee(call) == "step" and isinstance(call.func, ast.Attribute) and _ends(call.func.value, last):
+            return True
+    for _at, node, _unit in code.walk(ast.AST):
+        if isinstance(node, ast.Call) and "LR" in callee(node):
+            continue
+        if isinstance(node, ast.Attribute) and _ends(node.value, last):
+            continue  # what it is asked for: zero_grad, its groups
+        inside = [one for one in ast.iter_child_nodes(node) if _ends(one, last)]
+        if any(isinstance(getattr(one, "ctx", None), ast.Load) for one in inside):
+            return True
+    return False
+
+
+def _ends(node: ast.AST, last: str) -> bool:
+    return (dotted(node) or "").rsplit(".", 1)[-1] == last
+
+
+def _still_by_hand(run: Run, code: Code) -> Iterator[Finding]:
+    """The same of weights that belong to no model."""
+    one = newest(run, "order_by_hand") or {}
+    place = _by_hand(code) if one.get("still", 0) >= _TIMES and not one["chances"] else None
+    spot = spot_of(code, place)
+    if place is not None and spot is not None:
+        yield Finding(
+            evidence=_(
+                "{count} backward passes ran. No weight of {root} has changed since.",
+                count=one["still"],
+                root=ast.unparse(next(loop.iter for loop in spot.loops if isinstance(loop, ast.For))),
+            ),
+            step=_TIMES - 1,
+            place=place,
+        )
 
 
 def _by_hand(code: Code) -> Place | None:
@@ -100,7 +142,7 @@ rule = Rule(
     voice="alarm",
     stage="order",
     question="Does something change the weights?",
-    needs=("order_of_steps", "coverage"),
+    needs=("order_of_steps", "order_by_hand", "coverage"),
     find=find,
     text=Text(
         what="Gradients are computed, but no step changes the weights.",
@@ -110,6 +152,10 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN + "    optimizer.step()\n",
     lookalikes={
+        "the second optimizer is for later": BROKEN.replace(
+            "optimizer = torch", "later = torch.optim.SGD(model.parameters(), lr=0.01)\noptimizer = torch"
+        )
+        + "    (later if step > 99 else optimizer).step()\n",
         "changes weights by hand": BROKEN.replace(
             "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n", ""
         ).replace("optimizer.zero_grad()", "model.zero_grad()")

@@ -15,22 +15,30 @@ def find(run: Run) -> Iterator[Finding]:
     """Steps without a gradient in a program that made no backward pass."""
     rows = newest(run, "order_of_steps") or []
     told = newest(run, "witness") or {}
-    if told.get("backwards") or "compile" in told.get("blind", []):
+    if (newest(run, "passes") or {}).get("backwards") or "compile" in told.get("blind", []):
         return
+    taken = told.get("backwards", 0)  # gradients that torch.autograd.grad gave back, and that nobody wrote into .grad
     code = Code.of(run)
     for one in rows:
-        if one["bare"] < 5 or one["bare"] < min(one["steps"], 50):
+        if one["bare"] < 5 or one["bare"] < min(one["steps"], 50) or (taken and taken < 0.5 * one["steps"]):
             continue
         place = Place.from_json(one["stepped"])
         yield Finding(
             evidence=_(
+                "{optimizer} made {steps} steps, and no weight had a gradient. "
+                "What torch.autograd.grad() gives back is not written into .grad.",
+                optimizer=one["optimizer"],
+                steps=one["steps"],
+            )
+            if taken
+            else _(
                 "{optimizer} made {steps} steps. There was no backward pass, and no weight has a gradient.",
                 optimizer=one["optimizer"],
                 steps=one["steps"],
             ),
             step=one["bare_step"],
             place=place,
-            edits=_with_backward(spot_of(code, place)),
+            edits=_with_backward(spot_of(code, place)) if not taken else (),
             check="print([p.grad for p in model.parameters()])",
         )
 
@@ -82,6 +90,12 @@ rule = Rule(
         "gradients written by hand": BROKEN.replace(
             "    optimizer.step()\n",
             "    for w in model.parameters():\n        w.grad = torch.full_like(w, 0.01)\n    optimizer.step()\n",
+        ),
+        "gradients of torch.autograd.grad": BROKEN.replace(
+            "    optimizer.step()\n",
+            "    weights = list(model.parameters())\n"
+            "    for w, found in zip(weights, torch.autograd.grad(loss, weights)):\n        w.grad = found\n"
+            "    optimizer.step()\n",
         ),
         "gradients of torch.func": BROKEN.replace(
             "    optimizer.step()\n",

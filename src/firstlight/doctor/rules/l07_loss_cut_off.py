@@ -20,6 +20,9 @@ def find(run: Run) -> Iterator[Finding]:
     passes = newest(run, "passes") or {}
     if passes.get("leaves", 0) < 3:
         return
+    rows = newest(run, "order_of_steps") or []
+    if passes.get("formulas") and not any(one["steps"] >= 3 and not one["reached"] for one in rows):
+        return  # of a tensor that is no weight: an input that is attacked, where no optimizer waits for gradients
     code = Code.of(run)
     backward = Place.from_json(passes["leaf_place"])
     wrapped = _wrapped(code, spot_of(code, backward))
@@ -52,7 +55,18 @@ def _wrapped(code: Code, backward: Spot | None) -> Spot | None:
         and spot.node.lineno < backward.node.lineno
         and assigned_at(spot) in names
     ]
-    return found[-1] if found else None
+    if not found:
+        return None
+    called = {callee(one) for one in calls_in(found[-1].node)}
+    inside = [
+        spot
+        for spot in spots(code)
+        if spot.function is not None
+        and getattr(spot.function, "name", "") in called
+        and not isinstance(spot.node, ast.FunctionDef)
+        and "requires_grad" in ast.unparse(spot.node)
+    ]
+    return inside[0] if len(inside) == 1 else found[-1]
 
 
 def _unwrapped(spot: Spot | None) -> tuple[Edit, ...]:

@@ -28,6 +28,21 @@ def find(run: Run) -> Iterator[Finding]:
             edits=_letting_go(keeping, name),
             check="print(total.grad_fn)  # of what you add up; None means: no graph is kept",
         )
+    elif passes.get("used_outputs"):
+        code = Code.of(run)
+        forward = Place.from_json(passes["forward"])
+        keeping, name = _keeping_outputs(code, spot_of(code, forward))
+        yield Finding(
+            evidence=_(
+                "The outputs of {count} earlier steps are still alive, with graphs that went backward long ago.",
+                count=passes["used_outputs"],
+            ),
+            step=passes["used_outputs_step"],
+            place=keeping.place if keeping is not None else forward,
+            places=(forward,) if forward is not None else (),
+            edits=_letting_go(keeping, name),
+            check="print(kept[-1].grad_fn)  # of what you collect; None means: no graph is kept",
+        )
     elif passes.get("kept_outputs"):
         yield Finding(
             evidence=_(
@@ -58,6 +73,24 @@ def _keeping(code: Code, backward: Spot | None) -> tuple[Spot | None, str | None
             if found:
                 return spot, found[0]
     return None, None
+
+
+def _keeping_outputs(code: Code, forward: Spot | None) -> tuple[Spot | None, str | None]:
+    """The statement that puts the output, or what is made of it, into something; and the name of what it keeps."""
+    if forward is None:
+        return None, None
+    node = forward.node
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    names = {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
+    near = [one for one in spots(code) if one.unit is forward.unit and one.function is forward.function]
+    found: list[tuple[Spot, str]] = []
+    for spot in near:
+        value = _kept_value(spot.node)
+        if value is not None and spot.node.lineno >= node.lineno and isinstance(spot.node, ast.Expr):
+            held = {dotted(one) for one in ast.walk(value) if isinstance(one, ast.Name | ast.Attribute)} & names
+            if held and not any(callee(one) in _LETTING_GO for one in calls_in(value)):
+                found.append((spot, sorted(name for name in held if name)[0]))
+    return found[0] if len(found) == 1 else (None, None)
 
 
 def _kept_value(node: ast.stmt) -> ast.AST | None:

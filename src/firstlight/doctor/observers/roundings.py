@@ -65,6 +65,15 @@ def _cut(values: Tensor, dtype: torch.dtype) -> dict[str, Any] | None:
         }
     distinct = torch.unique(values)
     after = torch.unique(distinct.trunc())
+    if len(after) == 1 and len(distinct) >= 3 and values.numel() >= 4:
+        return {
+            "kind": "merged",
+            "count": values.numel(),
+            "before": len(distinct),
+            "after": 1,
+            "value": float(distinct[-1]),
+            "cut": int(after[0]),
+        }
     # Classes such as 0.5, 1.0, 1.5: few numbers at equal distances, each of them met several times.
     if 3 <= len(distinct) <= _FEW and len(after) < len(distinct) and values.numel() >= 4 * len(distinct):
         steps = (distinct[1:] - distinct[:-1]) / (distinct[1:] - distinct[:-1]).min()

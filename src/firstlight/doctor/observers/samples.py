@@ -72,6 +72,7 @@ class Use:
     def mark(self, _gradients: Any) -> None:
         """The output goes backward."""
         self.learned = True
+        self.root.taught[self.training] += 1
 
 
 class Root:
@@ -81,6 +82,7 @@ class Root:
         self.module = weakref.ref(module)
         self.kind = type(module).__name__
         self.learned = self.hashed = self.delivered = 0
+        self.taught = [0, 0]  # outputs that went backward, of evaluation mode and of training mode
         self.seen: set[int] = set()
         self.over = False  # whether the first epoch is
         self.sizes: Counter[int] = Counter()
@@ -278,7 +280,7 @@ class Samples(Observer):
         self._count += 1
         use.input = weakref.ref(first)
         self._of_feed(use, first)
-        likely = not call.grad or not call.training  # to be an evaluation
+        likely = not call.grad or not (call.training or root.taught[0] > 2 * root.taught[1] + 3)  # to be an evaluation
         if output is not None:
             use.output = tuple(output.shape)
             use.width = output.shape[1] if output.ndim == 2 else 1 if output.ndim == 1 else 0
@@ -589,7 +591,8 @@ class Samples(Observer):
 
     def _cut(self, use: Use, name: str, guess: Tensor, result: Tensor) -> None:
         """Whether a loss was given numbers of classes: then no gradient gets through, should it go backward."""
-        if self.cut_loss is not None or result.requires_grad or guess.requires_grad or use.width < 2:
+        own = guess.requires_grad and guess.is_leaf  # asked for by hand: nothing lies behind it all the same
+        if self.cut_loss is not None or use.width < 2 or not (own or not (result.requires_grad or guess.requires_grad)):
             return
         plain = guess.detach().reshape(-1)
         if plain.numel() != use.size or not bool((plain == plain.round()).all()) or not float(plain.min()) >= 0:
@@ -609,7 +612,7 @@ class Samples(Observer):
         if use is None or not going.losses:
             return
         loss = going.losses[0]
-        if self._without_slope is not None and self._without_slope[0]() is loss and loss.grad_fn is None:
+        if self._without_slope is not None and self._without_slope[0]() is loss:
             self.cut_loss = self._without_slope[1]
         if (
             use.missing is not None

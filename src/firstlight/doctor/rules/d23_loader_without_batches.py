@@ -42,7 +42,7 @@ def find(run: Run) -> Iterator[Finding]:
         and not node.decorator_list
     }
     for unit in code.units:
-        for loop, made, name in _used_up(unit, generators):
+        for loop, made, name in (*_used_up(unit, generators), *_used_up_by_calls(unit, generators)):
             yield Finding(
                 evidence=_(
                     "{name} is made once, on line {line}, and gives its batches once; the loop around it goes over "
@@ -92,6 +92,44 @@ def _used_up(unit: Unit, generators: set[str]) -> Iterator[tuple[ast.For, ast.As
                             over = over.args[0]
                         if isinstance(over, ast.Name) and over.id == name:
                             yield inner, assign, name
+
+
+def _used_up_by_calls(unit: Unit, generators: set[str]) -> Iterator[tuple[ast.For, ast.Assign, str]]:
+    """The same, where the inner loop stands in a function that a loop calls: a name of the file, or an attribute."""
+    functions = [node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)]
+    looped = {
+        callee(node)
+        for loop in ast.walk(unit.tree)
+        if isinstance(loop, ast.For | ast.While)
+        and not any(isinstance(node, ast.Break | ast.Return) for node in ast.walk(loop))
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Call)
+    }
+    own = [node for node in _inside(unit.tree) if isinstance(node, ast.Assign)]
+    for function in functions:
+        if function.name == "__init__":
+            own += [
+                node for node in _inside(function)
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("self.")
+            ]  # fmt: skip
+    every = [node for node in ast.walk(unit.tree) if isinstance(node, ast.Assign)]
+    for assign in own:
+        name = ast.unparse(assign.targets[0])
+        again = [one for one in every if any(ast.unparse(target) == name for target in one.targets)]
+        if not _is_once(assign.value, generators) or len(again) > 1:
+            continue
+        for function in functions:
+            bound = {one.arg for one in ast.walk(function.args) if isinstance(one, ast.arg)}
+            if function.name not in looped or name in bound or function.name == "__init__":
+                continue
+            inside = list(_inside(function))
+            if any(isinstance(node, ast.Break) for node in inside):
+                continue
+            for inner in inside:
+                if isinstance(inner, ast.For) and ast.unparse(inner.iter) == name and _learns(inner):
+                    ends = any(isinstance(node, ast.Return) for node in ast.walk(inner))
+                    if not ends:
+                        yield inner, assign, name
 
 
 def _learns(loop: ast.For) -> bool:

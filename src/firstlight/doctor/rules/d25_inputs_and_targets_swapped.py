@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code, callee
+from firstlight.doctor.code import Code, Unit, callee
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import NUMBERS
 from firstlight.doctor.source_lines import words_in
@@ -33,7 +33,10 @@ def find(run: Run) -> Iterator[Finding]:
     if not any(one["learned"] for one in newest(run, "inputs") or []):
         return
     code = Code.of(run)
+    feeds = newest(run, "feeds") or []
+    read = {(one["place"]["file"], one["place"]["line"]) for one in feeds if one["place"] and one["learned"]}
     made: list[tuple[int, str]] = []
+    orders: list[list[ast.expr]] = []
     for unit in code.units:
         for node in ast.walk(unit.tree):
             pair: list[ast.expr] = []
@@ -44,24 +47,33 @@ def find(run: Run) -> Iterator[Finding]:
                     n.value for n in ast.walk(node) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)
                 ]
                 pair = given[-1].elts if given else []
+            if len(pair) == 2:
+                orders.append(pair)
             if len(pair) == 2 and (turn := _turn(pair)):
                 made.append((turn, ast.unparse(pair[0])))
+    for unit, loop, pair in _read_otherwise(code, orders, read):
+        yield Finding(
+            evidence=_(
+                "The dataset gives {given} first, and the loop calls the first part of a batch {first}.",
+                given=ast.unparse(pair[0]),
+                first=ast.unparse(_pair_of(loop)[0]),
+            ),
+            step=0,
+            place=unit.place(loop),
+            edits=_turned(unit, loop),
+        )
+        return
     if not made or len({turn for turn, _name in made}) != 1:
         return  # several orders: which is read where is not sure
     for unit in code.units:
         for node in ast.walk(unit.tree):
-            if not isinstance(node, ast.For) or not isinstance(node.target, ast.Tuple) or len(node.target.elts) != 2:
+            if not isinstance(node, ast.For) or not (pair := _pair_of(node)):
                 continue
-            if not isinstance(node.iter, ast.Name | ast.Attribute) or "load" not in ast.unparse(node.iter).lower():
+            named = isinstance(node.iter, ast.Name | ast.Attribute) and "load" in ast.unparse(node.iter).lower()
+            if not named and (unit.file, node.lineno) not in read:
                 continue
-            if _turn(node.target.elts) == -made[0][0]:
-                first, second = (ast.unparse(one) for one in node.target.elts)
-                text = unit.text.splitlines()[node.lineno - 1]
-                edits: tuple[Edit, ...] = ()
-                if text.count(f"for {first}, {second} in") == 1:
-                    edits = (Edit(line=node.lineno, old=1, file=unit.file, new=(
-                        text.replace(f"for {first}, {second} in", f"for {second}, {first} in"),
-                    )),)  # fmt: skip
+            if _turn(pair) == -made[0][0]:
+                first = ast.unparse(pair[0])
                 yield Finding(
                     evidence=_(
                         "The dataset gives {given} first, and the loop calls the first part of a batch {first}.",
@@ -69,9 +81,70 @@ def find(run: Run) -> Iterator[Finding]:
                     ),
                     step=0,
                     place=unit.place(node),
-                    edits=edits,
+                    edits=_turned(unit, node),
                 )  # fmt: skip
                 return
+
+
+def _pair_of(loop: ast.For) -> list[ast.expr]:
+    """The two names that a loop gives the parts of a batch."""
+    target = loop.target
+    counts = isinstance(loop.iter, ast.Call) and callee(loop.iter) == "enumerate"
+    if counts and isinstance(target, ast.Tuple) and len(target.elts) == 2:
+        target = target.elts[1]
+    return target.elts if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 2 else []
+
+
+def _turned(unit: Unit, loop: ast.For) -> tuple[Edit, ...]:
+    """The loop with both names in the other order."""
+    first, second = (ast.unparse(one) for one in _pair_of(loop))
+    text = unit.text.splitlines()[loop.lineno - 1]
+    if text.count(f"{first}, {second}") != 1:
+        return ()
+    return (
+        Edit(line=loop.lineno, old=1, file=unit.file, new=(text.replace(f"{first}, {second}", f"{second}, {first}"),)),
+    )
+
+
+def _read_otherwise(
+    code: Code, orders: list[list[ast.expr]], read: set[tuple[str, int]]
+) -> Iterator[tuple[Unit, ast.For, list[ast.expr]]]:
+    """A loop that gives the model the part of a batch which, elsewhere, is what the model's answer is compared with."""
+    words = {tuple(frozenset(words_in(ast.unparse(one))) for one in pair) for pair in orders}
+    if len(words) != 1:
+        return  # several orders: which is read where is not sure
+    given, other = next(iter(words))
+    own = given - other, other - given
+    if not all(own):
+        return
+    loops = [
+        (unit, node) for unit in code.units for node in ast.walk(unit.tree)
+        if isinstance(node, ast.For) and (unit.file, node.lineno) in read
+    ]  # fmt: skip
+    for unit, loop in loops:
+        pair = _pair_of(loop)
+        if not pair or not all(isinstance(one, ast.Name) for one in pair):
+            continue
+        names = [ast.unparse(one) for one in pair]
+        parts: dict[str, set[int]] = {}
+        for node in ast.walk(loop):
+            if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+                held = {one.id for one in ast.walk(node.args[0]) if isinstance(one, ast.Name)}
+                mine = {at for at in (0, 1) if names[at] in held}
+                parts.setdefault(ast.unparse(node.func), set()).update(mine)
+        inside = {id(node) for node in ast.walk(loop)}
+        for called, mine in parts.items():
+            if len(mine) != 1:
+                continue
+            elsewhere = [
+                words_in(ast.unparse(node.args[0]))
+                for node in ast.walk(unit.tree)
+                if isinstance(node, ast.Call) and id(node) not in inside and len(node.args) == 1
+                and ast.unparse(node.func) == called
+            ]  # fmt: skip
+            said = {at for found in elsewhere for at in (0, 1) if found & own[at] and not found & own[1 - at]}
+            if len(said) == 1 and said != mine:
+                yield unit, loop, orders[0]
 
 
 def _turn(pair: "list[ast.expr]") -> int:

@@ -242,7 +242,7 @@ class Samples(Observer):
         if kept is not None:
             kept["ended"] = True
             kept["batches"] = feed.count
-            few = kept["counted"] if "counted" in kept else 0
+            few = kept.get("counted", 0)
             if feed.number < 8 and few >= 64 and 1 < len(kept["set"]) < 0.05 * few and kept.get("stored") is None:
                 with contextlib.suppress(Exception):
                     kept["stored"] = _stored(feed.loader.dataset)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
@@ -44,7 +45,7 @@ def find(run: Run) -> Iterator[Finding]:
                 ),
                 step=one["evaluation_step"],
                 place=_numbering(code) or _first(one["evaluation_place"]),
-                voice="question",  # new classes may be what is tested
+                voice=None if _has_room(new, one["width"], model) else "question",  # they may be what is tested
             )
             continue
         last = model["last"] if model is not None else None
@@ -66,6 +67,11 @@ def find(run: Run) -> Iterator[Finding]:
                 place=_numbering(code) or _first(last["places"]),
                 voice=None if len(last["labels"]) > 2 and model is not None and model["direct"] else "question",
             )
+
+
+def _has_room(new: dict[str, int], width: int, model: dict[str, Any] | None) -> bool:
+    """Whether the model has an output for each of them, and its answers are compared with them as classes."""
+    return model is not None and model["direct"] and all(name.isdigit() and int(name) < width for name in new)
 
 
 def _first(places: list[dict[str, object]]) -> Place | None:

@@ -10,7 +10,19 @@ from firstlight.doctor.source_lines import words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
-_SIGNS = {"mnist", "digit", "digits", "svhn", "letters", "characters", "glyphs"}
+_SIGNS = {
+    "mnist",
+    "digit",
+    "digits",
+    "svhn",
+    "letters",
+    "characters",
+    "glyphs",
+    "glyph",
+    "numerals",
+    "emnist",
+    "kmnist",
+}
 _FLIPS = ("RandomHorizontalFlip", "RandomVerticalFlip", "hflip", "vflip", "flip", "fliplr", "flipud")
 
 
@@ -41,10 +53,28 @@ def find(run: Run) -> Iterator[Finding]:
 
 
 def _is_drawn(tree: ast.AST, node: ast.AST) -> bool:
-    """Whether it stands in an `if` that asks a random number."""
+    """Whether a random number chooses it: an `if` or a `where` that asks one, or a name that holds one."""
+    drawn = {
+        name.id
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Assign) and "rand" in ast.unparse(one.value)
+        for target in one.targets
+        for name in ast.walk(target)
+        if isinstance(name, ast.Name)
+    }
     for one in ast.walk(tree):
-        asks = isinstance(one, ast.If | ast.IfExp) and "rand" in ast.unparse(one.test)
-        if asks and any(inside is node for inside in ast.walk(one)):
+        if isinstance(one, ast.If | ast.IfExp):
+            asked: ast.AST = one.test
+        elif isinstance(one, ast.Call) and callee(one) == "where" and one.args:
+            asked = one.args[0]
+        elif isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Subscript):
+            asked = one.targets[0].slice
+        else:
+            continue
+        by_chance = "rand" in ast.unparse(asked) or any(
+            isinstance(name, ast.Name) and name.id in drawn for name in ast.walk(asked)
+        )
+        if by_chance and any(inside is node for inside in ast.walk(one)):
             return True
     return False
 

@@ -17,8 +17,10 @@ def find(run: Run) -> Iterator[Finding]:
     for feed in newest(run, "feeds") or []:
         if blank or not feed["learned"] or feed["counted"] < 64 or not feed["dataset"] or feed["batches"] < 2:
             continue
-        if feed["distinct"] != 1 or (feed["items"] or 0) < 16:
-            continue  # few rows repeated on purpose are more than one
+        # Few rows repeated on purpose are more than one, and all that is stored.
+        kept_back = (feed.get("stored") or 0) >= 10 * feed["distinct"]
+        if (feed["distinct"] != 1 and not kept_back) or (feed["items"] or 0) < 16:
+            continue
         place, _used = _getitem(Code.of(run), feed["dataset"])
         yield Finding(
             evidence=_(
@@ -26,7 +28,16 @@ def find(run: Run) -> Iterator[Finding]:
                 rows=feed["counted"],
                 dataset=feed["dataset"],
                 distinct=feed["distinct"],
+            )
+            if feed["distinct"] == 1
+            else _(
+                "{dataset} holds {stored} different rows; of {rows} that came out of it, {distinct} are different.",
+                dataset=feed["dataset"],
+                stored=feed["stored"],
+                rows=feed["counted"],
+                distinct=feed["distinct"],
             ),
+            text=None if feed["distinct"] == 1 else _FEW,
             step=feed["step"] + 1,
             place=place or Place.from_json(feed["made"] or feed["place"]),
             check="print((dataset[0][0] == dataset[1][0]).all())",
@@ -51,6 +62,11 @@ def _getitem(code: Code, name: str) -> tuple[Place | None, bool]:
     return None, True
 
 
+_FEW = Text(
+    what="The dataset gives a few of its samples again and again, and most of them never.",
+    why="__getitem__ makes one place of many positions, so the model sees little of what there is.",
+    do="Use the position that __getitem__ is given, as it is, wherever it reads a sample.",
+)
 BROKEN = LOADERS.replace("import DataLoader, TensorDataset", "import DataLoader, Dataset, TensorDataset").replace(
     "torch.manual_seed(0)\n",
     "class Pairs(Dataset):\n    def __init__(self, x, y):\n        self.x, self.y = x, y\n\n"

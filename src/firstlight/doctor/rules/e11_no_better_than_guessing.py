@@ -1,6 +1,7 @@
 """E11 no-better-than-guessing: always saying the most frequent class would be right as often."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
@@ -19,6 +20,8 @@ def find(run: Run) -> Iterator[Finding]:
             continue
         if not set(one["losses"]) & set(_CLASSES) or last["right"] > last["majority_rows"] or len(last["given"]) < 2:
             continue
+        if _knows_each_class(last):
+            continue
         yield Finding(
             evidence=_(
                 "{right} of {rows} answers are right; always saying class {most} would be right {often} times.",
@@ -30,6 +33,12 @@ def find(run: Run) -> Iterator[Finding]:
             step=last["step"],
             place=Place.from_json(last["places"][0]) if last["places"] else None,
         )
+
+
+def _knows_each_class(last: dict[str, Any]) -> bool:
+    """Whether even the class that is found least is found more often than not: frequent ones are given up for it."""
+    rarest = last.get("rarest")
+    return rarest is not None and rarest["rows"] >= 10 and rarest["found"] > 0.5 * rarest["rows"]
 
 
 BROKEN = (

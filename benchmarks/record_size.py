@@ -2,9 +2,9 @@
 
     python -m benchmarks.record_size [WORK ...] [--seconds 20] [--million] [--steps 1000000] [--json]
 
-Each work of `benchmarks.watched` learns for some seconds in a process of its own, watched with the defaults. The record
-is measured after a quarter of the time and at the end: what lies between, for each of the steps between, is what a step
-takes; before it lies what is written once, the graph and the looks at the first steps. `--million` makes a million real
+Each work of `benchmarks.watched` learns for some seconds, and for 240 steps however long they take, in a process of its
+own, watched with the defaults. The record is measured after a quarter of both and at the end: what lies between, for
+each of the steps between, is what a step takes (SQLite grows by pages of 4 kB: a few steps say little); before it lies what is written once, the graph and the looks at the first steps. `--million` makes a million real
 steps of the shortest loop there is (one weight), watched, and measures its folder; nothing is extrapolated.
 """
 
@@ -26,6 +26,7 @@ from benchmarks.watch_overhead import Stream
 from benchmarks.watched import WORKS
 
 SECONDS = 20.0
+FEWEST = 240  # steps
 STEPS = 1_000_000
 BAR, MILLION_BAR = 200, 250e6
 
@@ -46,15 +47,15 @@ def written(folder: Path) -> int:
 
 
 def work(name: str, seconds: float) -> dict[str, Any]:
-    """Watch one work for so long."""
+    """Watch one work for so long, and for so many steps."""
     one = WORKS[name]
     stream = Stream(one)
     run = fl.watch(stream.model, stream.optimizer)
     begun = time.perf_counter()
     early: tuple[int, int] | None = None
-    while (passed := time.perf_counter() - begun) < seconds:
+    while (passed := time.perf_counter() - begun) < seconds or len(stream.losses) < FEWEST:
         stream.block(one.block)
-        if early is None and passed > seconds / 4:
+        if early is None and passed > seconds / 4 and len(stream.losses) >= FEWEST / 4:
             time.sleep(1.0)  # the writer is at most half a second behind
             early = len(stream.losses), written(run.folder)
     time.sleep(1.0)

@@ -3,12 +3,14 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
-from firstlight.doctor.editing import calls_in, dotted, spot_of
+from firstlight.doctor.code import Code, callee
+from firstlight.doctor.editing import Spot, calls_in, dotted, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
+
+_GIVING = ("parameters", "named_parameters")
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -45,6 +47,126 @@ def find(run: Run) -> Iterator[Finding]:
             edits=_copied(code, place),
         )
         return
+    if sum(one["learned"] >= 10 for one in newest(run, "models") or []) != 1:
+        return  # of several models the best one itself may be kept
+    for spot in _kept_as_they_are(code):
+        yield Finding(
+            evidence=_(
+                "Where a new best is found, {line} keeps the weights themselves: every later step changes them.",
+                line=spot.text.split("\n")[0],
+            ),
+            step=None,
+            place=spot.place,
+            edits=_copied(code, spot.place),
+        )
+        return
+
+
+def _kept_as_they_are(code: Code) -> Iterator[Spot]:
+    """Statements under `if new > best: best = new` that keep weights, or the model, without a copy."""
+    models = {
+        dotted(call.func.value)
+        for spot in spots(code)
+        for call in calls_in(spot.node, "train", "eval", "parameters", "named_parameters", "state_dict", "zero_grad")
+        if isinstance(call.func, ast.Attribute)
+    } - {None, "self"}
+    for spot in spots(code):
+        around = spot.around[-1] if spot.around else None
+        if not isinstance(around, ast.If) or spot.node not in around.body or not _sets_a_best(around):
+            continue
+        pairs = [
+            (name, value)
+            for name, value in _given(spot.node)
+            if _is_live(value) or (isinstance(value, ast.Name) and value.id in models and not _made_in(spot, value.id))
+        ]
+        if not pairs:
+            continue
+        name = pairs[0][0]
+        inside = list(ast.walk(around))
+        if any(isinstance(one, ast.Break | ast.Return) for one in inside):
+            continue
+        if any(isinstance(one, ast.Call) and callee(one) in ("save", "deepcopy", "dump") for one in inside):
+            continue
+        read = [
+            node
+            for _at, node, _unit in code.walk(ast.expr)
+            if isinstance(getattr(node, "ctx", None), ast.Load) and dotted(node) in (name, f"self.{name}")
+        ]
+        ends = name.rsplit(".", 1)[-1]
+        if read or any(
+            node.attr == ends and isinstance(node.ctx, ast.Load) for _a, node, _u in code.walk(ast.Attribute)
+        ):
+            yield spot
+
+
+def _given(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement gives values to, each with its value."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+        return
+    target, value = node.targets[0], node.value
+    both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts)
+    pairs = zip(target.elts, value.elts, strict=True) if both else [(target, value)]  # type: ignore[attr-defined]
+    for one, of in pairs:
+        name = dotted(one)
+        if name is not None:
+            yield name, of
+
+
+def _sets_a_best(node: ast.If) -> bool:
+    """Whether a test compares two values, and one of them then takes the other's place."""
+    orders = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+    found = [one for one in ast.walk(node.test) if isinstance(one, ast.Compare) and isinstance(one.ops[0], orders)]
+    held = {dotted(side) for one in found for side in ast.walk(one) if isinstance(side, ast.expr)} - {None, "self"}
+    for statement in node.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        given = {dotted(one) for target in targets for one in ast.walk(target) if isinstance(one, ast.expr)}
+        if held & given:
+            return True
+    return False
+
+
+def _is_live(value: ast.expr) -> bool:
+    """Whether a value is made of weights that are not copied: a state, a dictionary or a list of them."""
+    if isinstance(value, ast.Call):
+        if callee(value) == "state_dict":
+            return isinstance(value.func, ast.Attribute) and "opt" not in (dotted(value.func.value) or "").lower()
+        inner: ast.expr | None = value.args[0] if len(value.args) == 1 else None
+        if callee(value) == "copy" and isinstance(value.func, ast.Attribute) and dotted(value.func.value) != "copy":
+            inner = value.func.value  # of a dictionary: its tensors are the same
+        if callee(value) in ("dict", "OrderedDict", "list", "tuple", "copy") and inner is not None:
+            return (isinstance(inner, ast.Call) and callee(inner) in _GIVING) or _is_live(inner)
+        return False
+    if isinstance(value, ast.Dict):
+        return any(one is not None and _is_live(one) for one in value.values)
+    if isinstance(value, ast.DictComp | ast.ListComp):
+        over = value.generators[0].iter
+        calls = {callee(one) for one in ast.walk(over) if isinstance(one, ast.Call)}
+        if len(value.generators) != 1 or not calls & {*_GIVING, "state_dict"}:
+            return False
+        kept = value.value if isinstance(value, ast.DictComp) else value.elt
+        while True:
+            if isinstance(kept, ast.Attribute) and kept.attr == "data":
+                kept = kept.value
+            elif (
+                isinstance(kept, ast.Call)
+                and callee(kept) in ("detach", "view")
+                and isinstance(kept.func, ast.Attribute)
+            ):
+                kept = kept.func.value
+            else:
+                break
+        names = {one.id for one in ast.walk(value.generators[0].target) if isinstance(one, ast.Name)}
+        return isinstance(kept, ast.Name) and kept.id in names
+    return False
+
+
+def _made_in(spot: Spot, name: str) -> bool:
+    """Whether a loop around makes the model of this name: of several models the best one is kept."""
+    for loop in spot.loops:
+        for node in ast.walk(loop):
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store):
+                return True
+    return not spot.loops
 
 
 def _copied(code: Code, place: Place | None) -> tuple[Edit, ...]:
@@ -96,6 +218,13 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN.replace("model.state_dict()\n", "{k: v.clone() for k, v in model.state_dict().items()}\n"),
     lookalikes={
+        "the best of three models": "import torch\nfrom torch import nn\n\ntorch.manual_seed(0)\n"
+        "x, y = torch.randn(256, 8), torch.randint(3, (256,))\nbest, kept = 1e9, None\nfor size in (4, 8, 16):\n"
+        "    model = nn.Sequential(nn.Linear(8, size), nn.ReLU(), nn.Linear(size, 3))\n"
+        "    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n    for step in range(20):\n"
+        "        optimizer.zero_grad()\n        loss = nn.functional.cross_entropy(model(x), y)\n"
+        "        loss.backward()\n        optimizer.step()\n    if loss.item() < best:\n"
+        "        best = loss.item()\n        kept = model\nkept.eval()\n",
         "a deep copy": BROKEN.replace("import torch\n", "import copy\n\nimport torch\n", 1).replace(
             "model.state_dict()\n", "copy.deepcopy(model.state_dict())\n"
         ),

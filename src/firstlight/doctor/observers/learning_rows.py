@@ -285,6 +285,7 @@ def _inputs(root: "Root") -> dict[str, Any]:
         "print_part": bool(repeated) and any(use.part for use in repeated),
         "print_size": repeated[0].size if repeated else 0,
         "train": train,
+        "first": root.first,
         "evaluation": [{**(use.values or {}), "size": use.size, "scored": _is_scored(use), "step": use.step,
                         "places": use.places} for use in evaluated],
         "column_spread": spread,

@@ -26,6 +26,7 @@ _MOST_NUMBERS = 2_000_000  # of weights that are copied for a look, of a batch t
 _BATCHES = 6
 _TRIED = 40  # steps of an experiment
 _TRIED_S = 0.4  # and the seconds that all of them may take
+_LARGE = 60  # inputs beyond this are tried scaled, too
 _KNOWN = ("NllLoss", "MseLoss", "BinaryCrossEntropy", "SmoothL1Loss", "HuberLoss", "SoftMarginLoss")
 _PASSING = ("Mean", "Sum", "View", "Reshape", "Squeeze", "Unsqueeze", "Clone", "ToCopy", "Alias")
 
@@ -62,6 +63,7 @@ class Progress(Observer):
         self._batches: list[tuple[Tensor, Tensor, str, dict[str, Any], tuple[int, ...]]] = []
         self._begin: dict[str, Tensor] | None = None
         self._tried: dict[str, Any] | None = None
+        self._scaled: dict[str, float] | None = None  # losses after the same steps, with inputs as they are and scaled
         self._several_roots = self._probed = False
 
     # Batches, and how they are judged.
@@ -228,11 +230,37 @@ class Progress(Observer):
         optimizer = self._optimizers[0]()
         if root is None or optimizer is None or self._begin is None or len(optimizer.param_groups) != 1:
             return
-        if self._steps < 20 or _learns(self._losses) or "lr" not in self._numbers:
+        if self._steps < 20 or "lr" not in self._numbers:
             return
-        self._probed = True
+        with contextlib.suppress(Exception):
+            self._probed = True
+            self._experiment_scaled(root, optimizer)
+        if _learns(self._losses):
+            return
         with contextlib.suppress(Exception):  # a model that cannot be copied, a loss that needs more than is known
             self._experiment(root, optimizer)
+
+    def _experiment_scaled(self, root: nn.Module, optimizer: Optimizer) -> None:
+        """The same steps from the same beginning, with each column, or all of a picture, at mean 0 and spread 1."""
+        given = [one[0] for one in self._batches]
+        whole = torch.cat(given)
+        if not whole.is_floating_point() or not bool(whole.abs().max() > _LARGE) or not bool(whole.isfinite().all()):
+            return
+        spread, mean = torch.std_mean(whole, dim=0) if whole.ndim == 2 else torch.std_mean(whole)
+        spread = torch.where(spread > 0, spread, 1.0)
+        rate, decay = self._numbers["lr"], self._numbers.get("weight_decay", 0.0)
+        kept, results = self._batches, {}
+        try:
+            for name in ("plain", "scaled"):
+                if name == "scaled":
+                    self._batches = [((one[0] - mean) / spread, *one[1:]) for one in kept]
+                found = self._try(root, optimizer, rate, decay, perf_counter())
+                if found is None:
+                    return
+                results[name] = found[1] if math.isfinite(found[1]) else 1e30
+        finally:
+            self._batches = kept
+        self._scaled = results
 
     def _experiment(self, root: nn.Module, optimizer: Optimizer) -> None:
         """The same steps from the same beginning, with other numbers."""
@@ -345,6 +373,7 @@ class Progress(Observer):
                 "numbers": self._numbers,
                 "norms": [list(one) for one in self._norms[:1] + self._norms[-1:]],
                 "tried": self._tried,
+                "scaled": self._scaled,
                 "made": made and made.as_json(),
                 "backward": self._place and self._place.as_json(),
             },

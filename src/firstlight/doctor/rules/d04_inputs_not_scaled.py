@@ -27,11 +27,27 @@ def find(run: Run) -> Iterator[Finding]:
             continue
         classes = start["classes"] if "cross_entropy" in start["loss"] and start["classes"] > 1 else 2
         guess = math.log(classes) if "entropy" in start["loss"] or start["loss"] == "nll_loss" else None
+        place = _data(Code.of(run)) or Place.from_json(one["place"])
+        tried = _better(run)
+        if tried is not None:
+            yield Finding(
+                evidence=_(
+                    "The inputs reach {largest}. Tried on copies, the same steps end at a loss of {scaled} where the "
+                    "inputs are scaled, and of {plain} as they are.",
+                    largest=f"{largest:.4g}",
+                    scaled=f"{tried['scaled']:.3g}",
+                    plain=f"{tried['plain']:.3g}",
+                ),
+                step=2,
+                place=place,
+                check="print(inputs.min(), inputs.max(), inputs.std())",
+                text=_PROVED,
+            )
+            continue
         above = guess is not None and not start["value"] < 3 * guess
         uneven = one["column_spread"] is not None and one["column_spread"] > 100
         if not above and not (uneven and _stands_still(one)):
             continue
-        place = _data(Code.of(run)) or Place.from_json(one["place"])
         yield Finding(
             evidence=_(
                 "The inputs reach {largest}, and the first loss is {loss}.",
@@ -40,8 +56,19 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=2,
             place=place,
+            voice="question",
             check="print(inputs.min(), inputs.max(), inputs.std())",
         )
+
+
+def _better(run: Run) -> dict[str, float] | None:
+    """The experiment, where a few steps with scaled inputs come to half of the loss that all steps have come to."""
+    progress = newest(run, "progress") or {}
+    tried, last = progress.get("scaled"), progress.get("last")
+    if tried is None:
+        return None
+    reached = last if isinstance(last, float) and math.isfinite(last) else math.inf
+    return dict(tried) if tried["scaled"] < 0.5 * min(tried["plain"], reached) else None
 
 
 def _stands_still(one: dict[str, object]) -> bool:
@@ -65,12 +92,17 @@ def _data(code: Code) -> Place | None:
     return None
 
 
+_PROVED = Text(
+    what="The inputs are very large, and nothing scales them.",
+    why="Fresh weights are made for inputs around 1. Large ones give outputs and steps far too large.",
+    do="Divide bytes by 255, or subtract the mean of the training samples and divide by their standard deviation.",
+)
 BROKEN = CLASSES.replace("train_x, train_y,", "x = 100 * x + 500\ntrain_x, train_y,", 1)
 
 rule = Rule(
     code="D04",
     name="inputs-not-scaled",
-    voice="question",
+    voice="alarm",
     stage="data",
     question="Are the inputs of a size that fresh weights can work with?",
     needs=("inputs",),
@@ -88,5 +120,5 @@ rule = Rule(
             "train_x, train_y,", "x = (2 * x + 6).round().clamp(0, 16)\ntrain_x, train_y,", 1
         ),
     },
-    explains=("M17", "L14", "L18"),
+    explains=("M17", "M18", "L14", "L15", "L18", "E11", "E12", "D07"),
 )

@@ -1,5 +1,6 @@
 """How layers are used: in which mode, with how many samples, how often in one pass, and whether their units answer."""
 
+import sys
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
 from firstlight.doctor.trail import line_of
 
+_RELUS = ("ReluBackward", "ClampMinBackward", "ClampBackward", "ThresholdBackward")
 _WINDOW = 10  # batches in which a unit must have answered at least once
 _SMALLEST = 8  # samples of a batch that says something about units
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -27,7 +29,13 @@ class Layers(Observer):
 
     kinds: ClassVar = ("silent_units", "single_samples", "dropout", "called_twice")
     gaps: ClassVar = True
-    hears: ClassVar = {"dropout": ("torch.nn.functional", "dropout")}
+    hears: ClassVar = {
+        **{
+            name: ("torch.nn.functional", name)
+            for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
+        },
+        "torch.dropout": ("torch", "dropout"),
+    }
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
@@ -82,7 +90,7 @@ class Layers(Observer):
             found = self._roots[root] = {
                 "class": type(root).__name__, "calls": 0, "ones": 0, "step": None, "called": None, "norm_of_one": False,
                 "norms": [name for name, one in modules if isinstance(one, _BatchNorm)][:5],
-                "dropouts": [[name, one.p] for name, one in modules if isinstance(one, _DROPOUTS) and one.p > 0.8][:5],
+                "dropouts": [[name, p] for name, one in modules if (p := _drops(one)) > 0.8][:5],
             }  # fmt: skip
             if len(self._models) < 40:
                 self._models.append(found)
@@ -98,6 +106,11 @@ class Layers(Observer):
         said = "training" in kwargs or len(args) > 2
         if not on or not share:
             return
+        maker = None if call.training else _layer_that_runs()
+        if (
+            maker is not None
+        ):  # a layer: of the model, whose mode it has been given, or made on the way, in training mode
+            said = any(maker is one for one in call.module.modules())
         key = (id(call.module), call.training, said, share)
         row = self._dropout.get(key)
         if row is None:
@@ -125,10 +138,10 @@ class Layers(Observer):
             return
         at = 0
         for node in graph.nodes:
-            if getattr(node, "variable", None) is not None or base(node) != "ReluBackward":
+            if getattr(node, "variable", None) is not None or base(node) not in _RELUS:
                 continue
             at += 1
-            result = tensor_of(node, "result")
+            result = _answer(node)
             if result is None or result.dim() < 2 or result.shape[0] < _SMALLEST or at > 64:
                 continue
             self._note_units(at, result, node)
@@ -173,6 +186,39 @@ class Layers(Observer):
             yield "dropout", list(self._dropout.values())
         if self._twice:
             yield "called_twice", list(self._twice.values())[:20]
+
+
+def _answer(node: Any) -> Tensor | None:
+    """What a ReLU gave, or what was above its lowest value, where it was written as clamp or threshold."""
+    if base(node) == "ReluBackward":
+        return tensor_of(node, "result")
+    given = tensor_of(node, "self")
+    low = getattr(node, "_saved_min", getattr(node, "_saved_threshold", None))
+    high = getattr(node, "_saved_max", None)
+    return given if given is not None and low == 0 and high is None else None
+
+
+def _layer_that_runs() -> nn.Module | None:
+    """The dropout layer whose forward called the function that is heard now."""
+    frame: Any = sys._getframe(2)
+    for _deep in range(8):
+        if frame is None:
+            return None
+        code = frame.f_code
+        if code.co_name == "forward" and code.co_filename.endswith("dropout.py"):
+            found = frame.f_locals.get("self")
+            return found if isinstance(found, nn.Module) else None
+        frame = frame.f_back
+    return None
+
+
+def _drops(module: nn.Module) -> float:
+    """Which share a layer drops: a dropout, or a recurrent net between its layers."""
+    if isinstance(module, nn.RNNBase):
+        return float(module.dropout) if module.num_layers > 1 else 0.0
+    if isinstance(module, nn.MultiheadAttention):
+        return float(module.dropout)
+    return float(module.p) if isinstance(module, _DROPOUTS) else 0.0
 
 
 def _silent(masks: Any) -> float:

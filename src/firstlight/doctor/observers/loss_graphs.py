@@ -23,7 +23,7 @@ from firstlight.doctor.losses import (
     tensors_in,
     through_shapes,
 )
-from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.places import Place
 from firstlight.doctor.trail import FROM, line_of, place_at
 from firstlight.graph.source import kind_of_file
@@ -37,6 +37,9 @@ _EXACT = 1e-4  # of sums that are 1: those of softmaxes in float32 are right to 
 _REACHED: dict[str, tuple[float | None, float | None]] = {
     "Relu": (0.0, None), "Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Softplus": (0.0, None), "Softmax": (0.0, 1.0),
 }  # fmt: skip
+# Where nodes of layers keep what they were given.
+_GIVEN = {"AddmmBackward": ("mat1", 1), "MmBackward": ("self", 0), "ConvolutionBackward": ("input", 0),
+          "LinearBackward": ("input", 0), "MkldnnLinearBackward": ("input", 0)}  # fmt: skip
 _STEPPED = {"SignBackward", "RoundBackward", "FloorBackward", "CeilBackward", "TruncBackward"}
 _NOT_THEIRS = ("builtins", "collections", "functools", "numpy", "torch", "weakref")
 _STEPS = 2  # of an optimizer, before it is said to hold a weight in vain
@@ -54,9 +57,10 @@ _WEIGHTED = {"AddmmBackward", "MmBackward", "ConvolutionBackward", "MkldnnConvol
 
 
 class LossGraphs(Observer):
-    """Facts `loss_heads`, `loss_calls`, `graph_models`, `reach`, `loss_growth`, `frozen`, `out_of_range`."""
+    """Facts `loss_heads`, `loss_calls`, `graph_models`, `reach`, `loss_growth`, `frozen`, and rarer ones."""
 
-    kinds: ClassVar = ("loss_heads", "loss_calls", "graph_models", "reach", "loss_growth", "frozen", "out_of_range")
+    kinds: ClassVar = ("loss_heads", "loss_calls", "graph_models", "reach", "loss_growth", "frozen", "out_of_range",
+                       "equal_by_hand", "rearranged")  # fmt: skip
     gaps: ClassVar = True
     hears: ClassVar = {
         f"loss.{name}": ("torch.nn.functional", name)
@@ -82,8 +86,15 @@ class LossGraphs(Observer):
         self._frozen: weakref.WeakKeyDictionary[Optimizer, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._out_of_range: dict[str, Any] | None = None
         self._reach = _Reach(self)
+        self._equal = _EqualByHand(self)
+        self._batch: list[weakref.ref[Tensor]] = []
+        self._rearranged: dict[str, Any] | None = None
 
     # What is called.
+
+    def batch(self, feed: Feed, batch: Any) -> None:
+        first = batch[0] if isinstance(batch, list | tuple) and batch else batch
+        self._batch = [weakref.ref(first)] if type(first) is Tensor else []
 
     def optimizer_made(self, optimizer: Optimizer, place: Place | None) -> None:
         self._optimizers.add(optimizer)
@@ -205,8 +216,28 @@ class LossGraphs(Observer):
             self._note_head(head, going, outputs, top=head.node is graph.nodes[0])
         for node, shape in (outputs or _columns_by_hand(graph) if self._looks <= 4 else {}).items():
             self._note_spread(graph, node, shape, going)
+        if self._looks <= 4 and self._batch:
+            self._compare_rows(graph)
         if graph.whole:
             self._reach.look(graph, going)
+            self._equal.look(graph, going)
+
+    def _compare_rows(self, graph: LossGraph) -> None:
+        """Whether what the first layers were given are the numbers of the loader's batch, in other rows than there."""
+        batch = self._batch[0]()
+        if batch is None or batch.dim() < 2 or len(batch) < 4 or batch.numel() > 300_000:
+            return
+        for node in graph.nodes:
+            name, at = _GIVEN.get(base(node), ("", 0)) if getattr(node, "variable", None) is None else ("", 0)
+            given = tensor_of(node, name) if name and below(node, at) is None else None  # nothing was computed before
+            if given is None or given.numel() != batch.numel() or given.device != batch.device:
+                continue
+            if _rows_differ(batch.detach(), given):
+                row = self._rearranged or {"times": 0, "step": self.witness.step, "line": line_of(node),
+                                           "shape": list(batch.shape), "given": list(given.shape)}  # fmt: skip
+                row["times"] += 1
+                self._rearranged = row
+            return
 
     def _note_head(self, head: Head, going: Backward, outputs: dict[Node, tuple[int, ...]], *, top: bool) -> None:
         fed, feeder = head.fed, head.feeder
@@ -332,10 +363,44 @@ class LossGraphs(Observer):
             yield "graph_models", [_json(row) for row in rows[:_MOST]]
         if len(self._growth) > 2:
             yield "loss_growth", {"nodes": self._growth[:_MOST], "backward": _json(self._backward)}
+        if self._rearranged is not None:
+            yield "rearranged", {**_json(self._rearranged), "backward": _json(self._backward)}
         yield from self._reach.facts()
+        equal = [_json({key: value for key, value in row.items() if key != "weight"}) for row in self._equal.rows]
+        if any(row["equal"] for row in equal):
+            yield "equal_by_hand", equal
         frozen = [_json(row) for row in self._steppers if row["steps"]]
         if frozen:
             yield "frozen", frozen
+
+
+class _EqualByHand:
+    """Weights of no module whose units began equal: are they still, after some steps?"""
+
+    def __init__(self, owner: LossGraphs) -> None:
+        self._owner = owner
+        self.rows: list[dict[str, Any]] = []
+
+    def look(self, graph: LossGraph, going: Backward) -> None:
+        """The first look finds them; later ones compare. Units are rows, or columns where inputs stand in front."""
+        if going.number == 0:
+            for leaf in list(graph.leaves.values())[:_MOST]:
+                plain = leaf.dim() == 2 and min(leaf.shape) >= 2 and leaf.numel() <= 2_000_000 and not leaf.is_meta
+                if plain and self._owner.witness.name_of(leaf) is None and bool((leaf == leaf[0, 0]).all()):
+                    self.rows.append(
+                        {"weight": weakref.ref(leaf), "shape": list(leaf.shape), "step": None, "equal": False,
+                         "steps": 0, "line": _line_of_leaf(graph, leaf), "value": float(leaf[0, 0])}
+                    )  # fmt: skip
+            return
+        for row in self.rows:
+            weight = row["weight"]()
+            if weight is None or going.number < 2 or id(weight) not in graph.leaves:
+                continue
+            alike = bool((weight == weight[:1]).all()) or bool((weight == weight[:, :1]).all())
+            moved = float(weight[0, 0]) != row["value"] or bool((weight != weight[0, 0]).any())
+            row["equal"] = alike and (moved or row["value"] == 0.0)
+            row["moved"] = moved
+            row["steps"], row["step"] = going.number, row["step"] or self._owner.witness.step
 
 
 class _Reach:
@@ -347,7 +412,8 @@ class _Reach:
         self._ran: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._loose: list[dict[str, Any]] = []
         self._layers: dict[int, tuple[list[Any], int, list[Any]]] = {}  # by root: cut, reached, unused
-        self._seen: dict[tuple[int, str], weakref.ref[Tensor]] = {}  # weights of roots that nobody steps, by name
+        # Of a root: its weights that nobody steps, by name.
+        self._seen: weakref.WeakKeyDictionary[nn.Module, dict[str, weakref.ref[Tensor]]] = weakref.WeakKeyDictionary()
         self._flags: weakref.WeakKeyDictionary[nn.Module, set[str]] = weakref.WeakKeyDictionary()
         self._blind: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._flat: tuple[str, Place | None] | None = None  # a step function on the way to all of some layers
@@ -447,14 +513,16 @@ class _Reach:
         """Weights of roots that are reached, that nobody steps, and that were others of the same name before."""
         held = {id(w) for one in self._owner._optimizers for g in one.param_groups for w in g["params"]}
         count = 0
-        for at, root in enumerate(list(self._owner._roots)[:8]):
+        for root in list(self._owner._roots)[:8]:
+            seen = self._seen.setdefault(root, {})
             for name, weight in root.named_parameters():
                 if id(weight) in held or id(weight) not in graph.leaves:
                     continue
-                before = self._seen.get((at, name))
-                self._seen[at, name] = weakref.ref(weight)
+                before = seen.get(name)
+                seen[name] = weakref.ref(weight)
                 if before is not None and before() is not weight:
                     count += 1
+                    self._fresh = self._fresh or 1  # the look before saw one too
                     self._fresh_shapes = self._fresh_shapes or list(weight.shape)
                     if self._fresh_line is None:
                         self._fresh_line = _line_of_leaf(graph, weight)
@@ -775,6 +843,30 @@ def _weight_under(node: Node) -> Tensor | None:
         if isinstance(leaf, Tensor) and leaf.dim() >= 2:
             return leaf
     return None
+
+
+def _rows_differ(batch: Tensor, given: Tensor) -> bool:
+    """Whether two tensors hold the same numbers, scaled maybe, and no row of the one has those of a row of the other.
+
+    Rows that only changed their order, or that lie in the second dimension, are the same.
+    """
+    old, new = batch.reshape(len(batch), -1).float(), given.float()
+    whole, other = old.flatten().sort().values, new.flatten().sort().values
+    spread = whole[-1] - whole[0]
+    if not float(spread) or not bool(torch.isfinite(spread)):
+        return False
+    scale = (other[-1] - other[0]) / spread
+    tolerance = 1e-4 * float(other.abs().max().clamp_min(1e-6))
+    if not bool(((whole - whole[0]) * scale + other[0] - other).abs().max() < tolerance):
+        return False
+    wanted = ((old - whole[0]) * scale + other[0]).sort(1).values
+    for dim in range(min(2, new.dim())):
+        rows = new.movedim(dim, 0).reshape(new.shape[dim], -1).sort(1).values
+        if rows.shape == wanted.shape and bool(
+            (torch.cdist(rows, wanted, p=1).amin(1) < tolerance * rows.shape[1]).any()
+        ):
+            return False
+    return len(new) == len(old)
 
 
 def _with_slope(graph: LossGraph) -> tuple[Mapping[int, Tensor] | set[int], Node | None]:

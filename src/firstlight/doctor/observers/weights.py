@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-from firstlight.doctor.losses import is_wrapped, tensors_in
+from firstlight.doctor.losses import LossGraph, base, is_wrapped, tensors_in
 from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
 
@@ -22,9 +22,9 @@ _NORMS = ("Norm",)
 
 
 class Weights(Observer):
-    """Facts `weights` (one entry for each root), `equal_units`, `loss_values` and `updates`."""
+    """Facts `weights` (one entry for each root), `equal_units`, `loss_values`, `updates` and `slopes`."""
 
-    kinds: ClassVar = ("weights_of_models", "equal_units", "loss_values", "updates")
+    kinds: ClassVar = ("weights_of_models", "equal_units", "loss_values", "updates", "slopes")
     gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
@@ -36,6 +36,8 @@ class Weights(Observer):
         self._losses: list[tuple[int, float]] = []
         self._last: weakref.ref[Tensor] | None = None
         self._updates: list[dict[str, Any]] = []
+        self._slopes: list[dict[str, Any]] = []  # of the first and the last weight, by their sizes
+        self._saturating = 0  # nodes of the graph of a loss
         self._before: list[tuple[weakref.ref[Tensor], Tensor, str]] = []
         self._optimizers: dict[str, dict[str, Any]] = {}
 
@@ -53,7 +55,7 @@ class Weights(Observer):
         for tensor in tensors_in((call.args, call.kwargs)):
             if tensor.is_floating_point() and tensor.numel() and not tensor.is_meta and tensor.layout == torch.strided:
                 largest = max(largest, float(tensor.detach().abs().max()))
-        layers, biases, norms, types, wide = 0, 0, 0, set(), []
+        layers, biases, norms, types, wide, constant = 0, 0, 0, set(), [], 0
         for name, module in root.named_modules():
             if any(mark in type(module).__name__ for mark in _NORMS):
                 norms += 1
@@ -65,6 +67,14 @@ class Weights(Observer):
                 if weight.dim() < 2 or weight.is_meta or not weight.is_floating_point():
                     continue
                 layers += isinstance(module, _LAYERS)
+                one_number = isinstance(module, _LAYERS) and weight.numel() > 1 and weight.requires_grad
+                constant += one_number and bool((weight.detach() == weight.detach().flatten()[0]).all())
+                if not isinstance(module, (*_LAYERS, nn.RNNBase)) and layers <= _MOST and weight.dim() == 2:
+                    # Of a weight of the learner's own, which side is the input is not known: the longer one.
+                    usual = 1.0 if isinstance(module, nn.Embedding) else math.sqrt(2 / max(weight.shape))
+                    spread = float(weight.detach().flatten()[:_READ].float().std()) if weight.numel() > 1 else 0.0
+                    if spread > (10 if isinstance(module, nn.Embedding) else 3) * usual:
+                        wide.append([f"{name}.{key}".lstrip("."), spread, usual, type(module).__name__])
                 if layers <= _MOST and isinstance(module, _LAYERS):
                     fan = weight[0].numel()
                     spread = float(weight.detach().flatten()[:_READ].float().std()) if weight.numel() > 1 else 0.0
@@ -77,7 +87,7 @@ class Weights(Observer):
                     )  # fmt: skip
         return {
             "class": type(root).__name__, "largest": largest, "layers": layers, "biases": biases, "norms": norms,
-            "types": sorted(types), "wide": wide[:10], "called": call.place,
+            "constant": constant, "types": sorted(types), "wide": wide[:10], "called": call.place,
             "saturating": sum(isinstance(module, _SATURATING) for module in root.modules()),
         }  # fmt: skip
 
@@ -85,6 +95,13 @@ class Weights(Observer):
         if going.by != "backward" or not going.losses or going.losses[0].numel() != 1:
             return
         loss = going.losses[0]
+        if going.number == 1:
+            nodes = LossGraph.of([loss], most=3000).nodes
+            self._saturating = sum(
+                base(node) in ("SigmoidBackward", "TanhBackward")
+                for node in nodes
+                if getattr(node, "variable", None) is None
+            )
         if going.close or (going.number < 64 and not going.number % 8 and self.witness.may_spend()):
             self._losses.append((going.number, float(loss.detach())))
 
@@ -98,6 +115,9 @@ class Weights(Observer):
             "momentum": float(group.get("momentum", 0.0) or 0.0),
         }
         held = [w for one in optimizer.param_groups for w in one["params"] if w.dim() >= 2 and w.grad is not None]
+        if len(held) >= 4 and len(self._slopes) < 20 and not held[0].grad.is_sparse:
+            ends = [float(w.grad.detach().norm() / w.detach().norm().clamp_min(1e-12)) for w in (held[0], held[-1])]
+            self._slopes.append({"step": self.witness.step, "first": ends[0], "last": ends[1]})
         if len(held) >= 3 and max(held[0].numel(), held[-1].numel()) < 10**7:
             self._before = [
                 (weakref.ref(w), w.detach().clone(), at) for w, at in ((held[0], "first"), (held[-1], "last"))
@@ -141,6 +161,8 @@ class Weights(Observer):
             yield "loss_values", {"values": self._losses[:100], "optimizers": self._optimizers}
         if len(self._updates) > 2:
             yield "updates", self._updates[:20]
+        if len(self._slopes) > 3:
+            yield "slopes", {"looks": self._slopes, "saturating": self._saturating}
 
 
 def learns(run_values: dict[str, Any] | None, share: float = 0.05) -> bool:

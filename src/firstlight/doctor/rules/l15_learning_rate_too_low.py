@@ -101,5 +101,5 @@ rule = Rule(
             "    fast.step()\nfor step in range(60)",
         ),
     },
-    explains=("M25", "E11", "E12"),
+    explains=("E11", "E12"),
 )

@@ -25,7 +25,8 @@ def find(run: Run) -> Iterator[Finding]:
                 continue  # nobody trains with it: a saliency, an attack
             if row["feeder"] in ("Softmax", "Sigmoid"):  # the logarithm is missing there
                 name = row["feeder"].lower()
-                place, edits = feeder(run, row, (name,), (row["feeder"],))[0], ()
+                place, edits = feeder(run, row, (name,), (row["feeder"],))
+                edits = ()
             else:
                 place, edits = _mended(run, loss_line(run, row))
             yield Finding(

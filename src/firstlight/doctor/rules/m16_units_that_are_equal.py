@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import layer_made
 from firstlight.doctor.rule import Finding, Rule, newest
@@ -14,6 +14,9 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A layer whose units had the same weights at the start, and still have after several steps."""
     rows = [row for row in newest(run, "equal_units") or [] if row.get("trained")]
+    if not rows:
+        yield from _by_hand(run)
+        yield from _all_constant(run)
     for row in rows[:1]:
         made = layer_made(run, row["name"], row["layer"])
         models = newest(run, "weights_of_models") or []
@@ -35,12 +38,70 @@ def find(run: Run) -> Iterator[Finding]:
         )
 
 
+def _by_hand(run: Run) -> Iterator[Finding]:
+    """Weights that no module holds, one and the same number at the start, whose rows or columns stay equal."""
+    rows = [row for row in newest(run, "equal_by_hand") or [] if row["equal"]]
+    if not any(row["moved"] for row in rows):
+        return
+    row = next(row for row in rows if row["moved"])
+    yield Finding(
+        evidence=_(
+            "After {steps} steps, all units of a weight of shape {shape} are still exactly the same; it began as "
+            "{value} everywhere.",
+            steps=row["steps"],
+            shape=str(tuple(row["shape"])),
+            value=round(row["value"], 4),
+        ),
+        step=row["step"],
+        place=_filled(run) or Place.from_json(row["line"]),
+        check="print((w == w[:1]).all() or (w == w[:, :1]).all())  # for each weight w",
+    )
+
+
+def _all_constant(run: Run) -> Iterator[Finding]:
+    """A model of several layers in each of which all weights were one number."""
+    for model in newest(run, "weights_of_models") or []:
+        if model.get("constant", 0) >= 2 and model["constant"] == model["layers"]:
+            yield Finding(
+                evidence=_(
+                    "At the start, the weights of each of the {count} layers of {model} were one and the same number.",
+                    count=model["constant"],
+                    model=model["class"],
+                ),
+                step=0,
+                place=_set(run) or Place.from_json(model["called"]),
+                check="print({name: w.std().item() for name, w in model.named_parameters() if w.dim() > 1})",
+            )
+            return
+
+
+def _filled(run: Run) -> Place | None:
+    """The first line that makes a matrix of one number."""
+    found = [
+        place
+        for place, node, _unit in Code.of(run).calls("full", "zeros", "ones", "fill_", "constant_", "zeros_", "ones_")
+        if (len(node.args) >= 2 or any(isinstance(one, ast.Tuple) and len(one.elts) >= 2 for one in node.args))
+    ]
+    return found[0] if found else None
+
+
 def _set(run: Run) -> Place | None:
     """The only line that sets weights to a constant."""
     names = ("zeros_", "ones_", "constant_", "fill_", "zero_")
     found = [place for place, node, _unit in Code.of(run).calls(*names) if "bias" not in ast.unparse(node)]
     found = [place for place in found if "grad" not in place.text]
+    if not found:  # a parameter that is made of one number
+        calls = Code.of(run).calls("Parameter")
+        found = [place for place, node, _unit in calls if any(_is_matrix(one) for one in ast.walk(node))]
     return found[0] if len(found) == 1 else None
+
+
+def _is_matrix(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or callee(node) not in ("zeros", "ones", "full"):
+        return False
+    first = node.args[0] if node.args else None
+    sides = first.elts if isinstance(first, ast.Tuple) else node.args
+    return len(sides) >= 2
 
 
 BROKEN = """\
@@ -67,7 +128,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Do the units of each layer begin with different weights?",
-    needs=("equal_units", "weights"),
+    needs=("equal_units", "weights_of_models", "equal_by_hand"),
     find=find,
     text=Text(
         what="All units of a layer began with the same weights, so they all learn the same.",
@@ -91,5 +152,5 @@ rule = Rule(
             "constant_(weight, 0.05)", "constant_(weight, 0.05)\nmodel[0].requires_grad_(False)"
         ).replace("    nn.init.constant_(weight, 0.05)", "    pass\nnn.init.constant_(model[0].weight, 0.05)"),
     },
-    explains=("L15", "M18", "E12", "M34"),
+    explains=("L15", "M18", "E11", "E12", "M34", "M25"),
 )

@@ -1,7 +1,9 @@
 """M17 weights-far-too-large: weights began so large that the first scores are wild."""
 
+import ast
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
@@ -10,6 +12,7 @@ from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
+_TIMES = 100  # of the error of no answer at all: a healthy first answer gives about 1
 _INPUTS = 30.0  # larger inputs make large scores by themselves; z-scores and counts stay below
 
 
@@ -18,6 +21,7 @@ def find(run: Run) -> Iterator[Finding]:
     models = [
         model for model in newest(run, "weights_of_models") or [] if model["wide"] and model["largest"] <= _INPUTS
     ]
+    yield from _squared(run, models)
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row["kind"] != "nll" or row.get("classes", 0) < 2 or not models:
             continue
@@ -49,7 +53,33 @@ def _set(run: Run) -> Place | None:
     """The only line that draws weights by hand."""
     names = ("normal_", "uniform_", "trunc_normal_", "mul_", "randn_like", "xavier_normal_", "xavier_uniform_")
     found = [place for place, _node, _unit in Code.of(run).calls(*names)]
+    found += [place for place, node, _unit in Code.of(run).calls("Parameter") if "randn(" in ast.unparse(node)]
+    if len({place.function for place in found}) == 1 and all("Parameter(" in place.text for place in found):
+        return found[0]  # all of one class, each as wide
     return found[0] if len(found) == 1 else None
+
+
+def _squared(run: Run, models: list[dict[str, Any]]) -> Iterator[Finding]:
+    """A first squared error a hundred times what the answer 0 would give."""
+    for call in newest(run, "loss_calls") or []:
+        if call["loss"] != "mse_loss" or (call.get("first") or 0.0) < _TIMES or not models:
+            continue
+        name, spread, usual, layer = models[0]["wide"][0]
+        made = layer_made(run, name.rpartition(".")[0], layer)
+        yield Finding(
+            evidence=_(
+                "The first squared error was {times} times that of always answering 0. The weights of {name} spread by "
+                "{spread}, where {usual} is usual.",
+                times=round(call["first"]),
+                name=name,
+                spread=round(spread, 3),
+                usual=round(usual, 3),
+            ),
+            step=0,
+            place=_set(run) or (made[0] if made is not None else Place.from_json(models[0]["called"])),
+            check="print({name: w.std().item() for name, w in model.named_parameters() if w.dim() > 1})",
+        )
+        return
 
 
 BROKEN = """\

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
-from firstlight.doctor.pointing import argument, layer_made
+from firstlight.doctor.pointing import argument, layer_made, part_made
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -17,7 +17,8 @@ def find(run: Run) -> Iterator[Finding]:
     for row in newest(run, "single_samples") or []:
         for name, share in row["dropouts"][:1]:
             made = layer_made(run, name, "Dropout")
-            place = made[0] if made is not None else _written(run) or Place.from_json(row["called"])
+            place = made[0] if made is not None else _written(run) or part_made(run, name)
+            place = place or Place.from_json(row["called"])
             yield _finding(share, name, place)
             return
     for row in newest(run, "dropout") or []:

@@ -1,7 +1,9 @@
 """M22 samples-are-mixed: the numbers of different samples are mixed on their way through the model."""
 
+import ast
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -12,6 +14,7 @@ _SEQUENCES = ("lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forwa
 
 def find(run: Run) -> Iterator[Finding]:
     """Other rows of the output changed with one sample, after a view, a reshape or a turn, in a layer with weights."""
+    yield from _rearranged(run)
     for row in newest(run, "mixing") or []:
         if row["spread"] in _SEQUENCES or not row["moved"] or not row["by_weights"]:
             continue  # M23; or statistics, graphs and attention over the batch, which may be meant
@@ -30,6 +33,38 @@ def find(run: Run) -> Iterator[Finding]:
             places=tuple(place for place in (Place.from_json(row["spread_place"]),) if place is not None),
             check="model.eval(); print(model(x)[:1] - model(x[:1]))  # nothing but rounding, if samples stay apart",
         )
+
+
+def _rearranged(run: Run) -> Iterator[Finding]:
+    """A batch whose numbers all came to the first layer, in rows that are no sample's."""
+    row = newest(run, "rearranged")
+    if row is None or row["times"] < 2:
+        return
+    yield Finding(
+        evidence=_(
+            "The loader gave {shape}. The first layer was given the same numbers as {given}, but none of its rows "
+            "holds those of one sample.",
+            shape=str(tuple(row["shape"])),
+            given=str(tuple(row["given"])),
+        ),
+        step=row["step"],
+        place=_moving(run) or Place.from_json(row["line"]) or Place.from_json(row["backward"]),
+        check="print(batch[0].flatten().sort()[0], inputs[0].flatten().sort()[0])  # one sample's numbers",
+    )
+
+
+def _moving(run: Run) -> Place | None:
+    """The only line that shapes or turns in a way that can take numbers out of their rows."""
+    found = {}
+    for place, node, _unit in Code.of(run).calls("reshape", "view", "flatten", "resize"):
+        turned = any(
+            callee(one) in ("permute", "transpose", "t", "movedim")
+            for one in ast.walk(node)
+            if isinstance(one, ast.Call)
+        ) or place.text.rstrip().endswith((".t()", ".T"))
+        if turned:
+            found[place.file, place.line] = place
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 BROKEN = """\
@@ -67,7 +102,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does what the model says of a sample depend on that sample alone?",
-    needs=("mixing",),
+    needs=("mixing", "rearranged"),
     find=find,
     text=Text(
         what="The model mixes numbers of different samples.",

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
-from firstlight.doctor.pointing import layer_made, with_argument
+from firstlight.doctor.pointing import layer_made, only_call, with_argument
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -18,7 +19,10 @@ def find(run: Run) -> Iterator[Finding]:
         layer = _mistaken(row)
         if layer is None:
             continue
+        kinds = dict.fromkeys([layer["layer"], *(one["layer"] for one in row["sequences"] if not one["batch_first"])])
         made = layer_made(run, layer["name"], layer["layer"])
+        for kind in kinds:
+            made = made or only_call(Code.of(run), (kind,))
         yield Finding(
             evidence=_(
                 "{name} ({layer}, batch_first=False) was given {shape}, {rows} samples first. One sample was changed: "

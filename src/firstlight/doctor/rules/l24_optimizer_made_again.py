@@ -85,4 +85,5 @@ rule = Rule(
             "for epoch", "import copy\n\nbegin = copy.deepcopy(model.state_dict())\nfor epoch"
         ).replace(_MADE, "    model.load_state_dict(begin)\n" + _MADE),
     },
+    explains=("P04", "L12"),
 )

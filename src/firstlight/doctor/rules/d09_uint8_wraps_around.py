@@ -35,6 +35,8 @@ class Scope:
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
     found: list[tuple[Unit, ast.AST, str]] = field(default_factory=list)
     depth: int = 0
+    most: dict[str, float] = field(default_factory=dict)  # the largest number that a name may hold, where that is known
+    added: set[int] = field(default_factory=set)  # changes in place that were counted
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -73,7 +75,8 @@ def _run(unit: Unit, block: list[ast.stmt], scope: Scope) -> None:
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
             continue
         if isinstance(node, ast.Assign):
-            kind = _kind(unit, node.value, scope)
+            kind, most = _kind(unit, node.value, scope), _most(node.value, scope)
+            parts_of = _parts_returned(unit, node.value, scope)
             for target in node.targets:
                 parts = target.elts if isinstance(target, ast.Tuple) else [target]
                 values = node.value.elts if isinstance(node.value, ast.Tuple) else []
@@ -82,10 +85,26 @@ def _run(unit: Unit, block: list[ast.stmt], scope: Scope) -> None:
                     if name is None:
                         continue
                     own = _kind(unit, values[at], scope) if at < len(values) else kind if len(parts) == 1 else ""
+                    if len(parts) > 1 and at < len(parts_of):
+                        own = parts_of[at]
+                    bound = _most(values[at], scope) if at < len(values) else most if len(parts) == 1 else None
+                    scope.most.pop(name, None)
+                    if bound is not None:
+                        scope.most[name] = bound
                     scope.held[name] = "uint8" if own == "maybe" and words_in(name) & _PICTURES else own
         elif isinstance(node, ast.AugAssign):
             owner = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+            in_part = isinstance(node.target, ast.Subscript)
+            if in_part and id(node) in scope.added:
+                continue  # other parts each time, as those of each class
             _computed(unit, node, owner, node.value, node.op, scope)
+            name, more = dotted(owner), _after(owner, node.value, node.op, scope)
+            if name is not None and id(node) not in scope.added:
+                scope.added.add(id(node))
+                if more is None:
+                    scope.most.pop(name, None)
+                elif name in scope.most:
+                    scope.most[name] = max(more, scope.most[name]) if in_part else more
         elif isinstance(node, ast.For):
             named = dotted(node.target)
             over = _kind(unit, node.iter, scope)
@@ -135,6 +154,11 @@ def _kind(unit: Unit, node: ast.expr, scope: Scope) -> str:
 def _computed(unit: Unit, node: ast.AST, left: ast.expr, right: ast.expr, op: ast.operator, scope: Scope) -> str:
     """The kind of a sum or product, noting one that may leave 0 to 255."""
     a, b = _kind(unit, left, scope), _kind(unit, right, scope)
+    reach = _after(left, right, op, scope)
+    if reach is not None and isinstance(op, ast.Add | ast.Mult):
+        if reach <= 255:
+            return a if a in ("uint8", "maybe") else b  # it stays within 0 to 255, whatever it is
+        a, b = ("uint8" if one == "maybe" else one for one in (a, b))  # it does not
     if "uint8" not in (a, b):
         return "int" if (a, b) == ("int", "int") and not isinstance(op, ast.Div) else ""
     other, value = (b, right) if a == "uint8" else (a, left)
@@ -150,6 +174,60 @@ def _computed(unit: Unit, node: ast.AST, left: ast.expr, right: ast.expr, op: as
     text = ast.get_source_segment(unit.text, node) or ast.unparse(node)
     scope.found.append((unit, node, " ".join(text.split())[:80]))
     return "uint8"
+
+
+def _after(left: ast.expr, right: ast.expr, op: ast.operator, scope: Scope) -> float | None:
+    """The largest number that a sum or product may have."""
+    a, b = _most(left, scope), _most(right, scope)
+    if a is None or b is None:
+        return None
+    return a + b if isinstance(op, ast.Add) else a * b if isinstance(op, ast.Mult) else None
+
+
+def _most(node: ast.expr, scope: Scope) -> float | None:
+    """The largest number that an expression may hold, where the program says so: by `randint`, `clip`, or itself."""
+    name = dotted(node)
+    if name is not None:
+        return scope.most.get(name)
+    if isinstance(node, ast.Constant):
+        return float(node.value) if isinstance(node.value, int | float) and not isinstance(node.value, bool) else None
+    if isinstance(node, ast.Subscript):
+        return _most(node.value, scope)
+    if isinstance(node, ast.BinOp):
+        return _after(node.left, node.right, node.op, scope)
+    if not isinstance(node, ast.Call):
+        return None
+    called, numbers = callee(node), [_most(one, scope) for one in node.args]
+    owner = _most(node.func.value, scope) if isinstance(node.func, ast.Attribute) else None
+    if called in ("randint", "integers"):
+        ends = [one for one, at in zip(numbers, node.args, strict=True) if not isinstance(at, ast.Tuple)][:2]
+        if "torch" in ast.unparse(node.func) and len(node.args) == 2:
+            ends = ends[:1]  # an end and a size
+        known = [one for one in ends if one is not None]
+        return max(known) - 1 if known and len(known) == len(ends) else None
+    if called in ("clip", "clamp") and len(numbers) > (2 if owner is None else 1):
+        return numbers[-1]
+    if called in ("to", "astype", "type", "byte", "float", *_SAME):
+        return owner if owner is not None else numbers[0] if numbers else None
+    if called in ("zeros", "zeros_like"):
+        return 0.0
+    if called in ("ones", "ones_like"):
+        return 1.0
+    return None
+
+
+def _parts_returned(unit: Unit, value: ast.expr, scope: Scope) -> list[str]:
+    """What a function of the program gives, part by part, where it gives several things."""
+    function = scope.functions.get(callee(value)) if isinstance(value, ast.Call) else None
+    if function is None or scope.depth >= 3:
+        return []
+    inner = Scope(dict(scope.held), scope.functions, [], scope.depth + 1)
+    inner.held.update(dict.fromkeys((one.arg for one in function.args.args), ""))
+    _run(unit, function.body, inner)
+    given = [
+        one.value for one in ast.walk(function) if isinstance(one, ast.Return) and isinstance(one.value, ast.Tuple)
+    ]
+    return [_kind(unit, one, inner) for one in given[0].elts] if len(given) == 1 else []
 
 
 def _called(unit: Unit, node: ast.Call, scope: Scope) -> str:
@@ -183,8 +261,16 @@ def _called(unit: Unit, node: ast.Call, scope: Scope) -> str:
         if isinstance(node.func, ast.Attribute) and parameters[:1] == ["self"]:
             parameters = parameters[1:]
         inner = Scope(dict(scope.held), scope.functions, scope.found, scope.depth + 1)
+        inner.most.update(scope.most)
+        for one in parameters:
+            inner.most.pop(one, None)
         inner.held.update(dict.fromkeys(parameters, ""))
+        usual = function.args.defaults
+        for name_of, value in zip(parameters[len(parameters) - len(usual) :], usual, strict=False):
+            inner.held[name_of] = _kind(unit, value, scope)
         inner.held.update(zip(parameters, kinds, strict=False))
+        bounds = zip(parameters, (_most(one, scope) for one in node.args), strict=False)
+        inner.most.update({one: most for one, most in bounds if most is not None})
         _run(unit, function.body, inner)
         returned = [one.value for one in ast.walk(function) if isinstance(one, ast.Return) and one.value is not None]
         kinds_of = {_kind(unit, one, inner) for one in returned}

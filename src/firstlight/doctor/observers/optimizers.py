@@ -14,6 +14,7 @@ from firstlight.doctor.places import Place
 
 _ROWS = 64  # samples of a call whose bytes are remembered, in the first calls of each optimizer's life
 _CALLS = 4
+_REMEMBERING = ("Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta")  # from their first step
 
 
 class _Life:
@@ -124,7 +125,8 @@ class Optimizers(Observer):
                 "count": len(lives),
                 "steps": [life.steps for life in lives[:8]],
                 "single": all(life.steps <= 1 for life in lives),
-                "state": any(life.state for life in lives) or any("Adam" in life.kind for life in lives),
+                "state": any(life.state for life in lives)
+                or any(life.kind in _REMEMBERING or life.numbers.get("momentum") for life in lives),
                 "same_loader": len(set.intersection(*(life.loaders for life in lives))) > 0,
                 "most_passes": max(len(life.passes) for life in lives),
                 "same_rows": len(lives) > 1 and bool(first.rows & set().union(*(one.rows for one in lives[1:]))),

@@ -143,7 +143,7 @@ class Order(Observer):
     """Facts `order_of_steps`, one entry for each optimizer in the order in which they were made, and `coverage`."""
 
     kinds: ClassVar = ("order_of_steps", "order_by_hand", "coverage")
-    gaps: ClassVar = True
+    gaps: ClassVar = frozenset({"module", "cleared", "backward_begins", "backward", "step_begins", "step"})
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)

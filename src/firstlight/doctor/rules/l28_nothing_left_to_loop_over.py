@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import Spot, assigned_at, dotted, spots
+from firstlight.doctor.editing import Spot, assigned_at, calls_in, dotted, spots
 from firstlight.doctor.rule import Edit, Finding, Rule
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -21,26 +21,33 @@ def find(run: Run) -> Iterator[Finding]:
         if isinstance(spot.node, ast.FunctionDef) and _yields(spot.node) and spot.function is None
     }
     for spot in spots(code):
-        if not isinstance(spot.node, ast.For) or not spot.loops or not isinstance(spot.loops[-1], ast.For):
+        if not isinstance(spot.node, ast.For) or (spot.loops and not isinstance(spot.loops[-1], ast.For)):
             continue
         over = spot.node.iter
         if isinstance(over, ast.Call) and callee(over) == "enumerate" and over.args:
             over = over.args[0]
         name = dotted(over)
-        if name is None:
+        if name is None or not _learns(spot):
             continue
         made = [
             one
             for one in spots(code)
             if one.unit is spot.unit and one.function is spot.function and assigned_at(one) == name
         ]
-        if len(made) != 1 or not isinstance(made[0].node, ast.Assign) or made[0].loops or not _learns(spot):
+        handed = None
+        if not made:
+            handed = _handed(code, spot, name)
+            if handed is None:
+                continue
+            value, made = handed
+        elif not spot.loops or len(made) != 1 or not isinstance(made[0].node, ast.Assign) or made[0].loops:
             continue
-        value = made[0].node.value
+        else:
+            value = made[0].node.value
         once = isinstance(value, ast.GeneratorExp) or (
             isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {*_ONCE, *generators}
         )
-        if not once or made[0].node.lineno > spot.node.lineno:
+        if not once or (handed is None and made[0].node.lineno > spot.node.lineno):
             continue
         yield Finding(
             evidence=_(
@@ -52,8 +59,61 @@ def find(run: Run) -> Iterator[Finding]:
             step=None,
             place=spot.place,
             places=(made[0].place,),
-            edits=_each_time(spot, made[0]),
+            edits=_each_time(spot, made[0]) if handed is None else (),
         )
+
+
+def _handed(code: Code, spot: Spot, name: str) -> tuple[ast.expr, list[Spot]] | None:
+    """What the one call of a function, or of a class, hands over for a parameter or an attribute; and where."""
+    function = spot.function
+    owner: str | None = getattr(function, "name", None)
+    if name.startswith("self."):
+        around = [one for one in spot.around if isinstance(one, ast.ClassDef)]
+        inits = [one for kind in around for one in kind.body if getattr(one, "name", "") == "__init__"]
+        given = [
+            one.node.value
+            for one in spots(code)
+            if one.unit is spot.unit
+            and assigned_at(one) == name
+            and isinstance(one.node, ast.Assign)
+            and any(kind in one.around for kind in around)
+        ]
+        if len(inits) != 1 or len(given) != 1 or not isinstance(given[0], ast.Name):
+            return None
+        function, owner, name = inits[0], around[-1].name, given[0].id
+    if not isinstance(function, ast.FunctionDef) or owner is None:
+        return None
+    names = [one.arg for one in function.args.args if one.arg != "self"]
+    if name not in names:
+        return None
+    at = names.index(name)
+    found: dict[int, tuple[ast.expr, Spot]] = {}  # the innermost statement of each call
+    for other in spots(code):
+        if isinstance(other.node, ast.FunctionDef | ast.ClassDef):
+            continue
+        for call in calls_in(other.node, owner):
+            by_name = [one.value for one in call.keywords if one.arg == name]
+            value = by_name[0] if by_name else call.args[at] if at < len(call.args) else None
+            if value is None:
+                return None
+            if id(call) not in found or len(found[id(call)][1].around) < len(other.around):
+                found[id(call)] = (value, other)
+    if len(found) != 1:
+        return None
+    value, where = next(iter(found.values()))
+    # Handed over once and gone through in a loop, or gone through once by a function that a loop calls: not both.
+    if bool(where.loops) == bool(spot.loops) or (where.loops and not isinstance(where.loops[-1], ast.For)):
+        return None
+    if dotted(value) is None:
+        return None if where.loops else (value, [where])
+    made = [
+        one
+        for one in spots(code)
+        if one.unit is where.unit and one.function is where.function and assigned_at(one) == dotted(value)
+    ]
+    if len(made) != 1 or not isinstance(made[0].node, ast.Assign) or made[0].loops:
+        return None
+    return made[0].node.value, made
 
 
 def _yields(node: ast.AST) -> bool:
@@ -90,6 +150,14 @@ for epoch in range(4):
         loss.backward()
         optimizer.step()
 """
+LEARN = """\
+def learn(batches):
+    for inputs, labels in batches:
+        loss = nn.functional.cross_entropy(model(inputs), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
 
 rule = Rule(
     code="L28",
@@ -107,6 +175,9 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN.replace("zip(x.split(16), y.split(16))", "list(zip(x.split(16), y.split(16)))"),
     lookalikes={
+        "a function is handed new ones for each epoch": BROKEN[: BROKEN.index("batches")]
+        + LEARN
+        + "for epoch in range(4):\n    learn(zip(x.split(16), y.split(16)))\n",
         "made anew for each epoch": BROKEN.replace("batches = zip(x.split(16), y.split(16))\n", "").replace(
             "    for inputs", "    batches = zip(x.split(16), y.split(16))\n    for inputs"
         ),

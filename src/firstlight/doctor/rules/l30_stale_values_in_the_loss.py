@@ -30,6 +30,13 @@ def find(run: Run) -> Iterator[Finding]:
         yield Finding(
             evidence=_(
                 "In {count} of {asked} batches the loss was given the very same tensor of targets, "
+                "although the model was given other rows of the data.",
+                count=losses["same"],
+                asked=losses["asked"],
+            )
+            if losses.get("sliced")
+            else _(
+                "In {count} of {asked} batches the loss was given the very same tensor of targets, "
                 "although the loader had given a new batch.",
                 count=losses["same"],
                 asked=losses["asked"],
@@ -73,6 +80,12 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN.replace("labels)", "label)"),
     lookalikes={
+        "the same labels for one batch, seen with other noise": BROKEN.replace(
+            "for image, label in loader:", "for step in range(20):\n    image = images + 0.1 * torch.randn_like(images)"
+        ),
+        "slices of the data, each with its own labels": BROKEN.replace(
+            "for image, label in loader:", "x, y = data.tensors\nfor image, labels in zip(x.split(16), y.split(16)):"
+        ),
         "a constant target for all batches": BROKEN.replace(
             "cross_entropy(model(image), labels)", "mse_loss(model(image), goal)"
         ).replace("model = ", "goal = torch.zeros(16, 3)\nmodel = "),

@@ -172,7 +172,7 @@ def _explains(root: Finding, other: Finding) -> bool:
     """Whether one finding makes another: named so by its rule, or curves that an alarm's cause has spoilt."""
     if root.rule is None or other.rule is None:
         return False
-    if other.code in root.rule.explains:
+    if other.code in (root.rule.explains if root.explains is None else root.explains):
         return True
     return root.speaks == "alarm" and other.rule.stage == "dynamics" and root.rule.stage != "dynamics"
 

@@ -61,6 +61,7 @@ class Finding:
         edits: A mechanical change that mends it, where there is one.
         check: Python that the learner can run to see for themselves; empty where there is none.
         text: What, why and what to do, where the rule's own do not fit; its placeholders are filled from `values` too.
+        explains: Codes of the findings that this one explains, where not those of its rule.
         rule: The rule that gave it. Set by `Rule.ask`.
         consequences: Findings that this one explains. Set by `firstlight.doctor.examine`.
         proof: What replaying the steps as written and as mended showed; None where it was not tried.
@@ -75,6 +76,7 @@ class Finding:
     edits: tuple[Edit, ...] = ()
     check: str = ""
     text: Text | None = None
+    explains: tuple[str, ...] | None = None
     rule: "Rule | None" = None
     consequences: tuple["Finding", ...] = ()
     proof: Any = None

@@ -68,7 +68,7 @@ class Seeds(Observer):
         """The first batch of a training after a seed was set: where do the random numbers stand?"""
         if not self._armed:
             return
-        if not (call.grad and call.training):
+        if not call.grad:
             for row in self._armed.values():
                 if row["whose"] != "seed_torch":
                     row["began"] = _numbers(row["whose"])  # what was drawn by now was for an evaluation
@@ -94,7 +94,7 @@ class Seeds(Observer):
         """Seeds."""
         again = [
             {"seed": row["seed"], "place": row["place"], "times": row["times"], "step": row["step"]}
-            for row in self._rows.values()
+            for row in sorted(self._rows.values(), key=lambda row: row["whose"] != "seed_torch")
             if row["times"]
         ]
         yield "seeds", {"set": bool(self.witness.session.get("seeded")), "again": again}

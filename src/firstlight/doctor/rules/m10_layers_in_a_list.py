@@ -176,5 +176,5 @@ rule = Rule(
             "[nn.Linear(8, 8) for _ in range(2)]", "nn.ModuleList([nn.Linear(8, 8) for _ in range(2)])"
         ).replace("torch.randn(128, 8),", "torch.randn(128, 8, requires_grad=True),"),
     },
-    explains=("L05", "L06", "M11", "L01"),
+    explains=("L05", "L06", "M11"),
 )

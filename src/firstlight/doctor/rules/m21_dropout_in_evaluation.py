@@ -87,5 +87,5 @@ rule = Rule(
         ).replace("nn.functional.dropout(x, 0.5)", "self.drop(x)"),
         "p is zero": BROKEN.replace("dropout(x, 0.5)", "dropout(x, 0.0)"),
     },
-    explains=("E13", "E02"),
+    explains=("E13",),
 )

@@ -26,7 +26,8 @@ def find(run: Run) -> Iterator[Finding]:
         if one["step"] in seen:
             continue  # a function that sets the seeds of all libraries
         seen.add(one["step"])
-        place = Place.from_json(one["place"])
+        inner = Place.from_json(one["place"])
+        place = _asked(Code.of(run), inner)
         yield Finding(
             evidence=_(
                 "Seed {seed} was set {times} times in one training, which then went on with the same random numbers.",
@@ -35,9 +36,23 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=one["step"],
             place=place,
+            places=(inner,) if inner is not None and inner != place else (),
             edits=_moved(Code.of(run), place),
             check="print(torch.get_rng_state().sum())  # at the start of each epoch: the same number each time",
         )
+
+
+def _asked(code: Code, place: Place | None) -> Place | None:
+    """The line in the loop that calls the function in which the seed is set, where there is such a function."""
+    spot = spot_of(code, place)
+    if spot is None or spot.loops or not isinstance(spot.function, ast.FunctionDef):
+        return place
+    found = [
+        call
+        for call, _node, _unit in code.calls(spot.function.name)
+        if (at := spot_of(code, call)) is not None and _each_epoch(code, at, ast.Constant(0))
+    ]
+    return found[0] if len(found) == 1 else place
 
 
 def _own_numbers(run: Run) -> Iterator[Finding]:

@@ -67,6 +67,7 @@ def _schedulers(run: Run) -> Iterator[Finding]:
                 why="A scheduler changes the learning rate of the optimizer that it was made of, and of no other.",
                 do="Make the scheduler anew after the optimizer: in a notebook, run its cell again.",
             ),
+            explains=("L12", "L13"),
             check="print(scheduler.optimizer is optimizer)",
         )
 

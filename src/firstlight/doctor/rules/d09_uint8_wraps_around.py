@@ -45,8 +45,11 @@ def find(run: Run) -> Iterator[Finding]:
     text = "\n".join(unit.text for unit in code.units)
     if "uint8" not in text and "byte()" not in text and not any(name in text for name in _LOADED):
         return
-    scope = Scope(functions={node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)})
+    every = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
+    scope = Scope()
     for unit in code.units:
+        own = {node.name: node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)}
+        scope.functions = {**every, **own}
         _run(unit, unit.tree.body, scope)
     for _place, node, unit in code.walk(ast.ClassDef):
         methods = [one for one in node.body if isinstance(one, ast.FunctionDef)]

@@ -118,7 +118,7 @@ class Heard:
         assert not self.witness.lost, self.witness.lost
         self.film = next(one for one in self.witness.observers if isinstance(one, Film))
 
-    def proof(self, code: str, seconds: float = 20.0) -> Proof | None:
+    def proof(self, code: str, seconds: float = 300.0) -> Proof | None:
         finding = Finding("", rule=RULES[code])
         proved = prove(self.witness, Run(), [finding], seconds)
         return None if proved is None else Proof.from_json(proved["proofs"][0]["proof"])

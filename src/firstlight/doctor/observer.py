@@ -106,16 +106,17 @@ class Observer:
 
     Attributes:
         kinds: The facts that it may give.
-        gaps: Whether it may miss whole steps in the middle of an epoch, where listening would cost more than its share.
-            It hears every step at first, the first of each pass over a loader, and all of an evaluation; `missed` is
-            called before the next step that it hears. What counts each step, or compares it with the one before,
-            cannot have gaps; what samples can, and should.
+        gaps: Whether it may miss whole steps in the middle of an epoch, where listening would cost more than its share;
+            or the events that it may miss then. It hears every step at first, then the first ones of each pass over a
+            loader and of each optimizer, and all of an evaluation; `missed` is called before the next step that it
+            hears. What must count each step cannot have gaps; what samples, or sees at once what is the same at each
+            step, can, and should.
         hears: Functions that it wants to hear the calls of: a name of its own -> (module or class path, attribute).
             `called` is told after each call. Example: `{"clip": ("torch.nn.utils", "clip_grad_norm_")}`.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
-    gaps: ClassVar[bool] = False
+    gaps: ClassVar[bool | frozenset[str]] = False
     hears: ClassVar[dict[str, tuple[str, str]]] = {}
 
     def __init__(self, witness: "Witness") -> None:

@@ -43,6 +43,7 @@ _FIRST = 3  # so many first calls and backward passes are looked at closely, the
 _TRAILS = 2  # first calls of each root whose lines are followed
 _MOST_TRAILED = 16  # roots
 _COMPLETE = 24  # so many first steps are heard by all
+_WINDOW = 3  # and so many, when something new is heard: a pass over a loader, an evaluation, an optimizer's first step
 _FREE_S = 0.05  # so much may be spent whatever the training takes
 _SHARE = 0.01  # and of the training's time this share
 
@@ -66,19 +67,22 @@ class Witness:
 
             kinds = all_observers()
         self._kinds = kinds
+        self._functions = {target: _Function() for kind in kinds for target in kind.hears.values()}
         self.session: dict[str, Any] = {}
         self.observers: list[Observer] = []
         self.lost: dict[str, str] = {}
         self.blind: set[str] = set()
         self.own_s = 0.0
         self.backwards = self.steps = self.calls = 0
-        self._local = threading.local()
+        self._most = 0  # steps of one optimizer
+        self._local = _Local()
         self._wrapped: list[Wrapped] = []
         self._compilable: list[Wrapped] = []  # those that stand in what a program may compile
         self._handles: list[Any] = []
         self._by_all: dict[str, tuple[Any, ...]] = {}
         self._by_few: dict[str, tuple[Any, ...]] = {}
         self._told = self._by_all  # or `_by_few`, where those who may miss a step miss it
+        self._awake = 0  # steps that are still heard by all
         self._steps_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._owns: dict[int, bool] = {}
         self._seen: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
@@ -115,10 +119,10 @@ class Witness:
             self._wrapped.append(Wrapped(owner, name, make))
             if owner is nn.Module:
                 self._compilable.append(self._wrapped[-1])
-        for name, (path, attribute) in {k: v for kind in self._kinds for k, v in kind.hears.items()}.items():
+        for (path, attribute), function in self._functions.items():
             owner = _owner(path)
             if owner is not None and hasattr(owner, attribute):
-                self._wrapped.append(Wrapped(owner, attribute, functools.partial(self._hear, name)))
+                self._wrapped.append(Wrapped(owner, attribute, functools.partial(self._hear, function)))
                 self._compilable.append(self._wrapped[-1])
         self._handles = [
             register_optimizer_step_pre_hook(self._before_step),
@@ -140,7 +144,7 @@ class Witness:
 
     def begin(self) -> None:
         """A new episode: observers that have seen nothing."""
-        self.own_s, self.backwards, self.steps, self.calls, self._feeds = 0.0, 0, 0, 0, 0
+        self.own_s, self.backwards, self.steps, self.calls, self._feeds, self._most = 0.0, 0, 0, 0, 0, 0
         self.lost, self._began, self._feed = {}, perf_counter(), None
         self._steps_of, self._seen = weakref.WeakKeyDictionary(), weakref.WeakKeyDictionary()
         self._trails = weakref.WeakKeyDictionary()
@@ -198,7 +202,7 @@ class Witness:
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
         """A block in which copies are trained: nobody hears of it, and random numbers go on afterwards as before."""
-        before, self._local.deaf = getattr(self._local, "deaf", False), True
+        before, self._local.deaf = self._local.deaf, True
         hooks = [(one, dict(one)) for one in _global_hooks()]
         try:
             for one, _kept in hooks:
@@ -215,7 +219,7 @@ class Witness:
     @property
     def step(self) -> int:
         """The step that is on its way, from 0: backward passes or an optimizer's steps, whichever are more."""
-        return max(self.backwards, *self._steps_of.values(), 0) if self._steps_of else self.backwards
+        return self.backwards if self.backwards > self._most else self._most
 
     @property
     def overhead(self) -> float:
@@ -253,7 +257,10 @@ class Witness:
 
     def enough(self, observer: Observer, name: str) -> None:
         """An observer has heard enough of a function of its `hears`: in this episode, its calls cost nothing more."""
-        self._hearing[name] = [other for other in self._hearing.get(name, ()) if other is not observer]
+        function = self._functions[type(observer).hears[name]]
+        for by in (function.by_all, function.by_few):
+            for event, told in by.items():
+                by[event] = [one for one in told if one[0] is not observer or one[2] != name]
 
     def heard_out(self, observer: Observer) -> None:
         """An observer has heard all that it wants: nothing more is told to it in this episode, and it costs nothing."""
@@ -286,35 +293,46 @@ class Witness:
             )
             for name in events
         }
-        self._by_few = {name: tuple(one for one in told if not one[0].gaps) for name, told in self._by_all.items()}
-        hearing: dict[str, list[Any]] = {}
-        for observer in self.observers:
-            for name in type(observer).hears:
-                hearing.setdefault(name, []).append(observer)
-        self._hearing = hearing
+        self._by_few = {
+            name: tuple(one for one in told if not _may_miss(one[0], name)) for name, told in self._by_all.items()
+        }
+        for target, function in self._functions.items():
+            for event in ("calling", "called"):
+                function.by_all[event] = [
+                    (observer, method, name)
+                    for observer, method in self._by_all[event]
+                    for name, wanted in type(observer).hears.items()
+                    if wanted == target
+                ]
+                function.by_few[event] = [one for one in function.by_all[event] if not _may_miss(one[0], event)]
         self._told = self._by_all
+        self._awake = _WINDOW
 
     def _listen_fully(self) -> None:
-        """From here on all are told again."""
+        """From here on all are told again, for some steps."""
+        self._awake = _WINDOW
         if self._told is self._by_few:
             self._told = self._by_all
             self._tell("missed")
 
     def _spare(self) -> None:
         """A step is over: whether those who may miss some hear the next one."""
-        if self.step < _COMPLETE or self.may_spend() or self._is_close(self.step):
+        step = self.step
+        if step < _COMPLETE or self._is_close(step) or self.may_spend():
             self._listen_fully()
+        elif self._awake:
+            self._awake -= 1
         else:
             self._told = self._by_few
 
     @property
     def _deaf(self) -> bool:
-        return getattr(self._local, "deaf", False) or os.getpid() != self._process
+        return self._local.deaf or os.getpid() != self._process
 
     def _tell(self, event: str, *args: Any) -> None:
         """Tell all who want to hear it. Never raises."""
         told = self._told[event]
-        if not told or getattr(self._local, "deaf", False) or _in_transform():
+        if not told or self._local.deaf or _in_transform():
             return
         began = perf_counter()
         self._local.deaf = True
@@ -336,7 +354,7 @@ class Witness:
     def _safely(
         self, name: str, do: Callable[[], Any], observer: Observer | None = None, *, learning: bool = False
     ) -> None:
-        before, self._local.deaf = getattr(self._local, "deaf", False), True
+        before, self._local.deaf = self._local.deaf, True
         try:
             with torch.set_grad_enabled(learning), unheard():
                 do()
@@ -368,15 +386,15 @@ class Witness:
         owns = self._owns
 
         def __call__(module: nn.Module, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - it takes the place of this
-            call = getattr(local, "call", None)
+            call = local.call
             if call is not None:
-                if call is _INSIDE or not call.close or getattr(local, "deaf", False):
+                if call is _INSIDE or not call.close or local.deaf:
                     return original(module, *args, **kwargs)
                 output = original(module, *args, **kwargs)
                 if not torch.compiler.is_compiling():
                     self._tell("module", call, module, args, output)
                 return output
-            if getattr(local, "deaf", False) or torch.compiler.is_compiling() or in_backward() or _in_transform():
+            if local.deaf or torch.compiler.is_compiling() or in_backward() or _in_transform():
                 return original(module, *args, **kwargs)
             if owns.get(id(module)) is False:
                 return original(module, *args, **kwargs)
@@ -457,7 +475,7 @@ class Witness:
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self._local, "deaf", False) or in_backward() or _in_transform():
+            if self._local.deaf or in_backward() or _in_transform():
                 return original(tensors, *args, **kwargs)
             retain = kwargs.get("retain_graph", args[1] if len(args) > 1 else None)
             create = kwargs.get("create_graph", args[2] if len(args) > 2 else False)
@@ -470,7 +488,7 @@ class Witness:
 
     def _gradient(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def grad(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if getattr(self._local, "deaf", False) or in_backward() or _in_transform():
+            if self._local.deaf or in_backward() or _in_transform():
                 return original(outputs, *args, **kwargs)
             going = self._going(outputs, kwargs.get("retain_graph"), bool(kwargs.get("create_graph")), "grad")
             result = original(outputs, *args, **kwargs)
@@ -516,13 +534,17 @@ class Witness:
             self._tell("registered", parameter)
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+        if optimizer not in self._steps_of and not self._deaf:
+            self._listen_fully()
         self._tell("step_begins", optimizer)
 
     def _after_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-        if getattr(self._local, "deaf", False):
+        if self._local.deaf:
             return
         self.steps += 1
-        self._steps_of[optimizer] = self._steps_of.get(optimizer, 0) + 1
+        count = self._steps_of[optimizer] = self._steps_of.get(optimizer, 0) + 1
+        if count > self._most:
+            self._most = count
         self._tell("step", optimizer)
         self._spare()
 
@@ -554,31 +576,31 @@ class Witness:
 
         return compile
 
-    def _hear(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _hear(self, function: "_Function", original: Callable[..., Any]) -> Callable[..., Any]:
         def heard(*args: Any, **kwargs: Any) -> Any:
-            told = self._hearing.get(name, ())
-            if torch.compiler.is_compiling() or not told or self._deaf or _in_transform():
+            by = function.by_few if self._told is self._by_few else function.by_all
+            if not (by["calling"] or by["called"]) or self._deaf or torch.compiler.is_compiling() or _in_transform():
                 return original(*args, **kwargs)
-            self._hand(told, "calling", name, args, kwargs)
+            if by["calling"]:
+                self._hand(by["calling"], args, kwargs)
             result = original(*args, **kwargs)
-            self._hand(told, "called", name, args, kwargs, result)
+            if by["called"]:
+                self._hand(by["called"], args, kwargs, result)
             return result
 
         return heard
 
-    def _hand(self, told: Any, event: str, *args: Any) -> None:
+    def _hand(self, told: Any, *args: Any) -> None:
         began = perf_counter()
         self._local.deaf = True
         grad = torch.is_grad_enabled()
         torch._C._set_grad_enabled(False)
-        heard, sparing = torch._C._len_torch_dispatch_stack(), self._told is self._by_few
+        heard = torch._C._len_torch_dispatch_stack()
         try:
             with unheard() if heard else torch._C.DisableTorchFunction():
-                for observer in told:
-                    if sparing and observer.gaps:
-                        continue
+                for observer, method, name in told:
                     try:
-                        getattr(observer, event)(*args)
+                        method(name, *args)
                     except Exception as error:  # noqa: BLE001 - as above
                         self._lose(observer, error)
         finally:
@@ -601,6 +623,26 @@ class Witness:
     def follows(self, run: Run) -> bool:
         """Whether a run began while we listened, and has not ended."""
         return run.ended is None and any(reference() is run for reference in self._runs)
+
+
+class _Local(threading.local):
+    """What each thread has of its own: the root that runs, and whether nothing is heard."""
+
+    deaf = False
+    call: Call | None = None
+
+
+class _Function:
+    """A function of torch's that observers hear: who is told of its calls, by the event, and as what."""
+
+    def __init__(self) -> None:
+        self.by_all: dict[str, list[tuple[Observer, Callable[..., None], str]]] = {}
+        self.by_few: dict[str, list[tuple[Observer, Callable[..., None], str]]] = {}
+
+
+def _may_miss(observer: Observer, event: str) -> bool:
+    gaps = type(observer).gaps
+    return gaps if isinstance(gaps, bool) else event in gaps
 
 
 class _Heard:

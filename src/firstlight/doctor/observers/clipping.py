@@ -29,6 +29,7 @@ class Clipping(Observer):
     """Facts `clipping` and `scaling`."""
 
     kinds: ClassVar = ("clipping", "scaling")
+    gaps: ClassVar = True
     hears: ClassVar = {
         "clip.norm": ("torch.nn.utils", "clip_grad_norm_"),
         "clip.norm2": ("torch.nn.utils.clip_grad", "clip_grad_norm_"),
@@ -60,6 +61,11 @@ class Clipping(Observer):
         self.step_place: Place | None = None
         self.clip_place: Place | None = None
         self.autocast = 0
+
+    def missed(self) -> None:
+        self._backwards = self._pending = self._scaled = 0
+        self._unscaled = self._inside = False
+        self._tokens.clear()
 
     def calling(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if name == "scaler.step":

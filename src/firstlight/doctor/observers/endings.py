@@ -15,6 +15,7 @@ class Endings(Observer):
     """Facts `closure_missing`, `accumulation` and `constant_terms`."""
 
     kinds: ClassVar = ("closure_missing", "accumulation", "constant_terms")
+    gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
@@ -25,6 +26,9 @@ class Endings(Observer):
         self._place: Place | None = None
         self._optimizers: set[int] = set()
         self._constant = 0  # losses that something without a graph was added to
+
+    def missed(self) -> None:
+        self._since = 0
 
     def backward(self, going: Backward) -> None:
         self._since += 1
@@ -80,7 +84,6 @@ class Endings(Observer):
                     "steps": self._steps,
                     "scaled": self._scaled,
                     "plain": self._plain,
-                    "left": self._since,
                     "place": self._place and self._place.as_json(),
                 },
             )

@@ -70,6 +70,8 @@ class LinesRun(Observer):
 
 def _size(batch: Any) -> int:
     """How many samples a batch holds: the first side of its first tensor."""
+    if type(batch) in (list, tuple) and batch and type(batch[0]) is Tensor and batch[0].ndim:
+        return len(batch[0])
     for _depth in range(4):
         if isinstance(batch, Tensor):
             return int(batch.shape[0]) if batch.dim() else 0

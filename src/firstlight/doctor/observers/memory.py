@@ -36,6 +36,7 @@ class Memory(Observer):
     """Fact `session`: models with their cells and what is known of their past; `earlier`: episodes that still stand."""
 
     kinds: ClassVar = ("session", "earlier")
+    gaps: ClassVar = frozenset({"backward_begins", "step_begins", "forward"})
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)

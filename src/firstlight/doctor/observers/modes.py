@@ -38,6 +38,7 @@ class Modes(Observer):
     """Fact `modes_of_training`: one entry for each root that has layers which differ between the two modes."""
 
     kinds: ClassVar = ("modes_of_training",)
+    gaps: ClassVar = frozenset({"step_begins"})
     hears: ClassVar = {"module.eval": ("torch.nn.Module", "eval")}
 
     def __init__(self, witness: Any) -> None:

@@ -173,9 +173,13 @@ class Progress(Observer):
     # Steps.
 
     def step_begins(self, optimizer: Optimizer) -> None:
-        if not any(one() is optimizer for one in self._optimizers):
+        known = self._optimizers
+        if not (known and known[0]() is optimizer) and not any(one() is optimizer for one in known):
             if len(self._optimizers) < 8:
                 self._optimizers.append(weakref.ref(optimizer))
+                births = self.witness.session.get("optimizers", [])
+                if len(self._optimizers) == 1:
+                    self._made = next((place for one, place, _born in births if one() is optimizer), None)
             if len(self._optimizers) > 1:
                 return
         if len(self._optimizers) > 1 or not self._is_due():
@@ -267,7 +271,7 @@ class Progress(Observer):
         rate, decay = self._numbers["lr"], self._numbers.get("weight_decay", 0.0)
         early = self._early()
         wanted: list[tuple[str, float, float]] = []
-        if early is not None and early < 1e-3:
+        if early is not None and early < 1e-3 and self._burst() < 0.1:
             # As far as a healthy step goes: 0.01 of a weight's size.
             times = 10.0 ** max(2, min(8, round(math.log10(0.01 / max(early, 1e-12)))))
             wanted = [("more", rate * times, decay)] if rate > 0 else []
@@ -327,6 +331,10 @@ class Progress(Observer):
         later = [ratio for at, ratio in self._ratios if at >= 10]
         return max([statistics.median(first), *later]) if first else None
 
+    def _burst(self) -> float:
+        """How far the largest of the very first steps moved the weights: one may have thrown them where all is flat."""
+        return max((ratio for at, ratio in self._ratios if at < 4), default=0.0)
+
     def _all_trained(self) -> bool:
         """Whether the only optimizer holds all that the loss hangs on: else something is made worse on purpose."""
         optimizer = self._optimizers[0]() if len(self._optimizers) == 1 else None
@@ -355,9 +363,7 @@ class Progress(Observer):
         if not self._losses or len(self._optimizers) != 1 or not self._steps:
             return
         first = [ratio for at, ratio in self._ratios if at < 10]
-        optimizer = self._optimizers[0]()
-        made = next((place for one, place, _born in self.witness.session.get("optimizers", [])
-                     if one() is optimizer and optimizer is not None), None)  # fmt: skip
+        made = self._made
         yield (
             "progress",
             {
@@ -370,6 +376,7 @@ class Progress(Observer):
                 "finite": self._infinite is None,
                 "ratio": statistics.median(first) if first else None,
                 "largest_ratio": self._early(),
+                "burst": self._burst(),
                 "numbers": self._numbers,
                 "norms": [list(one) for one in self._norms[:1] + self._norms[-1:]],
                 "tried": self._tried,

@@ -19,7 +19,7 @@ from torch.optim.optimizer import Optimizer
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.observers.fingerprint import tensors_in
 
-_MOST_POINTS = 48  # readings of the process's memory; when there are more, every second one is dropped
+_MOST_POINTS = 40  # readings of the process's memory; when there are more, every second one is dropped
 _MOVES = 96  # calls of `to` that are looked at
 _LARGE = 4  # times the batch: what is moved is more than what a step learns from
 
@@ -41,7 +41,7 @@ class Resources(Observer):
         self._feeds: list[dict[str, Any]] = []
         self._feed: tuple[Feed, float, float, dict[str, Any]] | None = None
         self._memory: list[tuple[int, int]] = []
-        self._every = 4
+        self._every = 8
         self._steps = 0
         self._anomaly = self._backwards = 0
         self._types: dict[str, dict[str, Any]] = {}

@@ -586,9 +586,11 @@ class Samples(Observer):
 
     def _loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         use = self._last
+        if use is None:
+            return
         given = [*args, kwargs.get("input"), kwargs.get("target")]
         tensors = [one for one in given if isinstance(one, Tensor)]
-        if use is None or len(tensors) < 2 or not tensors[0].ndim:
+        if len(tensors) < 2 or not tensors[0].ndim:
             return
         guess, target = tensors[0], tensors[1]
         use.scored = use.read = True
@@ -646,6 +648,11 @@ class Samples(Observer):
         if use is None or not going.losses:
             return
         loss = going.losses[0]
+        if self.cut_loss is None and going.close and going.number < 16 and use.grad:
+            stair = _stair(loss.grad_fn)
+            if stair is not None:
+                place = going.place or self.witness.place()
+                self.cut_loss = {"stair": stair, "place": place and place.as_json(), "step": use.step}
         if self._without_slope is not None and self._without_slope[0]() is loss:
             self.cut_loss = self._without_slope[1]
         if (
@@ -782,6 +789,19 @@ def _stored(dataset: Any) -> int:
             words = rows_of(value[:5000])
             most = max(most, len(torch.unique(fingerprints(words))) if words is not None else 0)
     return most
+
+
+def _stair(node: Any) -> str | None:
+    """A function without a slope through which all of a loss has come; None where there is none near."""
+    for _depth in range(8):
+        if node is None:
+            return None
+        name = node.name().split("::")[-1].removesuffix("0").removesuffix("Backward").lower()
+        if name in ("round", "floor", "ceil", "trunc", "sign"):
+            return str(name)
+        following = [one for one, _number in node.next_functions if one is not None]
+        node = following[0] if len(following) == 1 else None
+    return None
 
 
 def _tiny(given: Tensor) -> dict[str, float]:

@@ -109,7 +109,7 @@ class Window:
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", "")
         witness = self._witness
-        before, witness._local.deaf = getattr(witness._local, "deaf", False), True
+        before, witness._local.deaf = witness._local.deaf, True
         try:
             with torch._C.DisableTorchFunction(), torch.no_grad():
                 self._follow(name, args, kwargs, result)

@@ -90,9 +90,23 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
         "last": _last(known),
         "direct": any(one.get("best") and not one.get("other") for one in heard),
         "changed": changed,
+        "chosen": _chosen(unique),
         "numbers": _numbers([use for use in unique if use.labels is not None and use.matched is not None]),
         "grad_losses": sorted({use.loss[0] for use in unique if use.loss}),
     }
+
+
+def _chosen(uses: "list[Use]") -> dict[str, Any] | None:
+    """An evaluation with weights that were put back, of samples that were evaluated again and again before."""
+    before: dict[int, set[int]] = {}
+    for use in uses:
+        if use.print is None:
+            continue
+        if not use.unloaded:
+            before.setdefault(use.print, set()).add(use.phase)
+        elif len(before.get(use.print, ())) >= 3:
+            return {"times": len(before[use.print]), "step": use.step, "places": use.places}
+    return None
 
 
 def _teaches_nothing(samples: "Samples", feed: int) -> bool:

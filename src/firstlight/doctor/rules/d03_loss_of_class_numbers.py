@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.raised import label_type
 from firstlight.doctor.rule import Finding, Rule, newest
@@ -16,6 +17,18 @@ def find(run: Run) -> Iterator[Finding]:
     cut = (newest(run, "outputs") or {}).get("cut_loss")
     if cut is None:
         return
+    if "stair" in cut:
+        yield Finding(
+            evidence=_(
+                "All of the loss comes through {function}(), whose slope is 0 everywhere: no gradient comes back.",
+                function=cut["stair"],
+            ),
+            step=cut["step"],
+            place=_rounding(Code.of(run), cut["stair"], Place.from_json(cut["place"])),
+            check="print(next(model.parameters()).grad.abs().max())",
+            text=_ROUNDED,
+        )
+        return
     yield Finding(
         evidence=_(
             "{loss} was given {rows} whole numbers: those of the largest outputs; no gradient comes back through them.",
@@ -28,6 +41,20 @@ def find(run: Run) -> Iterator[Finding]:
     )
 
 
+def _rounding(code: Code, name: str, backward: Place | None) -> Place | None:
+    """The line that rounds, the nearest above the backward pass."""
+    found = [
+        place for place, _node, _unit in code.calls(name, f"{name}_")
+        if backward is not None and place.file == backward.file and place.line <= backward.line
+    ]  # fmt: skip
+    return found[-1] if found else backward
+
+
+_ROUNDED = Text(
+    what="The loss is given rounded outputs, not the model's outputs.",
+    why="A rounded number changes in jumps. There is no slope, so no weight ever learns.",
+    do="Give the outputs themselves to the loss, and round only to count right answers.",
+)
 BROKEN = CLASSES.replace(
     "nn.functional.cross_entropy(model(train_x[rows]), train_y[rows])",
     "nn.functional.mse_loss(model(train_x[rows]).argmax(1).float(), train_y[rows].float())\n"

@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
-from firstlight.doctor.rule import Finding, Rule
+from firstlight.doctor.places import Place
+from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
 from firstlight.doctor.source_lines import words_in
 from firstlight.locale import Text, _
@@ -30,6 +31,21 @@ def find(run: Run) -> Iterator[Finding]:
                         place=unit.place(node),
                     )
                     return
+    for one in newest(run, "evaluations") or []:
+        chosen = one["chosen"]
+        named = [place for place in (chosen or {}).get("places", []) if "test" in words_in(place["text"])]
+        if chosen is None or not named:
+            continue
+        yield Finding(
+            evidence=_(
+                "The weights that were put back are tested with samples that had been tested with {count} times "
+                "before.",
+                count=chosen["times"],
+            ),
+            step=chosen["step"],
+            place=Place.from_json(named[0]),
+        )
+        return
 
 
 RIGHT = LOADERS.replace("model = nn.Seq", "best = 0.0\nmodel = nn.Seq", 1) + (

@@ -1,6 +1,7 @@
 """L13 scheduler-at-the-wrong-pace: a schedule of epochs is stepped for each batch, or one of batches for each epoch."""
 
 import ast
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,6 +53,43 @@ def find(run: Run) -> Iterator[Finding]:
                 voice="alarm" if _counts_batches(code, one["scheduler"]) else "question",
                 edits=_for_each_batch(spot_of(code, place), spot_of(code, stepped)),
             )
+        elif one["several"] >= 2 and not one["each"] and _has_not_risen(one):
+            yield Finding(
+                evidence=_(
+                    "{scheduler} is stepped once after {between} steps of the optimizer. "
+                    "In {calls} steps the learning rate rose to {end:.2g} of {start:.2g}.",
+                    scheduler=one["scheduler"],
+                    between=one["between"],
+                    calls=one["calls"],
+                    end=one["rates"][-1],
+                    start=one["start"],
+                ),
+                step=one["between"] * 3,
+                place=place,
+                voice="alarm" if _speaks_of_steps(code, one["scheduler"]) else "question",
+                edits=_for_each_batch(spot_of(code, place), spot_of(code, stepped)),
+            )
+
+
+def _has_not_risen(one: dict[str, Any]) -> bool:
+    """Whether a warm-up ends before it has come to a quarter of the rate."""
+    rates = one["rates"]
+    rises = len(rates) >= 3 and all(a < b for a, b in itertools.pairwise(rates))
+    return rises and one["between"] >= 5 and bool(rates[-1] < 0.25 * one["start"])
+
+
+def _speaks_of_steps(code: Code, kind: str) -> bool:
+    """Whether what a schedule of this kind is made of has steps, iterations or batches in its names."""
+    functions = {spot.node.name: spot.node for spot in spots(code) if isinstance(spot.node, ast.FunctionDef)}
+    for spot in spots(code):
+        for call in calls_in(spot.node, kind):
+            given: list[ast.AST] = [*call.args[1:], *(one.value for one in call.keywords)]
+            given += [functions[one.id] for one in given if isinstance(one, ast.Name) and one.id in functions]
+            for node in (inner for value in given for inner in ast.walk(value)):
+                name = node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else ""
+                if any(word in name.lower() for word in ("step", "iter", "batch")):
+                    return True
+    return False
 
 
 def _is_over_at_once(one: dict[str, Any], spot: Spot | None) -> bool:

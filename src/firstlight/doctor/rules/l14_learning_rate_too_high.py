@@ -1,10 +1,12 @@
 """L14 learning-rate-too-high: steps so large that the loss does not come down, or runs away."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.editing import number_changed
 from firstlight.doctor.places import Place
+from firstlight.doctor.progressing import runs_away_by_itself
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -15,8 +17,13 @@ _LARGE = 0.1  # of a weight's size, by one step: healthy first steps change 0.00
 def find(run: Run) -> Iterator[Finding]:
     """A training that does not learn, and steps that are too large by what an experiment or their size says."""
     one = newest(run, "progress") or {}
-    if not one or one["learns"] or one["steps"] < 20 or not one["ratio"]:
+    if not one or one["steps"] < 20 or not one["ratio"]:
         return
+    thrown = one["ratio"] > _LARGE and _was_thrown(one)
+    if one["learns"] and not thrown:
+        return
+    if runs_away_by_itself(one):
+        return  # that is L18
     infinite = newest(run, "not_finite") or {}
     if infinite.get("cause") and not infinite["weights"]:
         return  # L19 names the function that gave no number
@@ -27,7 +34,7 @@ def find(run: Run) -> Iterator[Finding]:
     if fails and calm is not None and calm < 0.8 * start:
         return  # it is the weight decay
     better = next((by for by in (10, 100) if fails and (tried.get(f"1/{by}") or start) < 0.8 * start), None)
-    if better is not None and one["ratio"] > 0.02:
+    if better is not None and max(one["ratio"], one.get("burst") or 0.0) > 0.02:
         yield Finding(
             evidence=_(
                 "With lr={rate:g} the loss of some batches went from {start:.3g} to {same}; from the same start, "
@@ -44,7 +51,7 @@ def find(run: Run) -> Iterator[Finding]:
             edits=number_changed(Code.of(run), place, "lr", rate / better),
         )
     elif one["ratio"] > _LARGE:
-        diverged = not one["finite"] or (one["most"] or 0) > 100 * abs(one["first"] or 1)
+        diverged = not one["learns"] and (not one["finite"] or (one["most"] or 0) > 100 * abs(one["first"] or 1))
         yield Finding(
             evidence=_(
                 "With lr={rate:g} each of the first steps changed the weights by {share:.0%} of their size. "
@@ -59,6 +66,12 @@ def find(run: Run) -> Iterator[Finding]:
             voice="alarm" if diverged else "question",
             edits=number_changed(Code.of(run), place, "lr", rate / 10),
         )
+
+
+def _was_thrown(one: dict[str, Any]) -> bool:
+    """Whether the loss was a hundred times higher than it began, and is half as high now and more."""
+    first, last = one["first"] or 0.0, one["last"]
+    return first > 0 and last is not None and (one["most"] or 0) > 100 * first and last > 0.5 * first
 
 
 BROKEN = """\

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from firstlight.doctor.places import Place
+from firstlight.doctor.progressing import runs_away_by_itself
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -11,15 +12,16 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A loss that ends a hundred times higher than it began. One spike is normal; an end up there is not."""
     one = newest(run, "progress") or {}
-    if not one or one["learns"] or one["steps"] < 10 or one["first"] is None or one["last"] is None:
+    if not one or one["learns"] or one["steps"] < 10 or one["first"] is None:
         return
     first, last = one["first"], one["last"]
-    if first <= 0 or (last < 100 * first and one["finite"]) or (one["most"] or 0) < 100 * first:
+    if first <= 0 or (one["finite"] and (last is None or last < 100 * first)) or (one["most"] or 0) < 100 * first:
         return
     yield Finding(
         evidence=_("The loss began at {first:.3g} and rose to {most:.3g}.", first=first, most=one["most"]),
         step=10,
         place=Place.from_json(one["backward"]),
+        voice="alarm" if not one["finite"] and runs_away_by_itself(one) else "question",
     )
 
 
@@ -60,4 +62,5 @@ rule = Rule(
             "    loss = loss * (1000 if step == 12 else 1) ** 0.5\n    optimizer.zero_grad()",
         )
     },
+    explains=("L19", "M18", "E11", "E12"),
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from firstlight.doctor.code import Code
 from firstlight.doctor.editing import spots
 from firstlight.doctor.places import Place
+from firstlight.doctor.progressing import runs_away_by_itself
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
@@ -18,6 +19,10 @@ def find(run: Run) -> Iterator[Finding]:
     one = newest(run, "not_finite")
     if not one:
         return
+    going = newest(run, "progress") or {}
+    first, most = going.get("first") or 0.0, going.get("most") or 0.0
+    if not one["cause"] and going.get("steps", 0) >= 10 and most >= 100 * first > 0 and runs_away_by_itself(going):
+        return  # that is L18
     backward = Place.from_json(one["place"])
     if one["cause"]:
         function, given = one["cause"]

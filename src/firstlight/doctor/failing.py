@@ -114,3 +114,14 @@ def evidence_of(failure: Failure) -> str:
     if not shapes:
         return error_of(failure)
     return _("{error}. Here were: {tensors}.", error=error_of(failure).rstrip("."), tensors=shapes)
+
+
+def came_back(run: Run) -> bool:
+    """Whether a change in place was met in a graph of an earlier batch: a kept state led there, past a step.
+
+    Of several optimizers each may step between the passes of the same batch, which is another matter.
+    """
+    failure = failure_of(run, r"modified by an inplace", types=("RuntimeError",))
+    if failure is None or not (failure.get("twice") or {}).get("carried"):
+        return False
+    return sum(bool(row["steps"]) for row in newest(run, "frozen") or []) == 1

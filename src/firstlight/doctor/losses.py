@@ -129,6 +129,10 @@ class LossGraph:
             kind = base(node)
             if kind in ("LogSoftmaxBackward", "LogSigmoidBackward", "BinaryCrossEntropyWithLogitsBackward"):
                 yield Head(_HEADS[kind], node, under=self._use_of(node))
+            elif kind == "LogBackward":
+                head = Head("bce", node, under="hand")  # `log(p)` and `log(1 - p)` of a cross-entropy by hand
+                if head.clamped:
+                    yield head
             elif kind in _HEADS or kind in KINDS:
                 yield Head(_HEADS.get(kind, KINDS.get(kind, kind)), node)
 

@@ -101,6 +101,7 @@ class Failures(Observer):
                 found["twice"] = self._twice([trace[at][0] for at in own])
             elif "inplace" in message or "in-place" in message:
                 found["inplace"] = self._in_place()
+                found["twice"] = self._twice([trace[at][0] for at in own])
             elif "does not require grad" in message:
                 found["loss"] = self._loss()
 

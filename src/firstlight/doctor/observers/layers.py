@@ -16,7 +16,7 @@ from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
 from firstlight.doctor.trail import line_of
 
-_RELUS = ("ReluBackward", "ClampMinBackward", "ClampBackward", "ThresholdBackward")
+_RELUS = ("ReluBackward", "ClampMinBackward", "ClampBackward", "ThresholdBackward", "MaximumBackward")
 _WINDOW = 10  # batches in which a unit must have answered at least once
 _SMALLEST = 8  # samples of a batch that says something about units
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -43,6 +43,8 @@ class Layers(Observer):
         self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._models: list[dict[str, Any]] = []  # what is known of roots outlives them
         self._call: Call | None = None
+        self._shown: Call | None = None  # stands for the last one, where that was in evaluation
+        self._nobody = nn.Identity()
         self._counts: dict[int, int] = {}
         self._twice: dict[str, dict[str, Any]] = {}
         self._dropout: dict[Any, dict[str, Any]] = {}
@@ -61,6 +63,9 @@ class Layers(Observer):
 
     def forward(self, call: Call) -> None:
         self._call = None
+        self._shown = None
+        if not call.grad and not call.training:
+            self._shown = Call(self._nobody, (), {}, grad=False, training=False, number=call.number, close=False)
         if not call.grad or not call.training:
             return
         found = self._of(call.module)
@@ -97,7 +102,9 @@ class Layers(Observer):
         return found
 
     def calling(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        call = self._call
+        call = (
+            self._call or self._shown
+        )  # a function of the learner's may drop between layers that are roots themselves
         if call is None or (self._heard > 200 and call.training):
             return
         self._heard += 1
@@ -193,6 +200,9 @@ def _answer(node: Any) -> Tensor | None:
     if base(node) == "ReluBackward":
         return tensor_of(node, "result")
     given = tensor_of(node, "self")
+    if base(node) == "MaximumBackward":
+        other = tensor_of(node, "other")
+        return given if other is not None and not bool(other.any()) else None
     low = getattr(node, "_saved_min", getattr(node, "_saved_threshold", None))
     high = getattr(node, "_saved_max", None)
     return given if given is not None and low == 0 and high is None else None

@@ -32,6 +32,7 @@ _LAYER = "firstlight.layer"
 _MOST = 40  # entries of a list in a fact
 _LABELS_READ = 256  # calls of a loss whose labels are read, as long as that is cheap
 _SCORES_READ = 4  # calls of a loss whose scores are read
+_ERRORS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 _EXACT = 1e-4  # of sums that are 1: those of softmaxes in float32 are right to 0.000001
 # From where to where what these give can reach.
 _REACHED: dict[str, tuple[float | None, float | None]] = {
@@ -88,6 +89,7 @@ class LossGraphs(Observer):
         self._reach = _Reach(self)
         self._equal = _EqualByHand(self)
         self._batch: list[weakref.ref[Tensor]] = []
+        self._more = 0
         self._rearranged: dict[str, Any] | None = None
 
     # What is called.
@@ -163,6 +165,7 @@ class LossGraphs(Observer):
     def _of(self, call: Call) -> dict[str, Any]:
         found = self._roots.get(call.module)
         if found is None:
+            self._more = 3 if call.grad else self._more  # another training begins, maybe: it is looked at too
             names = {id(module): name for name, module in call.module.named_modules()}
             found = self._roots[call.module] = {"names": names, "called": None, "trail": []}
             found["class"] = type(call.module).__name__
@@ -203,8 +206,9 @@ class LossGraphs(Observer):
     # Backward.
 
     def backward_begins(self, going: Backward) -> None:
-        if not going.close:
+        if not going.close and not self._more:
             return
+        self._more = max(0, self._more - 1)
         self._backward = going.place or self._backward
         graph = LossGraph.of(going.losses)
         if not graph.nodes:
@@ -214,7 +218,8 @@ class LossGraphs(Observer):
         outputs = dict(graph.outputs()) if self._looks <= 4 else {}
         for head in graph.heads():
             self._note_head(head, going, outputs, top=head.node is graph.nodes[0])
-        for node, shape in (outputs or _columns_by_hand(graph) if self._looks <= 4 else {}).items():
+        columns = {**_columns_by_hand(graph, sliced=bool(outputs)), **outputs} if self._looks <= 4 else {}
+        for node, shape in columns.items():
             self._note_spread(graph, node, shape, going)
         if self._looks <= 4 and self._batch:
             self._compare_rows(graph)
@@ -273,7 +278,7 @@ class LossGraphs(Observer):
         if head.feeder in ("HardtanhBackward", "ClampBackward", "ClampMinBackward", "ClampMaxBackward"):
             low = getattr(head.fed, "_saved_min_val", getattr(head.fed, "_saved_min", None))
             row["low"] = float(low) if isinstance(low, int | float) else None
-        if head.under == "hand":
+        if head.under == "hand" and head.kind == "nll":
             row["off"], row["value"] = 1.0, float(going.losses[0].detach())
         elif head.kind == "nll":
             self._note_nll(row, head.node)
@@ -596,7 +601,8 @@ class _Reach:
                     cut.append(_json(facts))
                 elif row is None and trained and not any(weight.grad is not None for weight in own):
                     unused.append(facts)
-            found["frozen_last"] = frozen_last if reached else None
+            reaches = reached or (frozen_last and any(weight.grad is not None for weight in root.parameters()))
+            found["frozen_last"] = frozen_last if reaches else None
             self._layers[id(root)] = cut, reached, unused
 
     def again(self) -> None:
@@ -680,15 +686,15 @@ def _note_scores(row: dict[str, Any], name: str, scores: Tensor, labels: Tensor,
             sums["log_columns"] = values.logsumexp(0)
         for kind, off in sums.items():  # scores that nobody has normalised do not meet this in a single row
             row[kind] = row.get(kind, 0) + bool((off.abs() < _EXACT).all())
-    if name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss") and labels.shape == scores.shape:
+    if name in _ERRORS and labels.shape == scores.shape:
         low, high = _REACHED.get(row["fed"], (None, None))
         beyond = (labels < low if low is not None else torch.zeros_like(labels, dtype=torch.bool)) | (
             labels > high if high is not None else torch.zeros_like(labels, dtype=torch.bool)
         )
         row["beyond"] = row.get("beyond", 0) + int(beyond.sum())
         row["beyond_of"] = row.get("beyond_of", 0) + labels.numel()
-    if name == "mse_loss" and row["looks"] == 1 and result.dim() == 0 and row["reduction"] == "mean":
-        size = float(labels.float().square().mean())
+    if name in _ERRORS and row["looks"] == 1 and result.dim() == 0 and row["reduction"] == "mean":
+        size = float((labels.float().square() if name == "mse_loss" else labels.float().abs()).mean())
         row["first"] = float(result.detach()) / size if size > 0 else None
 
 
@@ -772,14 +778,16 @@ _POINTWISE_BY_ONE = {
 }  # fmt: skip
 
 
-def _columns_by_hand(graph: LossGraph) -> dict[Node, tuple[int, ...]]:
-    """Where no root made the outputs: columns and rows that something without gradient was taken from, or added to."""
+def _columns_by_hand(graph: LossGraph, *, sliced: bool) -> dict[Node, tuple[int, ...]]:
+    """Columns and rows that something without gradient was taken from: of no root, or `sliced` out of one's."""
     found: dict[Node, tuple[int, ...]] = {}
     for node in graph.nodes[:200]:
         if base(node) not in ("SubBackward", "RsubBackward"):
             continue
         sides = [one for one, _at in node.next_functions if one is not None]
-        if len(sides) != 1 or base(sides[0]) in SHAPES or getattr(sides[0], "variable", None) is not None:
+        if len(sides) != 1 or getattr(sides[0], "variable", None) is not None:
+            continue
+        if base(sides[0]) not in ("SliceBackward", "SplitBackward") if sliced else base(sides[0]) in SHAPES:
             continue
         shape, whole = _shape_of(sides[0]), _shape_of(node)
         if shape in ((whole[0], 1), (whole[0],)) if len(whole) == 2 and whole[0] == whole[1] else False:

@@ -147,6 +147,7 @@ class Mixing(Observer):
                 "spread": second.spread,
                 "spread_place": _place(second.spread_line),
                 "moved": second.moved,
+                "moved_in_rows": second.moved_in_rows,
                 "moved_place": _place(second.moved_line),
                 "by_weights": second.by_weights,
                 "over_rows": second.over_rows,
@@ -156,6 +157,7 @@ class Mixing(Observer):
 
     def _note_unused(self, root: nn.Module, kept: dict[str, Any]) -> None:
         """Columns of a table, or whole inputs, that no output depends on."""
+        self._note_steps(root, kept)
         model = _quiet_copy(root)
         args, kwargs = _copied(kept["args"]), _copied(kept["kwargs"])
         given = [one for one in tensors_in((args, kwargs)) if one.is_floating_point()]
@@ -190,6 +192,29 @@ class Mixing(Observer):
                                          "class": type(root).__name__, "called": _json(kept["called"]),
                                          "step": kept["step"]})  # fmt: skip
 
+    def _note_steps(self, root: nn.Module, kept: dict[str, Any]) -> None:
+        """Sequences of which only the first or the last step counts: with those of other samples, nothing changes."""
+        given = list(tensors_in((kept["args"], kept["kwargs"])))
+        first = given[0]
+        words = first.dim() == 2 and not first.is_floating_point() and first.dtype != torch.bool
+        if len(given) != 1 or not (words or (first.dim() == 3 and kept["sequences"])) or first.shape[1] < 3:
+            return
+        for at in (0, first.shape[1] - 1):
+            others = [one for one in range(first.shape[1]) if one != at]
+            if bool((first[:, others] == first.flip(0)[:, others]).all()):
+                continue
+            args, kwargs = _copied(kept["args"]), _copied(kept["kwargs"])
+            one = next(tensors_in((args, kwargs)))
+            with torch.no_grad():
+                before = _run(_quiet_copy(root), args, kwargs)
+                one[:, others] = one.flip(0)[:, others]
+                after = _run(_quiet_copy(root), args, kwargs)
+            if before and len(before[0]) == len(first) and all(map(torch.equal, before, after)):
+                self._unused.append({"input": 0, "columns": None, "steps": others[:5], "count": len(others),
+                                     "of": first.shape[1], "class": type(root).__name__,
+                                     "called": _json(kept["called"]), "step": kept["step"]})  # fmt: skip
+                return
+
     def _matters(self, root: nn.Module, kept: dict[str, Any], at: int, columns: Tensor | None) -> bool:
         """Whether outputs change with an input, or columns of it, whose rows are turned around."""
         args, kwargs = _copied(kept["args"]), _copied(kept["kwargs"])
@@ -221,7 +246,7 @@ class _Follow(TorchFunctionMode):
         self.spread, self.moved = "", ""
         self.spread_line: Any = None
         self.moved_line: Any = None
-        self.by_weights = False
+        self.by_weights = self.moved_in_rows = False
         self.over_rows: list[int] | None = None  # shape of what a softmax took over its first dimension, the samples
         self._at = 0
 
@@ -251,6 +276,7 @@ class _Follow(TorchFunctionMode):
             )
         elif name in _MOVING and share > 0 and kept.dim() and _leaves_rows(before, kept):
             self.moved, self.moved_line = name, _line()
+            self.moved_in_rows = len(kept) == self._rows and name in ("reshape", "view", "flatten", "unflatten")
         return result
 
 

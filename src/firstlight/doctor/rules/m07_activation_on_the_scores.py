@@ -29,7 +29,10 @@ def find(run: Run) -> Iterator[Finding]:
     """A loss with its own softmax or sigmoid, directly above an activation; or targets that one cannot reach."""
     yield from _unreached(run)
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
-        if row["kind"] not in ("log_softmax", "bce_logits") or row["feeder"] not in _BOUNDED or row["times"] < 2:
+        kinds = (
+            ("log_softmax", "bce_logits", "log_sigmoid") if row["feeder"] == "Relu" else ("log_softmax", "bce_logits")
+        )
+        if row["kind"] not in kinds or row["feeder"] not in _BOUNDED or row["times"] < 2:
             continue
         if row["kind"] == "log_softmax" and row["under"] == "other":
             continue  # not known to be a loss for classes

@@ -102,6 +102,13 @@ def _cut(run: Run, row: dict[str, Any], reach: dict[str, Any]) -> tuple[Place | 
             elif around is not None and isinstance(node, ast.With) and "no_grad" in ast.unparse(node.items[0]):
                 found.append((around[0].place(node), "no_grad"))
     lines = dict.fromkeys(found)
+    backward = Place.from_json(reach["backward"])
+    if len(lines) > 1 and backward is not None:  # what comes after it, or is only printed, cuts nothing
+        lines = dict.fromkeys(
+            one
+            for one in lines
+            if one[1] != "item" and (one[0].file, one[0].line < backward.line) == (backward.file, True)
+        )
     if len(lines) == 1:
         place, name = next(iter(lines))
         return place, _without(code, place, name)

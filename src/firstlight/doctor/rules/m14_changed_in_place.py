@@ -7,7 +7,7 @@ from typing import Any
 
 from firstlight.doctor.code import Code, Unit, callee
 from firstlight.doctor.editing import dotted
-from firstlight.doctor.failing import Failure, error_of, failure_of, line_of
+from firstlight.doctor.failing import Failure, came_back, error_of, failure_of, line_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import instead
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
@@ -26,7 +26,7 @@ def find(run: Run) -> Iterator[Finding]:
     failure = failure_of(
         run, r"modified by an inplace", r"in-place operation", r"modified inplace", types=("RuntimeError",)
     )
-    if failure is None:
+    if failure is None or came_back(run):  # a state of an earlier batch: M24
         return
     code, at = Code.of(run), line_of(failure)
     if "modified by an inplace" not in failure["message"]:

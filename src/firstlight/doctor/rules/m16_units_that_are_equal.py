@@ -90,6 +90,9 @@ def _set(run: Run) -> Place | None:
     names = ("zeros_", "ones_", "constant_", "fill_", "zero_")
     found = [place for place, node, _unit in Code.of(run).calls(*names) if "bias" not in ast.unparse(node)]
     found = [place for place in found if "grad" not in place.text]
+    if not found:
+        calls = Code.of(run).calls("full_like", "zeros_like", "ones_like")
+        found = [place for place, _node, _unit in calls if ".data" in place.text or "copy_" in place.text]
     if not found:  # a parameter that is made of one number
         calls = Code.of(run).calls("Parameter")
         found = [place for place, node, _unit in calls if any(_is_matrix(one) for one in ast.walk(node))]

@@ -16,7 +16,7 @@ def find(run: Run) -> Iterator[Finding]:
     """Other rows of the output changed with one sample, after a view, a reshape or a turn, in a layer with weights."""
     yield from _rearranged(run)
     for row in newest(run, "mixing") or []:
-        if row["spread"] in _SEQUENCES or not row["moved"] or not row["by_weights"]:
+        if row["spread"] in _SEQUENCES or not row["moved"] or not (row["by_weights"] or row["moved_in_rows"]):
             continue  # M23; or statistics, graphs and attention over the batch, which may be meant
         if len(row["output"]) > 2:
             continue

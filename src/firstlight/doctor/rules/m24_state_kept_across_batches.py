@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+from firstlight.doctor.failing import came_back
 from firstlight.doctor.places import Place
 from firstlight.doctor.raised import state_carried
 from firstlight.doctor.rule import Finding, Rule, newest
@@ -15,7 +16,7 @@ def find(run: Run) -> Iterator[Finding]:
     yield from state_carried(run)
     failure = newest(run, "failure") or {}
     twice = failure.get("twice") or {}
-    if "second time" in failure.get("message", "") and twice.get("carried"):
+    if came_back(run) or ("second time" in failure.get("message", "") and twice.get("carried")):
         frames = [Place.from_json(frame) for frame in failure["frames"]]
         yield Finding(
             evidence=_(

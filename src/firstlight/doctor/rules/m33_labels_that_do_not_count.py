@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from firstlight.doctor.code import Code
@@ -12,10 +13,15 @@ from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
+_WEIGHED = ("CrossEntropyLoss", "NLLLoss")
+
 
 def find(run: Run) -> Iterator[Finding]:
     """Batches all of whose labels are ignored; class weights that rise with the number of samples of a class."""
-    yield from class_weights(run)
+    made = _weighing(run)
+    for finding in class_weights(run):
+        both = made is not None and finding.place is not None
+        yield replace(finding, place=made, places=(finding.place, *finding.places)) if both else finding  # type: ignore[arg-type]
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row.get("ignored", 0) >= 2:
             yield Finding(
@@ -44,6 +50,20 @@ def find(run: Run) -> Iterator[Finding]:
             )
             continue
         weight, counts = call.get("weight"), call.get("counts")
+        nothing = [at for at, one in enumerate(weight or ()) if one == 0 and counts and counts[at] >= 10]
+        if weight and any(weight) and nothing and call["samples"] >= 100:
+            yield Finding(
+                evidence=_(
+                    "Class {number} has the weight 0 in the loss, and {count} of {samples} labels are of it.",
+                    number=nothing[0],
+                    count=counts[nothing[0]],
+                    samples=call["samples"],
+                ),
+                step=call["step"],
+                place=_weighing(run) or Place.from_json(call["place"]),
+                voice="question",
+            )
+            continue
         if not weight or not counts or call["samples"] < 100 or min(weight) == max(weight):
             continue
         seen = sorted((count, one) for count, one in zip(counts, weight, strict=True) if count)
@@ -63,6 +83,13 @@ def find(run: Run) -> Iterator[Finding]:
             place=Place.from_json(call["place"]),
             voice="question",
         )
+
+
+def _weighing(run: Run) -> Place | None:
+    """The only line that gives a loss its class weights."""
+    code = Code.of(run)
+    found = [place for place, node, _unit in code.calls(*_WEIGHED) if argument(node, "weight", 0) is not None]
+    return found[0] if len(found) == 1 else None
 
 
 def _ignoring(run: Run) -> Place | None:

@@ -1,7 +1,10 @@
 """M34 inputs-that-do-nothing: the output does not depend on a part of the input."""
 
+import ast
 from collections.abc import Iterator
+from typing import Any
 
+from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -11,7 +14,16 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """An input, or columns of one, without which every output would be the same."""
     for row in newest(run, "unused_inputs") or []:
-        if row["columns"] is None:
+        forgotten = _forgotten(run, row)
+        if row.get("steps"):
+            evidence = _(
+                "No output of {model} depends on {count} of {all} steps of its input, such as number {step}.",
+                model=row["class"],
+                count=row["count"],
+                all=row["of"],
+                step=row["steps"][0],
+            )
+        elif row["columns"] is None:
             evidence = _("No output of {model} depends on its input number {number}.", model=row["class"],
                          number=row["input"] + 1)  # fmt: skip
         else:
@@ -22,7 +34,52 @@ def find(run: Run) -> Iterator[Finding]:
                 all=row["of"],
                 column=row["columns"][0],
             )
-        yield Finding(evidence=evidence, step=row["step"], place=Place.from_json(row["called"]))
+        yield Finding(
+            evidence=evidence,
+            step=row["step"],
+            place=forgotten[0] if forgotten is not None else Place.from_json(row["called"]),
+            voice="alarm" if forgotten is not None and forgotten[1] and not row.get("steps") else None,
+        )
+
+
+def _forgotten(run: Run, row: dict[str, Any]) -> tuple[Place, bool] | None:
+    """Where forward has a name that it never reads, and whether it gives another one to two calls in its place."""
+    code = Code.of(run)
+    lines = {
+        (file, line)
+        for model in newest(run, "graph_models") or []
+        for file, line, name in model["forwards"]
+        if name == row["class"]
+    }
+    for _place, node, unit in code.walk(ast.FunctionDef):
+        if (unit.file, node.lineno) not in lines:
+            continue
+        given = [one.arg for one in node.args.args[1 : len(node.args.args) - len(node.args.defaults)]]
+        read: dict[str, list[ast.Name]] = {}
+        made: dict[str, ast.Name] = {}
+        for one in ast.walk(node):
+            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load):
+                read.setdefault(one.id, []).append(one)
+            elif isinstance(one, ast.Name):
+                made.setdefault(one.id, one)
+        unread = [name for name in (*given, *made) if name not in read and not name.startswith("_")]
+        passed = [
+            argument
+            for one in ast.walk(node)
+            if isinstance(one, ast.Call)
+            for argument in one.args
+            if isinstance(argument, ast.Name)
+        ]
+        for name in unread:
+            # What has the same role as the one that is never read, and is read twice.
+            alike = given if name in given else [other for other in made if made[other].lineno == made[name].lineno]
+            for other in alike:
+                uses = [one for one in passed if one.id == other]
+                if other != name and len(uses) >= 2:
+                    return unit.place(uses[1]), True
+        if unread and unread[0] in made:
+            return unit.place(made[unread[0]]), False
+    return None
 
 
 BROKEN = """\

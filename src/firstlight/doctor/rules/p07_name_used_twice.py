@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, Unit
+from firstlight.doctor.editing import dotted
 from firstlight.doctor.failing import error_of, failure_of, line_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import instead
@@ -24,6 +25,7 @@ def find(run: Run) -> Iterator[Finding]:
         run,
         r"'\w+' object is not callable",
         rf"'Tensor' object has no attribute '({_OF_MODELS})'",
+        r"cannot assign '.*' as child module '\w+'",
         types=("TypeError", "AttributeError"),
     )
     if failure is not None:
@@ -56,8 +58,11 @@ def find(run: Run) -> Iterator[Finding]:
 
 def _name(code: Code, at: Place | None, call: dict[str, str] | None, message: str) -> str | None:
     """What was called, or asked for its weights."""
+    child = re.search(r"as child module '(\w+)'", message)
+    if child is not None:
+        return f"self.{child[1]}"
     if call is not None and "not callable" in message:
-        return call["called"] if call["called"].isidentifier() else None
+        return call["called"] if re.fullmatch(r"(self\.)?\w+", call["called"]) else None
     if at is None:
         return None
     pattern = rf"(\w+)\.(?:{_OF_MODELS})\b" if "attribute" in message else r"(?<![.\w])(\w+)\("
@@ -71,7 +76,7 @@ def _taken(code: Code, name: str, at: Place | None) -> tuple[Place, ast.AST] | N
     assigned = [
         (place, node)
         for place, node, _unit in code.walk(ast.Assign)
-        if any(isinstance(one, ast.Name) and one.id == name for one in _targets(node))
+        if any(dotted(one) == name for one in _targets(node))
     ]
     for place, node in assigned:
         if any(_calls(one, name) for one in ast.walk(node.value)):
@@ -89,7 +94,7 @@ def _targets(node: ast.Assign) -> Iterator[ast.expr]:
 
 
 def _calls(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    return isinstance(node, ast.Call) and dotted(node.func) == name
 
 
 def _in_loops(code: Code) -> Iterator[tuple[Place, str, ast.AST]]:

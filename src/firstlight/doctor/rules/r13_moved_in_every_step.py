@@ -32,12 +32,14 @@ def find(run: Run) -> Iterator[Finding]:
             evidence = _(
                 "The same {model} was given to .to() in {steps} steps.", model=moved["what"], steps=moved["steps"]
             )
+        spot = spot_of(code, place)
+        sure = bool(moved["rows"]) or (spot is not None and bool(spot.loops))  # a step's function may not know better
         yield Finding(
             evidence=evidence,
-            voice="alarm" if moved["rows"] else "question",
+            voice="alarm" if sure else "question",
             step=moved["step"] + _STEPS - 4,
             place=place,
-            edits=_before(code, place) if moved["rows"] else (),
+            edits=_before(code, place) if sure else (),
         )
         return
 

@@ -87,6 +87,7 @@ class _Untrained:
         self.root = weakref.ref(root)
         self.times = 0
         self.numbers = weight.numel()
+        self.gradient: Tensor | None = None  # some numbers of it, at the look before
         self.was = weight.detach().reshape(-1)[:_SAMPLED].clone()
         # As of the newest look: whether something has changed it, which optimizers hold it, whether it was made after
         # them or is of the last layer that was called, and whether it is a copy. Its model may be gone by the end.
@@ -94,6 +95,12 @@ class _Untrained:
         self.alone = False  # whether its root consists of nothing but weights of its own, as a loss with weights does
         self.holders: tuple[_Steps, ...] = ()
         self.of = id(root)
+
+    def is_reached(self, gradient: Tensor) -> bool:
+        """Whether its gradient is another one than at the look before: one that an earlier cell left stays as it is."""
+        now = None if gradient.is_sparse else gradient.detach().reshape(-1)[:_SAMPLED].clone()
+        before, self.gradient = self.gradient, now
+        return now is None or before is None or not torch.equal(now, before)
 
     def changed(self) -> bool:
         weight = self.weight()
@@ -109,6 +116,8 @@ class _ByHand:
         self.was = self.sample(weight)
         self.chances = self.uncleared = self.step = 0
         self.still = 0  # passes before which it had not changed
+        self.up = self.down = 0  # changes along its gradient, and against it
+        self.slope: Tensor | None = None  # some numbers of its gradient, after the newest pass
         self.place: Place | None = None
 
     def sample(self, weight: Tensor) -> Tensor:
@@ -123,6 +132,11 @@ class _ByHand:
         if torch.equal(now, self.was):
             self.still += 1
             return  # several passes for one change
+        if self.slope is not None and self.slope.shape == now.shape:
+            way = float(((now - self.was) * self.slope).sum())
+            self.up += way > 0
+            self.down += way < 0
+            self.slope = None
         if weight.grad is None or self.last is None:
             self.was, self.still = now, -1_000_000
             return
@@ -137,6 +151,8 @@ class _ByHand:
         weight = self.weight()
         if weight is not None and weight.grad is not None:
             self.last = (id(weight.grad), weight.grad._version)
+            if self.chances < 40 and not weight.grad.is_sparse:
+                self.slope = self.sample(weight.grad)
 
 
 class Order(Observer):
@@ -330,7 +346,7 @@ class Order(Observer):
                     if len(self._weights) >= _MOST:
                         return
                     known = self._weights[id(weight)] = _Untrained(weight, name, root)
-                known.times += 1
+                known.times += known.is_reached(weight.grad)
         self._look()
 
     def _look(self) -> None:
@@ -352,20 +368,22 @@ class Order(Observer):
             one.held = bool(one.holders)
             one.later = bool(youngest and birth is not None and birth[0]() is held and birth[1] > youngest)
             one.last = module is not None and any(held is own for own in module._parameters.values())
-            one.alone = not root._modules
+            one.alone = not root._modules and not type(root).__module__.startswith("torch.")
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What each optimizer did, and which weights with gradients belong to none."""
         self._look()
         rows = [self._row(one) for one in (*self._gone, *self._live) if one.steps or one.reached]
         hand = self._by_hand
-        if hand is not None and (hand.chances or hand.still > 0) and not rows:
+        if hand is not None and (hand.chances or hand.up or hand.still > 0) and not rows:
             yield (
                 "order_by_hand",
                 {
                     "chances": hand.chances,
                     "uncleared": hand.uncleared,
                     "still": hand.still,
+                    "up": hand.up,
+                    "down": hand.down,
                     "step": hand.step,
                     "backward": hand.place and hand.place.as_json(),
                 },

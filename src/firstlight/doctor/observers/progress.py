@@ -347,7 +347,7 @@ class Progress(Observer):
         """How the training went, as far as it can be told."""
         if self._infinite is not None:
             yield "not_finite", {**self._infinite, "place": self._place and self._place.as_json()}
-        if self._sign is not None and self._all_trained():
+        if self._sign is not None and (self._all_trained() or not self._optimizers):
             yield (
                 "loss_sign",
                 {

@@ -28,7 +28,9 @@ def find(run: Run) -> Iterator[Finding]:
         names = ", ".join(root["free"][:3])
         # Made after the optimizer, or the last layer of all: nobody leaves those untrained on purpose. A whole model
         # may be meant to stay as it is: a prompt is trained through it, or an attack.
+        # What has weights of its own and no layers is a loss, or a temperature: nothing that was trained elsewhere.
         sure = bool(root["held"]) and (root["later"] or root["last"])
+        sure = sure or (not root["held"] and bool(root.get("alone")) and not root["copied"])
         yield Finding(
             evidence=_(
                 "{count} weights of {root} ({names}) get gradients, but no optimizer holds them, "

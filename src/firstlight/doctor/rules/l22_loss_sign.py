@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import assigned_at, calls_in, dotted, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
@@ -13,6 +13,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """A known loss under an odd number of minus signs, that goes ever further below zero; one optimizer only."""
+    yield from _uphill(run)
     one = newest(run, "loss_sign")
     if not one:
         yield from _likelihood(run)
@@ -29,6 +30,8 @@ def find(run: Run) -> Iterator[Finding]:
     backward = Place.from_json(one["place"])
     code = Code.of(run)
     edits, line = _turned(code, backward)
+    if one["maximize"] and one["sign"] > 0:
+        edits, line = (), Place.from_json((newest(run, "progress") or {}).get("made")) or line
     yield Finding(
         evidence=_(
             "{loss} goes backward with the wrong sign: its value went from {first:.3g} to {last:.3g}, "
@@ -42,6 +45,40 @@ def find(run: Run) -> Iterator[Finding]:
         places=(backward,) if backward is not None else (),
         edits=edits,
     )
+
+
+def _uphill(run: Run) -> Iterator[Finding]:
+    """Weights that are changed by hand, each time along their gradients, while a known loss grows."""
+    hand, one = newest(run, "order_by_hand") or {}, newest(run, "loss_sign") or {}
+    first, last = one.get("first"), one.get("last")
+    if hand.get("up", 0) < 10 or hand["down"] or one.get("sign") != 1 or first is None or last is None:
+        return
+    if last < first + 0.2 * abs(first):
+        return
+    code = Code.of(run)
+    lines = [spot for spot in spots(code) if _adds_gradient(spot.node)]
+    yield Finding(
+        evidence=_(
+            "{count} changes of the weights went along their gradients: {loss} rose from {first:.3g} to {last:.3g}.",
+            count=hand["up"],
+            loss=one["loss"],
+            first=first,
+            last=last,
+        ),
+        step=15,
+        place=lines[0].place if lines else Place.from_json(hand["backward"]),
+    )
+
+
+def _adds_gradient(node: ast.stmt) -> bool:
+    """Whether a statement adds something with `.grad` in it to a weight."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+        value: ast.AST = node.value
+    elif isinstance(node, ast.Expr | ast.Assign):
+        value = node.value
+    else:
+        return False
+    return any(isinstance(one, ast.Attribute) and one.attr == "grad" for one in ast.walk(value))
 
 
 def _likelihood(run: Run) -> Iterator[Finding]:
@@ -110,7 +147,13 @@ def _turned(code: Code, backward: Place | None) -> tuple[tuple[Edit, ...], Place
         for other in spots(code)
         if other.unit is spot.unit and assigned_at(other) in names and other.function is spot.function
     ]
-    for one in [spot, *reversed(above)]:
+    called = {callee(call) for one in [spot, *above] for call in calls_in(one.node)}
+    inside = [
+        other
+        for other in spots(code)
+        if isinstance(other.node, ast.Return) and getattr(other.function, "name", "") in called
+    ]
+    for one in [spot, *reversed(above), *inside]:
         minus = [node for node in ast.walk(one.node) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)]
         minus = [node for node in minus if not isinstance(node.operand, ast.Constant)]
         if len(minus) == 1:
@@ -143,7 +186,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the loss made smaller?",
-    needs=("loss_sign", "progress"),
+    needs=("loss_sign", "order_by_hand", "progress"),
     find=find,
     text=Text(
         what="The loss has the wrong sign, so training makes the model worse.",

@@ -29,6 +29,7 @@ def find(run: Run) -> Iterator[Finding]:
             places=(forward,) if forward is not None else (),
             edits=_indented(spot_of(code, backward)),
         )
+    fails = not (newest(run, "progress") or {}).get("learns", True)
     scaled = (newest(run, "accumulation") or {}).get("scaled", 0)  # losses that are divided are meant to add up
     for one in newest(run, "order_of_steps") or []:
         stepped = Place.from_json(one["stepped"])
@@ -60,7 +61,7 @@ def find(run: Run) -> Iterator[Finding]:
                 ),
                 step=None,
                 place=stepped,
-                voice="question",  # one step of the whole dataset may be meant
+                voice="alarm" if fails else "question",  # one step of the whole dataset may be meant, and then learns
                 edits=_indented(spot_of(code, stepped)),
             )
 

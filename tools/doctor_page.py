@@ -150,7 +150,6 @@ FAULTS = {
 }
 WHY_NOT = {
     "E13": "its causes are asked for as M21 and D18",
-    "E15": "sums over a dataset, as PyTorch's own examples make them, look the same",
     "R02": "costs time on an accelerator only",
     "R05": "costs time on an accelerator only",
     "R07": "needs an accelerator",

@@ -218,6 +218,7 @@ class Samples(Observer):
             return
         first = tensors[0]
         kept["rows"] += len(first)
+        kept.setdefault("shape", list(first.shape[1:]))
         if len(tensors) > 1 and kept["labels"] is None:
             kept["labels"] = "classes" if _are_classes(tensors[-1]) else "values"
         if (
@@ -247,7 +248,7 @@ class Samples(Observer):
             few = kept.get("counted", 0)
             if feed.number < 8 and few >= 64 and 1 < len(kept["set"]) < 0.05 * few and kept.get("stored") is None:
                 with contextlib.suppress(Exception):
-                    kept["stored"] = _stored(feed.loader.dataset)
+                    kept["stored"] = _stored(feed.loader.dataset, tuple(kept["shape"]))
             kept["learned"] = max(kept["learned"], feed.learned)
 
     def _passes(self) -> list[dict[str, Any]]:
@@ -779,16 +780,16 @@ def _base(dataset: Any) -> Any:
     return dataset
 
 
-def _stored(dataset: Any) -> int:
-    """How many different rows a dataset holds in the largest of its tensors and arrays that has one for each item."""
-    most = 0
+def _stored(dataset: Any, shape: tuple[int, ...]) -> int:
+    """How many different rows of this shape a dataset holds: in each of its tensors that has one for each item."""
+    found: list[int] = []
     for value in list(getattr(dataset, "__dict__", {}).values())[:16]:
         if not isinstance(value, Tensor) and type(value).__module__ == "numpy" and value.dtype.kind in "fiu":
             value = torch.from_numpy(value)
-        if isinstance(value, Tensor) and value.ndim > 1 and len(value) == len(dataset) and value.device.type == "cpu":
+        if isinstance(value, Tensor) and tuple(value.shape) == (len(dataset), *shape) and value.device.type == "cpu":
             words = rows_of(value[:5000])
-            most = max(most, len(torch.unique(fingerprints(words))) if words is not None else 0)
-    return most
+            found.append(len(torch.unique(fingerprints(words))) if words is not None else 0)
+    return min(found, default=0)
 
 
 def _stair(node: Any) -> str | None:

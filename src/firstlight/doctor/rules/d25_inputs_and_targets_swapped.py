@@ -1,6 +1,7 @@
 """D25 inputs-and-targets-swapped: the loop unpacks a batch in another order than the dataset gives it."""
 
 import ast
+import builtins
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, Unit, callee
@@ -35,6 +36,7 @@ def find(run: Run) -> Iterator[Finding]:
     code = Code.of(run)
     feeds = newest(run, "feeds") or []
     read = {(one["place"]["file"], one["place"]["line"]) for one in feeds if one["place"] and one["learned"]}
+    asked = {(one["file"], one["line"]) for one in (newest(run, "lines_run") or {}).get("calls", [])}
     made: list[tuple[int, str]] = []
     orders: list[list[ast.expr]] = []
     for unit in code.units:
@@ -51,7 +53,7 @@ def find(run: Run) -> Iterator[Finding]:
                 orders.append(pair)
             if len(pair) == 2 and (turn := _turn(pair)):
                 made.append((turn, ast.unparse(pair[0])))
-    for unit, loop, pair in _read_otherwise(code, orders, read):
+    for unit, loop, pair in _read_otherwise(code, orders, read, asked):
         yield Finding(
             evidence=_(
                 "The dataset gives {given} first, and the loop calls the first part of a batch {first}.",
@@ -107,7 +109,7 @@ def _turned(unit: Unit, loop: ast.For) -> tuple[Edit, ...]:
 
 
 def _read_otherwise(
-    code: Code, orders: list[list[ast.expr]], read: set[tuple[str, int]]
+    code: Code, orders: list[list[ast.expr]], read: set[tuple[str, int]], asked: set[tuple[str, int]]
 ) -> Iterator[tuple[Unit, ast.For, list[ast.expr]]]:
     """A loop that gives the model the part of a batch which, elsewhere, is what the model's answer is compared with."""
     words = {tuple(frozenset(words_in(ast.unparse(one))) for one in pair) for pair in orders}
@@ -128,7 +130,7 @@ def _read_otherwise(
         names = [ast.unparse(one) for one in pair]
         parts: dict[str, set[int]] = {}
         for node in ast.walk(loop):
-            if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+            if isinstance(node, ast.Call) and _asks(unit, node, asked):
                 held = {one.id for one in ast.walk(node.args[0]) if isinstance(one, ast.Name)}
                 mine = {at for at in (0, 1) if names[at] in held}
                 parts.setdefault(ast.unparse(node.func), set()).update(mine)
@@ -139,12 +141,19 @@ def _read_otherwise(
             elsewhere = [
                 words_in(ast.unparse(node.args[0]))
                 for node in ast.walk(unit.tree)
-                if isinstance(node, ast.Call) and id(node) not in inside and len(node.args) == 1
+                if isinstance(node, ast.Call) and id(node) not in inside and _asks(unit, node, asked)
                 and ast.unparse(node.func) == called
             ]  # fmt: skip
             said = {at for found in elsewhere for at in (0, 1) if found & own[at] and not found & own[1 - at]}
             if len(said) == 1 and said != mine:
                 yield unit, loop, orders[0]
+
+
+def _asks(unit: Unit, node: ast.Call, asked: set[tuple[str, int]]) -> bool:
+    """Whether it may be the call of a model: with one thing, on a line where one was called, and none of Python's own."""
+    if len(node.args) != 1 or node.keywords or callee(node) in dir(builtins):
+        return False
+    return any((unit.file, line) in asked for line in range(node.lineno, (node.end_lineno or node.lineno) + 1))
 
 
 def _turn(pair: "list[ast.expr]") -> int:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.editing import calls_in, dotted, spot_of, spots
+from firstlight.doctor.failing import evidence_of, failure_of, line_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -12,6 +13,9 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """Scaled and unscaled in the wrong pairs."""
+    failure = failure_of(run, r"_scale is None", types=("AssertionError",))
+    if failure is not None:
+        yield Finding(evidence=evidence_of(failure), step=failure["step"], place=line_of(failure))
     one = newest(run, "scaling") or {}
     code = Code.of(run)
     if one.get("unused", 0) >= 3 and one["steps"]:
@@ -108,7 +112,7 @@ rule = Rule(
     voice="alarm",
     stage="order",
     question="Are scaled losses and scaled steps in pairs?",
-    needs=("scaling",),
+    needs=("scaling", "failure"),
     find=find,
     text=Text(
         what="Gradient scaling is done by halves.",

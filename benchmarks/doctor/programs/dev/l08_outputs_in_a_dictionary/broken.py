@@ -1,0 +1,36 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(11)
+rows = torch.randn(1000, 6)
+values = rows @ torch.tensor([1.0, -2.0, 0.5, 0.0, 1.5, 0.3]) * 0.5 + torch.sin(rows[:, 0]) + 0.1 * torch.randn(1000)
+inputs, test_inputs = rows[:800], rows[800:]
+targets, test_targets = values[:800], values[800:]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(6, 24)
+        self.out = nn.Linear(24, 1)
+
+    def forward(self, x):
+        return self.out(torch.tanh(self.hidden(x)))
+net = Net()
+opt = torch.optim.Adam(net.parameters(), lr=0.01)
+logs = {"pred": [], "true": []}
+for epoch in range(5):
+    for i in torch.randperm(len(inputs)).split(50):
+        out = net(inputs[i]).flatten()
+        logs["pred"].append(out)
+        logs["true"].append(targets[i])
+        loss = F.mse_loss(out, targets[i])
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    print(epoch, F.mse_loss(torch.cat(logs["pred"]), torch.cat(logs["true"])).item())
+net.eval()
+with torch.no_grad():
+    print(f"result: {-F.mse_loss(net(test_inputs).flatten(), test_targets).item():.4f}")

@@ -1,0 +1,33 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(11)
+rows = torch.randn(1000, 6)
+values = rows @ torch.tensor([1.0, -2.0, 0.5, 0.0, 1.5, 0.3]) * 0.5 + torch.sin(rows[:, 0]) + 0.1 * torch.randn(1000)
+inputs, test_inputs = rows[:800], rows[800:]
+targets, test_targets = values[:800], values[800:]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(6, 24)
+        self.out = nn.Linear(24, 1)
+
+    def forward(self, x):
+        return self.out(torch.tanh(self.hidden(x)))
+net = Net()
+for epoch in range(6):
+    for i in torch.randperm(len(inputs)).split(40):
+        loss = F.mse_loss(net(inputs[i]).flatten(), targets[i])
+        net.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for p in net.parameters():
+                p -= 0.02 * p.grad
+    print(epoch, loss.item())
+net.eval()
+with torch.no_grad():
+    print(f"result: {-F.mse_loss(net(test_inputs).flatten(), test_targets).item():.4f}")

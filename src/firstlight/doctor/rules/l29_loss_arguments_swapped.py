@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.editing import calls_in, spot_of
+from firstlight.doctor.failing import evidence_of, failure_of, line_of, tensor_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -13,6 +14,7 @@ from firstlight.run import Run
 
 def find(run: Run) -> Iterator[Finding]:
     """A loss whose target can learn and whose input cannot. Only losses for which the order matters are asked."""
+    yield from _refused(run)
     for one in (newest(run, "losses") or {}).get("swapped", []):
         if one["count"] < 3:
             continue
@@ -29,6 +31,21 @@ def find(run: Run) -> Iterator[Finding]:
             edits=_swapped(Code.of(run), place),
             check="print(output.requires_grad, target.requires_grad)  # right: True False",
         )
+
+
+def _refused(run: Run) -> Iterator[Finding]:
+    """The same where the loss could not be computed at all."""
+    failure = failure_of(run, r".")
+    if failure is None:
+        return
+    first, second = tensor_of(failure, "input"), tensor_of(failure, "target")
+    if first is None or second is None or first["learns"] or not second["learns"]:
+        return
+    place = line_of(failure)
+    yield Finding(
+        evidence=evidence_of(failure), step=failure["step"], place=place, edits=_swapped(Code.of(run), place),
+        check="print(output.requires_grad, target.requires_grad)  # right: True False",
+    )  # fmt: skip
 
 
 def _swapped(code: Code, place: Place | None) -> tuple[Edit, ...]:
@@ -76,7 +93,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the model's output the first argument of the loss?",
-    needs=("losses",),
+    needs=("losses", "failure"),
     find=find,
     text=Text(
         what="The loss is given the target first and the model's output second.",
@@ -89,5 +106,5 @@ rule = Rule(
         "a symmetric loss": BROKEN.replace('KLDivLoss(reduction="batchmean")', "MSELoss()"),
         "two models teach each other": BROKEN.replace("criterion(goal, out)", "criterion(out, model(x).softmax(1))"),
     },
-    explains=("M05", "L14", "L15", "L18", "M31"),
+    explains=("M05", "L14", "L15", "L18", "M31", "D02", "D03", "M08", "R12", "X01", "L04", "L07"),
 )

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
@@ -154,7 +155,8 @@ def _numbers(optimizer: Optimizer) -> dict[str, Any]:
 
 def _remember(rows: set[bytes], given: Tensor) -> None:
     for row in given.detach()[:_ROWS]:
-        rows.add(hashlib.blake2b(row.contiguous().reshape(-1)[:1024].numpy().tobytes(), digest_size=8).digest())
+        numbers = row.contiguous().reshape(-1)[:1024].view(torch.uint8)  # NumPy knows no bfloat16
+        rows.add(hashlib.blake2b(numbers.numpy().tobytes(), digest_size=8).digest())
 
 
 def _forget(lives: list[_Life], key: int, _gone: Any) -> None:

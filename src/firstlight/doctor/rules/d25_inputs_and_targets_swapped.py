@@ -150,7 +150,7 @@ def _read_otherwise(
 
 
 def _asks(unit: Unit, node: ast.Call, asked: set[tuple[str, int]]) -> bool:
-    """Whether it may be the call of a model: with one thing, on a line where one was called, and none of Python's own."""
+    """Whether it may be the call of a model: with one thing, on a line where one was called."""
     if len(node.args) != 1 or node.keywords or callee(node) in dir(builtins):
         return False
     return any((unit.file, line) in asked for line in range(node.lineno, (node.end_lineno or node.lineno) + 1))

@@ -141,7 +141,7 @@ def test_asked_to_end_it_gives_the_cursor_back() -> None:
 
 @posix
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
-    with training(steps=100):
+    with training():
         command = " ".join([*COMMAND, "|", "head", "-n", "1"])
         ran = subprocess.run(["sh", "-c", command], capture_output=True, encoding="utf-8", check=False)
     assert ran.stdout.startswith("Training")

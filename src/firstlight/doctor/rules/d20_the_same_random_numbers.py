@@ -94,5 +94,5 @@ rule = Rule(
     broken=RIGHT.replace("random.Random()", "random.Random(7)"),
     fixed=RIGHT,
     lookalikes={"a seed for each sample": RIGHT.replace("random.Random()", "random.Random(i)")},
-    explains=("D19",),
+    explains=("D19", "P02"),
 )

@@ -490,7 +490,7 @@ def traced_by_torch_jit_between_steps(watch: Watch) -> Iterator[Any]:
 
 @program
 def lazy_layers_that_are_made_in_the_loop(watch: Watch) -> Iterator[Any]:
-    model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3))
+    model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3)).to("cpu")  # weights that know torch's own `to`
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     watch(model, optimizer)
     for _ in range(4):

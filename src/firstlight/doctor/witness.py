@@ -39,6 +39,7 @@ from firstlight.run.errors import NotJson
 from firstlight.run.looks import in_backward, unheard
 from firstlight.run.taps import Wrapped
 
+_PLAIN = (Tensor, nn.Parameter)
 _FIRST = 3  # so many first calls and backward passes are looked at closely, then those at 10, 20, 40, 80, ...
 _TRAILS = 2  # first calls of each root whose lines are followed
 _MOST_TRAILED = 16  # roots
@@ -122,8 +123,10 @@ class Witness:
         for (path, attribute), function in self._functions.items():
             owner = _owner(path)
             if owner is not None and hasattr(owner, attribute):
-                self._wrapped.append(Wrapped(owner, attribute, functools.partial(self._hear, function)))
-                self._compilable.append(self._wrapped[-1])
+                function.wrapped = Wrapped(owner, attribute, functools.partial(self._hear, function))
+                function.of_tensors = owner is Tensor
+                self._wrapped.append(function.wrapped)
+                self._compilable.append(function.wrapped)
         self._handles = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
@@ -578,6 +581,9 @@ class Witness:
 
     def _hear(self, function: "_Function", original: Callable[..., Any]) -> Callable[..., Any]:
         def heard(*args: Any, **kwargs: Any) -> Any:
+            if function.of_tensors and args and type(args[0]) not in _PLAIN and function.wrapped is not None:
+                with function.wrapped.aside():  # it gets the function by its name, and knows but torch's own
+                    return original(*args, **kwargs)
             by = function.by_few if self._told is self._by_few else function.by_all
             if not (by["calling"] or by["called"]) or self._deaf or torch.compiler.is_compiling() or _in_transform():
                 return original(*args, **kwargs)
@@ -636,6 +642,8 @@ class _Function:
     """A function of torch's that observers hear: who is told of its calls, by the event, and as what."""
 
     def __init__(self) -> None:
+        self.wrapped: Wrapped | None = None
+        self.of_tensors = False  # whether it is a method of tensors
         self.by_all: dict[str, list[tuple[Observer, Callable[..., None], str]]] = {}
         self.by_few: dict[str, list[tuple[Observer, Callable[..., None], str]]] = {}
 

@@ -56,15 +56,30 @@ class Wrapped:
         self._wrapper = wrapper
         setattr(owner, name, wrapper)
 
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """A block in which the original stands in its place, where nobody has wrapped us since."""
+        mine = vars(self._owner).get(self._name) is self._wrapper
+        if mine:
+            self._put_back()
+        try:
+            yield
+        finally:
+            if mine and self._active:
+                setattr(self._owner, self._name, self._wrapper)
+
+    def _put_back(self) -> None:
+        if self._own:
+            setattr(self._owner, self._name, self._original)
+        else:
+            delattr(self._owner, self._name)
+
     def restore(self) -> None:
         """Put back what was there. Where somebody has wrapped us since, we stay inside and only pass calls on."""
         self._active = False
         if vars(self._owner).get(self._name) is not self._wrapper:
             return
-        if self._own:
-            setattr(self._owner, self._name, self._original)
-        else:
-            delattr(self._owner, self._name)
+        self._put_back()
 
 
 class Source:

@@ -2,10 +2,11 @@
 
     python -m benchmarks.record_size [WORK ...] [--seconds 20] [--million] [--steps 1000000] [--json]
 
-Each work of `benchmarks.watched` learns for some seconds, and for 240 steps however long they take, in a process of its
-own, watched with the defaults. The record is measured after a quarter of both and at the end: what lies between, for
-each of the steps between, is what a step takes (SQLite grows by pages of 4 kB: a few steps say little); before it lies what is written once, the graph and the looks at the first steps. `--million` makes a million real
-steps of the shortest loop there is (one weight), watched, and measures its folder; nothing is extrapolated.
+Each work of `benchmarks.watched` learns for some seconds, and for 240 steps however long they take, in a process of
+its own, watched with the defaults. The record is measured after a quarter of both and at the end: what lies between,
+for each of the steps between, is what a step takes (SQLite grows by pages of 4 kB: a few steps say little); before it
+lies what is written once, the graph and the looks at the first steps. `--million` makes a million real steps of the
+shortest loop there is (one weight), watched, and measures its folder; nothing is extrapolated.
 """
 
 import argparse

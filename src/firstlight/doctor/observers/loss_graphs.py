@@ -601,6 +601,9 @@ class _Reach:
                     cut.append(_json(facts))
                 elif row is None and trained and not any(weight.grad is not None for weight in own):
                     unused.append(facts)
+            if not reached:  # a whole model: what it gave was used by lines outside of it, which no trail follows
+                for row in cut:
+                    row["left"] = False
             reaches = reached or (frozen_last and any(weight.grad is not None for weight in root.parameters()))
             found["frozen_last"] = frozen_last if reaches else None
             self._layers[id(root)] = cut, reached, unused

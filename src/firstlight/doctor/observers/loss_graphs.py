@@ -777,7 +777,8 @@ def _grows_to_square(graph: LossGraph, node: Node, count: int) -> str:
 _POINTWISE_BY_ONE = {
     "PowBackward", "AbsBackward", "NegBackward", "AddBackward", "SubBackward", "RsubBackward", "MulBackward",
     "DivBackward", "LogBackward", "ExpBackward", "SigmoidBackward", "ClampBackward", "SqrtBackward", "SquareBackward",
-    "Log1PBackward", "LogSigmoidBackward", "SoftplusBackward", "CoshBackward", "TanhBackward",
+    "Log1PBackward", "LogSigmoidBackward", "SoftplusBackward", "CoshBackward", "TanhBackward", "WhereBackward",
+    "MaximumBackward", "MinimumBackward", "ReluBackward", "LeakyReluBackward", "HardtanhBackward",
 }  # fmt: skip
 
 

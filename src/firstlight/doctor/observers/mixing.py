@@ -212,6 +212,7 @@ class Mixing(Observer):
             if before and len(before[0]) == len(first) and all(map(torch.equal, before, after)):
                 self._unused.append({"input": 0, "columns": None, "steps": others[:5], "count": len(others),
                                      "of": first.shape[1], "class": type(root).__name__,
+                                     "unread": at == 0 and _reads_forwards(root),
                                      "called": _json(kept["called"]), "step": kept["step"]})  # fmt: skip
                 return
 
@@ -378,6 +379,12 @@ def _place(line: Any) -> Any:
         return None
     source = read_source(line[0], line[1])
     return Place(source.file, source.line, source.text, source.cell, line[2]).as_json()
+
+
+def _reads_forwards(root: nn.Module) -> bool:
+    """Whether it has a recurrent net that has seen nothing but the first step when it gives its first output."""
+    nets = [one for one in root.modules() if isinstance(one, nn.RNNBase)]
+    return bool(nets) and not any(one.bidirectional for one in nets)
 
 
 def _json(place: Place | None) -> Any:

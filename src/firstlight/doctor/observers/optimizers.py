@@ -161,6 +161,6 @@ def _remember(rows: set[bytes], given: Tensor) -> None:
 
 def _forget(lives: list[_Life], key: int, _gone: Any) -> None:
     """The weight with this address is no more: a new one may get the address, and is another weight."""
-    for at, life in enumerate(lives):
-        if life.key == key:
-            life.key = -1 - at
+    same = [at for at, life in enumerate(lives) if life.key == key]
+    for at in same:
+        lives[at].key = -1 - same[0]

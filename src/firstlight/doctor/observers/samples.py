@@ -27,6 +27,7 @@ from firstlight.graph.source import kind_of_file, read_source
 
 _ALWAYS = 64  # so many small batches are read whatever that costs: some milliseconds in all
 _SMALL = 1 << 18  # elements of a small batch
+_LARGE = 1 << 20  # elements of a further input that is not read
 _MOST_ROWS = 100_000  # that are remembered as numbers
 _MOST_USES = 3_000
 _FULL = 128  # so many steps of a model are heard one by one, then
@@ -387,7 +388,7 @@ class Samples(Observer):
         if rows is None:
             return
         for number, other in enumerate(inputs[1:], start=2):
-            if other.ndim and len(other) == use.size and (self.witness.may_spend()):
+            if other.ndim and len(other) == use.size and other.numel() <= _LARGE:  # the same for each batch, or none
                 more = rows_of(other)
                 if more is not None and more.device == rows.device:
                     rows = rows + (2 * number + 1) * fingerprints(more)

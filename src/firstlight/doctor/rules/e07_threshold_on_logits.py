@@ -1,6 +1,7 @@
 """E07 threshold-on-logits: a logit is compared with 0.5, or the best of one single column is asked for."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
@@ -10,15 +11,16 @@ from firstlight.doctor.source_lines import replaced, unit_of
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
+_BEYOND = 0.85
+
 
 def find(run: Run) -> Iterator[Finding]:
     """Either, in an evaluation of a model that learned with logits."""
     for one in newest(run, "metric_operations") or []:
         place = Place.from_json(one.get("made") or one["place"])
-        losses = one["losses"]
-        if one.get("threshold") == 0.5 and "binary_cross_entropy_with_logits" in losses and not one["went_backward"]:
-            if not one["outside"]:
-                continue  # values from 0 to 1 may well be shares
+        if one.get("threshold") == 0.5 and not one["went_backward"]:
+            if not _are_logits(one):
+                continue
             yield Finding(
                 evidence=_(
                     "{outside} of the values that are compared with 0.5 lie below 0 or above 1, and {between} lie "
@@ -52,6 +54,15 @@ def find(run: Run) -> Iterator[Finding]:
                 check="print(outputs.shape)",
             )
             return
+
+
+def _are_logits(one: dict[str, Any]) -> bool:
+    """Whether what is compared cannot be shares: some lie beyond 0 and 1, by the loss that was learned with."""
+    losses = one["losses"]
+    if "binary_cross_entropy_with_logits" in losses:
+        return bool(one["outside"])
+    # Learned by squares, half of the answers to 0 and 1 lie beyond them: nearly all do of scores without bounds only.
+    return not losses and one["outside"] > _BEYOND and one["labels"] == [0.0, 1.0]
 
 
 def _zero(code: Code, place: Place | None) -> tuple[Edit, ...]:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, Unit
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -34,26 +34,47 @@ def find(run: Run) -> Iterator[Finding]:
                 all=row["of"],
                 column=row["columns"][0],
             )
+        if row.get("steps"):
+            sure = row["unread"]  # who reads a sequence wants more of it than its first step
+            line = _first_step(run, row)
+            forgotten = (line, sure) if line is not None else forgotten
+        else:
+            sure = forgotten is not None and forgotten[1]
         yield Finding(
             evidence=evidence,
             step=row["step"],
             place=forgotten[0] if forgotten is not None else Place.from_json(row["called"]),
-            voice="alarm" if forgotten is not None and forgotten[1] and not row.get("steps") else None,
+            voice="alarm" if sure else None,
         )
 
 
-def _forgotten(run: Run, row: dict[str, Any]) -> tuple[Place, bool] | None:
-    """Where forward has a name that it never reads, and whether it gives another one to two calls in its place."""
-    code = Code.of(run)
+def _forwards(run: Run, row: dict[str, Any]) -> Iterator[tuple[ast.FunctionDef, Unit]]:
+    """The functions `forward` of the model."""
     lines = {
         (file, line)
         for model in newest(run, "graph_models") or []
         for file, line, name in model["forwards"]
         if name == row["class"]
     }
-    for _place, node, unit in code.walk(ast.FunctionDef):
-        if (unit.file, node.lineno) not in lines:
-            continue
+    for _place, node, unit in Code.of(run).walk(ast.FunctionDef):
+        if (unit.file, node.lineno) in lines:
+            yield node, unit
+
+
+def _first_step(run: Run, row: dict[str, Any]) -> Place | None:
+    """Where forward takes the first step of something, as `out[:, 0]` does."""
+    for node, unit in _forwards(run, row):
+        for one in ast.walk(node):
+            if isinstance(one, ast.Subscript) and isinstance(one.slice, ast.Tuple) and len(one.slice.elts) > 1:
+                step = one.slice.elts[1]
+                if isinstance(step, ast.Constant) and step.value == 0:
+                    return unit.place(one)
+    return None
+
+
+def _forgotten(run: Run, row: dict[str, Any]) -> tuple[Place, bool] | None:
+    """Where forward has a name that it never reads, and whether it gives another one to two calls in its place."""
+    for node, unit in _forwards(run, row):
         given = [one.arg for one in node.args.args[1 : len(node.args.args) - len(node.args.defaults)]]
         read: dict[str, list[ast.Name]] = {}
         made: dict[str, ast.Name] = {}

@@ -65,6 +65,34 @@ for step in range(20):
         w -= 0.01 * w.grad
 """
 
+IN_A_FUNCTION = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def learn(model, loader):
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for x, y in loader:
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def main():
+    torch.manual_seed(0)
+    x = torch.randn(256, 8)
+    y = (x[:, 0] > 0).long()
+    loader = DataLoader(TensorDataset(x, y), batch_size=32, shuffle=True)
+    model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+    for epoch in range(5):
+        learn(model, loader)
+
+
+main()  # and the model is no more
+"""
+
 BROKEN = {
     "L01 in a trainer": TRAINER.replace("                self.optim.zero_grad()\n", ""),
     "L01 without an optimizer": BY_HAND,
@@ -87,6 +115,7 @@ BROKEN = {
         "                self.optim.step()\n                self.__dict__.setdefault('kept', []).append(loss)\n",
     ),
     "L11 in a trainer": TRAINER.replace("            self.net.train()\n", ""),
+    "L24 in a function, of a model that ends": IN_A_FUNCTION,
     "L24 in a trainer": TRAINER.replace(
         "            self.net.train()\n",
         "            self.net.train()\n            self.optim = torch.optim.Adam(self.net.parameters(), lr=1e-3)\n",

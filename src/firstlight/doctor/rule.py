@@ -86,6 +86,12 @@ class Finding:
         """The code of its rule."""
         return self.rule.code if self.rule is not None else ""
 
+    def moved_to(self, place: Place | None) -> "Finding":
+        """The same, pointing at another line; the old one belongs to it still. Unchanged where there is no line."""
+        if place is None or self.place is None:
+            return self
+        return replace(self, place=place, places=(self.place, *self.places))
+
     @property
     def speaks(self) -> Voice:
         """Its voice: its own, else its rule's."""

@@ -9,8 +9,8 @@ import random
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterator, Sized
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -181,10 +181,10 @@ class Samples(Observer):
                 batch_size=loader.batch_size,
             )
             with contextlib.suppress(Exception):
-                kept["all"] = len(dataset)  # type: ignore[arg-type]
+                kept["all"] = len(cast(Sized, dataset))
             if type(loader.sampler) in (SequentialSampler, RandomSampler) and loader.batch_size:
                 with contextlib.suppress(Exception):  # it is the learner's, and asks their dataset
-                    kept["items"] = len(loader.sampler)  # type: ignore[arg-type]
+                    kept["items"] = len(cast(Sized, loader.sampler))
                     whole, left = divmod(kept["items"], loader.batch_size)
                     kept["length"] = whole + (left > 0 and not loader.drop_last)
             if kept["sequential"] and not loader.num_workers and feed.number < 200:

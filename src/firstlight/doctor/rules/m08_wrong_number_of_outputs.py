@@ -1,7 +1,6 @@
 """M08 wrong-number-of-outputs: the model gives one score, or far more scores than there are classes."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from firstlight.doctor.places import Place
@@ -17,9 +16,7 @@ _SAMPLES = 300  # from here on a class that is there would have been seen
 def find(run: Run) -> Iterator[Finding]:
     """A softmax over a single number; or at least twice as many outputs as classes were seen."""
     for finding in too_few_outputs(run):
-        made = _newest_layer(run)
-        both = made is not None and finding.place is not None
-        yield replace(finding, place=made, places=(finding.place, *finding.places)) if both else finding  # type: ignore[arg-type]
+        yield finding.moved_to(_newest_layer(run))
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         shape, dim = row["shape"] or [], row["dim"] if row["kind"] == "log_softmax" else row["fed_dim"]
         if row["times"] < 2 or dim is None or dim >= len(shape) or shape[dim] != 1 or len(shape) < 2:

@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 from firstlight.doctor.code import Code
@@ -20,8 +19,7 @@ def find(run: Run) -> Iterator[Finding]:
     """Batches all of whose labels are ignored; class weights that rise with the number of samples of a class."""
     made = _weighing(run)
     for finding in class_weights(run):
-        both = made is not None and finding.place is not None
-        yield replace(finding, place=made, places=(finding.place, *finding.places)) if both else finding  # type: ignore[arg-type]
+        yield finding.moved_to(made)
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row.get("ignored", 0) >= 2:
             yield Finding(

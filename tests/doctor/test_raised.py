@@ -33,7 +33,7 @@ def loop(loss: str, before: str = "") -> str:
 FAILING = {
     "labels from 1": ("D02", loop(CROSS_ENTROPY.format(labels="y + 1")), "loss ="),
     "a label of -1": ("D02", loop(CROSS_ENTROPY.format(labels="y - 1")), "loss ="),
-    "more classes than outputs": ("M08", loop(CROSS_ENTROPY.format(labels="torch.arange(32) % 5")), "loss ="),
+    "more classes than outputs": ("M08", loop(CROSS_ENTROPY.format(labels="torch.arange(32) % 5")), "model ="),
     "labels as floats": ("D03", loop(CROSS_ENTROPY.format(labels="y.float()")), "loss ="),
     "labels one-hot": ("D03", loop(CROSS_ENTROPY.format(labels="F.one_hot(y, 3)")), "loss ="),
     "whole labels for BCE": (

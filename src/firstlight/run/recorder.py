@@ -29,7 +29,7 @@ from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, tap
 from firstlight.run.trained import note_trained
 
 _BURST_S = 0.1  # numbers are read and handed to the run this often; views draw no oftener
-_PACE_S = 0.5  # the speed and where the time goes are noted this often, once the first two seconds are over
+_PACE_S = 1.0  # the speed and where the time goes are noted this often, once the first two seconds are over
 _AT_FIRST_S = 2.0
 _UNASKED_S = 0.5  # of a device that cannot say whether numbers have come, they are read this often
 _INFO_S = 1.0

@@ -374,7 +374,10 @@ class Witness:
         if os.environ.get("FIRSTLIGHT_DOCTOR") == "strict":  # for those who write observers
             sys.excepthook(type(error), error, error.__traceback__)
         self.observers = [other for other in self.observers if other is not observer]
+        spared = self._told is self._by_few
         self._prepare()
+        if spared:  # the others are told that they missed something before they hear all again
+            self._told = self._by_few
 
     def _is_close(self, number: int) -> bool:
         if number < _FIRST:

@@ -455,9 +455,10 @@ function initialize({ model }) {
     if (message.t !== "news") return;
     const before = store.state.status;
     take(store, model, message);
-    if (before !== store.state.status) {
+    const after = store.state.status;
+    if (before !== after) {
       stopping = false;
-      clearTimeout(patience);
+      if (after === "stopping" || !MOVING.includes(after)) clearTimeout(patience);
       follow();
     }
     settle();

@@ -1,0 +1,79 @@
+"""Who hears what: observers that may miss steps, and what they are told when they hear again."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.optimizer import Optimizer
+
+from firstlight.doctor import witness as listening
+from firstlight.doctor.observer import Observer
+
+STEPS, FAILS_AT = 200, 120
+
+
+class Every(Observer):
+    """Hears each step, and fails at one."""
+
+    fails: ClassVar[bool] = False
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self.steps = 0
+
+    def step(self, optimizer: Optimizer) -> None:
+        self.steps += 1
+        if self.fails and self.steps == FAILS_AT:
+            raise ValueError("at this step")
+
+
+class Some(Observer):
+    """May miss steps."""
+
+    gaps: ClassVar = True
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self.heard: list[int] = []
+        self.told = [-1]  # steps before which it was told that it missed some
+
+    def missed(self) -> None:
+        self.told.append(self.witness.step)
+
+    def step(self, optimizer: Optimizer) -> None:
+        self.heard.append(self.witness.steps)
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    yield
+    listening.leave()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_misses_steps_is_told_so_before_hearing_again(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "_FREE_S", -1e9)  # listening is always too dear
+    monkeypatch.setattr(Every, "fails", fails)
+    listening.leave()
+    witness = listening.witness = listening.Witness((Every, Some))
+    every, some = witness.attend().observers
+    assert isinstance(every, Every)
+    assert isinstance(some, Some)
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for step in range(STEPS):
+        if step == 150:
+            with torch.no_grad():
+                model(torch.ones(1, 2))  # an evaluation: all hear it, and some steps after it
+        optimizer.zero_grad()
+        model(torch.ones(1, 2)).mean().backward()
+        optimizer.step()
+    assert every.steps == (FAILS_AT if fails else STEPS)
+    assert bool(witness.lost) is fails
+    assert some.heard[:24] == list(range(1, 25))
+    assert 151 in some.heard
+    assert len(some.heard) < STEPS / 2
+    gaps = [after for before, after in zip(some.heard, some.heard[1:], strict=False) if after > before + 1]
+    assert gaps == [told + 1 for told in some.told[1:]]

@@ -30,7 +30,10 @@ from firstlight.doctor import witness as listening
 from firstlight.doctor.examining import examined
 from firstlight.doctor.observers import all_observers
 from firstlight.doctor.rules import all_rules
+from firstlight.graph.source import set_apart
 from firstlight.run import Run
+
+set_apart(*map(str, Path(__file__).parent.glob("*.py")))
 
 _TIMES = re.compile(r"[\d.,]+(?= ?(?:s|ms|us|seconds|microseconds|samples/s|steps/s|it/s)\b)")  # differ by themselves
 

@@ -16,6 +16,15 @@ _OURS = str(Path(__file__).parents[1])
 _PYTHON = sysconfig.get_path("stdlib")
 
 
+_APART: set[str] = set()
+
+
+def set_apart(*files: str) -> None:
+    """Files of what runs the programs of others: they are no part of any program that they run."""
+    _APART.update(files)
+    kind_of_file.cache_clear()
+
+
 @lru_cache(maxsize=4096)
 def kind_of_file(name: str) -> str:
     """Whose file it is: `own` (the learner's, another library's), `torch`, `optimizer`, `data`, `compiled`, `system`.
@@ -35,7 +44,7 @@ def kind_of_file(name: str) -> str:
         return "compiled"
     if path.startswith(ours + "/"):
         return "data" if path[len(ours) + 1 :].startswith("data/") else "torch"
-    if path.startswith("<frozen "):
+    if path.startswith("<frozen ") or name in _APART:
         return "system"
     library = _PYTHON.replace("\\", "/") + "/"
     return "system" if path.startswith(library) and "-packages/" not in path else "own"

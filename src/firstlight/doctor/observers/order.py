@@ -8,13 +8,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
+from firstlight.doctor.losses import SHAPES, LossGraph, Node, base
 from firstlight.doctor.observer import Backward, Call, Observer
-from firstlight.doctor.places import Place
+from firstlight.doctor.places import Place, names_of
 
 _LOOKS = (2, 5, 9, 19)  # backward passes after which it is seen which weights have gradients and which optimizer
 _SAMPLED = 8  # numbers of a weight that are kept, to see whether anything changes it
 _MOST_GONE = 32  # optimizers that are no more, of which something is still known
 _MOST = 400  # weights of which they are kept
+_MOST_LOOSE = 64  # of those that are part of no model
+# Nodes that use a weight, and as which of their inputs: what stands in another place may be data that wants a gradient.
+_AS_WEIGHT = {"MmBackward": (1,), "MvBackward": (1,), "BmmBackward": (1,), "AddmmBackward": (0, 2),
+              "ConvolutionBackward": (1, 2), "MkldnnConvolutionBackward": (1, 2), "LinearBackward": (1, 2),
+              "MkldnnLinearBackward": (1, 2), "EmbeddingBackward": (0,)}  # fmt: skip
 
 
 class _Steps:
@@ -107,6 +113,27 @@ class _Untrained:
         return weight is None or not torch.equal(weight.detach().reshape(-1)[:_SAMPLED], self.was)
 
 
+class _Loose:
+    """A weight of no model, as of a net that is made of tensors: does an optimizer hold it, does anything change it?"""
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weakref.ref(weight)
+        self.name = ""
+        self.shape = tuple(weight.shape)
+        self.was = weight.detach().reshape(-1)[:_SAMPLED].clone()
+        self.gradient: Tensor | None = None
+        self.times = 0
+        self.held = self.moved = False
+
+    def look(self, weight: Tensor) -> None:
+        """It has a gradient: another one than at the look before?"""
+        if weight.grad is None or weight.grad.is_sparse:
+            return
+        now = weight.grad.detach().reshape(-1)[:_SAMPLED].clone()
+        self.times += self.gradient is None or not torch.equal(now, self.gradient)
+        self.gradient = now
+
+
 class _ByHand:
     """A weight that no optimizer holds and that is changed all the same: by the learner's own lines."""
 
@@ -158,7 +185,7 @@ class _ByHand:
 class Order(Observer):
     """Facts `order_of_steps`, one entry for each optimizer in the order in which they were made, and `coverage`."""
 
-    kinds: ClassVar = ("order_of_steps", "order_by_hand", "coverage")
+    kinds: ClassVar = ("order_of_steps", "order_by_hand", "coverage", "loose_weights")
     gaps: ClassVar = frozenset({"module", "cleared", "backward_begins", "backward", "step_begins", "step"})
 
     def __init__(self, witness: Any) -> None:
@@ -167,6 +194,7 @@ class Order(Observer):
         self._live: list[_Steps] = []
         self._gone: list[_Steps] = []
         self._weights: dict[int, _Untrained] = {}
+        self._loose: dict[int, _Loose] = {}
         self._last: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = weakref.WeakKeyDictionary()
         self._owns: dict[tuple[int, int], bool] = {}
         self._lines = self._soon = 0
@@ -282,6 +310,7 @@ class Order(Observer):
         if going.number in _LOOKS or (going.close and going.number > 20) or self._soon:
             self._soon = max(0, self._soon - 1)
             self._see()
+            self._see_loose(going)
 
     def step_begins(self, optimizer: Optimizer) -> None:
         one = self._of(optimizer)
@@ -349,12 +378,36 @@ class Order(Observer):
                 known.times += known.is_reached(weight.grad)
         self._look()
 
+    def _see_loose(self, going: Backward) -> None:
+        """The same of weights that are part of no model that was called."""
+        if going.by != "backward" or not self._live or len(self._loose) >= _MOST_LOOSE:
+            return
+        graph = LossGraph.of(going.losses)
+        known = self.witness.name_of
+        nodes = [(one, leaf) for one in graph.nodes if isinstance(leaf := getattr(one, "variable", None), Tensor)]
+        for node, leaf in nodes if graph.whole else ():
+            one = self._loose.get(id(leaf))
+            if one is None or one.weight() is not leaf:
+                if leaf.grad is None or known(leaf) is not None or len(self._loose) >= _MOST_LOOSE:
+                    continue
+                if not isinstance(leaf, nn.Parameter) and not _is_used_as_weight(graph, node):
+                    continue
+                one = self._loose[id(leaf)] = _Loose(leaf)
+            one.look(leaf)
+            if one.times == 2 and not one.name:
+                one.name = names_of(leaf) or "x".join(map(str, one.shape)) or "1"
+
     def _look(self) -> None:
         """What is so now of the weights that live."""
         holders: dict[int, tuple[_Steps, ...]] = {}
         for steps in self._live:
             for weight in steps.weights():
                 holders[id(weight)] = (*holders.get(id(weight), ()), steps)
+        for loose in self._loose.values():
+            own = loose.weight()
+            if own is not None:
+                loose.held |= id(own) in holders
+                loose.moved |= not torch.equal(own.detach().reshape(-1)[:_SAMPLED], loose.was)
         youngest = max((one.born for one in self._live if one.steps), default=0)
         for one in self._weights.values():
             held, root = one.weight(), one.root()
@@ -390,6 +443,16 @@ class Order(Observer):
             )
         if rows:
             yield "order_of_steps", rows
+        if any(one.times >= 2 for one in self._loose.values()):
+            free = [one for one in self._loose.values() if one.times >= 2 and not one.held and not one.moved]
+            yield (
+                "loose_weights",
+                {
+                    "free": [one.name for one in free[:6]],
+                    "count": len(free),
+                    "held": sum(one.held for one in self._loose.values()),
+                },
+            )
         seen = [one for one in self._weights.values() if one.weight() is not None and one.root() is not None]
         seen = seen or list(self._weights.values())  # models that ended with the function that made them
         if not seen:
@@ -446,6 +509,20 @@ class Order(Observer):
             "stepped": one.stepped and one.stepped.as_json(),
             "backward": one.backward and one.backward.as_json(),
         }
+
+
+def _is_used_as_weight(graph: LossGraph, node: Node) -> bool:
+    """Whether what a leaf's node stands for is a factor or a bias of a layer, directly or in another shape."""
+    waiting = [node]
+    for one in waiting:
+        for above in graph.above.get(one, ()):
+            kind = base(above)
+            if any(following is one and at in _AS_WEIGHT.get(kind, ()) for at, (following, _input) in
+                   enumerate(above.next_functions)):  # fmt: skip
+                return True
+            if kind in SHAPES and len(waiting) < 8:
+                waiting.append(above)
+    return False
 
 
 def _first_leaf(node: Any) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 from firstlight.doctor.code import Code, callee
@@ -20,6 +21,7 @@ def find(run: Run) -> Iterator[Finding]:
         return
     code = Code.of(run)
     made = Place.from_json(rows[0]["made"])
+    yield from _loose(run, code, rows[0]["steps"], made)
     for root in coverage.get("roots", []):
         if not root["count"] or root["changed"] > root["held"]:
             continue
@@ -47,6 +49,30 @@ def find(run: Run) -> Iterator[Finding]:
             check="held = {id(p) for g in optimizer.param_groups for p in g['params']}\n"
             "print([name for name, p in model.named_parameters() if id(p) not in held])",
         )
+
+
+def _loose(run: Run, code: Code, steps: int, made: Place | None) -> Iterator[Finding]:
+    """The same of a net that is made of tensors, some of which an optimizer trains."""
+    one = newest(run, "loose_weights") or {}
+    if not one.get("count") or not one["held"] or made is None:
+        return
+    if any(row["holder"] for row in (newest(run, "reach") or {}).get("loose", ())):
+        return  # kept in an attribute of a model: that is M10
+    loads = ("torch.load", "np.load", "numpy.load", "pickle.load", "joblib.load")
+    brought = any(dotted(call.func) in loads for _at, call, _unit in code.calls("load"))
+    yield Finding(
+        evidence=_(
+            "{count} weights of {root} ({names}) get gradients, but no optimizer holds them, "
+            "and after {steps} steps they have not changed.",
+            count=one["count"],
+            root=PurePath(made.file).name if made.cell is None else f"In [{made.cell}]",
+            names=", ".join(one["free"][:3]),
+            steps=steps,
+        ),
+        step=9,
+        place=made,
+        voice="question" if brought else "alarm",  # what was trained elsewhere may be meant to stay as it is
+    )
 
 
 def _remade(code: Code, made: Place | None, stepped: Place | None, *, later: bool) -> tuple[Edit, ...]:
@@ -117,13 +143,30 @@ model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 """
 
+_TENSORS = """\
+import torch
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+net = {"first": torch.randn(8, 16), "bias": torch.zeros(16), "last": torch.randn(16, 3)}
+for weight in net.values():
+    weight.requires_grad_()
+optimizer = torch.optim.SGD(net.values(), lr=0.1)
+for step in range(20):
+    loss = torch.nn.functional.cross_entropy((x @ net["first"] + net["bias"]).relu() @ net["last"], y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
 rule = Rule(
     code="L05",
     name="weights-without-optimizer",
     voice="alarm",
     stage="optimizer",
     question="Does an optimizer hold all weights that get gradients?",
-    needs=("coverage",),
+    needs=("coverage", "loose_weights"),
     find=find,
     text=Text(
         what="A part of the model is not trained: the optimizer does not hold its weights.",
@@ -146,6 +189,13 @@ rule = Rule(
             _MADE + _HEAD, _HEAD + _MADE + "model.double()\n"
         ).replace("model(x)", "model(x.double())"),
         "a judge that was trained before": BROKEN.replace(_MADE + _HEAD, _HEAD + _JUDGE),
+        "a net of tensors": _TENSORS,
+        "points at which a net of tensors is asked for its slope": _TENSORS.replace(
+            "net = {", "x.requires_grad_()\nnet = {"
+        ),
+        "a part of a net of tensors that is read": _TENSORS.replace(
+            "    weight.requires_grad_()\n", "    weight.requires_grad_(weight is not net['first'])\n"
+        ),
         "a new group of weights": BROKEN.replace(
             _HEAD, _HEAD + "optimizer.add_param_group({'params': model[2].parameters()})\n"
         ),

@@ -15,6 +15,9 @@ def find(run: Run) -> Iterator[Finding]:
     """An optimizer that steps and that no backward pass reaches any more, while weights of a model were."""
     coverage = newest(run, "coverage") or {}
     free = [root for root in coverage.get("roots", []) if root["count"] and not root["held"]]
+    loose = newest(run, "loose_weights") or {}  # a net that is made of tensors
+    if not free and loose.get("count") and not loose["held"]:
+        free = [{"count": loose["count"], "root": ", ".join(loose["free"][:3])}]
     if not free:
         return
     code = Code.of(run)

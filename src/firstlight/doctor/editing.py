@@ -232,6 +232,36 @@ def assigned_at(spot: Spot | None) -> str | None:
     return dotted(targets[0]) if len(targets) == 1 else None
 
 
+def functions_of(code: Code, call: ast.Call) -> list[ast.FunctionDef]:
+    r"""What a call may run of the program's own: functions and methods of this name, or `__call__` of what it names.
+
+    Example:
+        >>> text = "class A:\n    def __call__(self):\n        return 1\na = A()\na()\n"
+        >>> code = Code([Unit("a.py", text)])
+        >>> [one.name for one in functions_of(code, code.units[0].tree.body[-1].value)]
+        ['__call__']
+    """
+    name = callee(call)
+    if isinstance(call.func, ast.Call):
+        classes = {callee(call.func)}  # Loss()(x)
+    else:
+        found = [one for _at, one, _unit in code.walk(ast.FunctionDef) if one.name == name]
+        if found or not name:
+            return found
+        classes = set()
+        for spot in spots(code):
+            value = getattr(spot.node, "value", None)
+            if (assigned_at(spot) or "").rsplit(".", 1)[-1] == name and isinstance(value, ast.Call):
+                classes.add(callee(value))
+    return [
+        one
+        for _at, kind, _unit in code.walk(ast.ClassDef)
+        if kind.name in classes
+        for one in kind.body
+        if isinstance(one, ast.FunctionDef) and one.name in ("__call__", "forward")
+    ]
+
+
 def training_mode(code: Code, forward: Place | None, switched: Place | None) -> tuple[Edit, ...]:
     """`model.train()` before the batches of an epoch, or at each step where the evaluation is part of that loop."""
     spot, other = spot_of(code, forward), spot_of(code, switched)

@@ -46,7 +46,7 @@ class Clipping(Observer):
         self._pending = 0  # calls of a clip since then, before any backward pass
         self.clips = self.early = self.early_step = self.tiny = self.tiny_step = 0
         self.most: float | None = None
-        self.of_loss = 0
+        self.of_loss = self.nothing = self.nothing_step = 0
         self.cut, self.cut_at = 0, 0.0
         self.place: Place | None = None
         self.backward_place: Place | None = None
@@ -81,6 +81,10 @@ class Clipping(Observer):
         limit = args[1] if len(args) > 1 else kwargs.get("max_norm", kwargs.get("clip_value"))
         if isinstance(given, Tensor) and not given.is_leaf:
             self.of_loss += 1
+        if getattr(given, "gi_frame", given) is None or (isinstance(given, list | tuple) and not given):
+            self.nothing += 1  # a generator that was gone through before, or no weights at all
+            if self.nothing == 3:
+                self.nothing_step = self.witness.step
         if isinstance(limit, int | float):
             self.most = float(limit)
             if 0 <= limit < 1e-5:
@@ -165,6 +169,8 @@ class Clipping(Observer):
                     "tiny_step": self.tiny_step,
                     "most": self.most,
                     "of_loss": self.of_loss,
+                    "nothing": self.nothing,
+                    "nothing_step": self.nothing_step,
                     "cut": self.cut,
                     "cut_at": self.cut_at,
                     "place": self.place and self.place.as_json(),

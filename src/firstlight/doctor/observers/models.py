@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from firstlight.doctor.observer import Backward, Call, Observer
-from firstlight.doctor.places import Place
+from firstlight.doctor.places import Place, way_here
 
 _SAMPLED = 8
 _MOST = 256
@@ -34,6 +34,7 @@ class _Model:
         self.pending = 0
         self.first: Place | None = None
         self.shown_at: Place | None = None
+        self.shown_way: list[Place] = []  # the lines that led there
         weight = next(iter(module.parameters()), None)
         self.was = weight.detach().reshape(-1)[:_SAMPLED].clone() if weight is not None else None
         self.copied = True
@@ -123,6 +124,7 @@ class Models(Observer):
             one.shown += 1
             if one.shown <= 2:
                 one.shown_at = call.place or self.witness.place()
+                one.shown_way = one.shown_way or way_here(3)
             if call.grad:
                 one.pending += 1
                 self._now.append(one) if one.pending == 1 else None
@@ -221,6 +223,7 @@ class Models(Observer):
                 "loaded": (module := one.module()) is not None and module in self._loaded,
                 "first": one.first and one.first.as_json(),
                 "shown_at": one.shown_at and one.shown_at.as_json(),
+                "shown_way": [place.as_json() for place in one.shown_way],
             }
             for one in sorted((*self._gone, *self._models.values()), key=lambda one: one.number)
         ]

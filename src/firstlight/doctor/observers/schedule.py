@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.observer import Feed, Observer
-from firstlight.doctor.places import Place
+from firstlight.doctor.places import Place, way_here
 from firstlight.graph.source import kind_of_file
 
 _MOST = 20_000  # learning rates that are kept
@@ -35,6 +35,7 @@ class _Scheduler:
         self.all = self.idle = 0  # steps of all optimizers by then; its steps that only other optimizers stood before
         self.place: Place | None = None
         self.stepped: Place | None = None
+        self.way: list[Place] = []  # the lines that led to its first step
         self.start = _rate(optimizer, "initial_lr")
         self.rates: list[float] = []  # after each step of its own
         self.after_pass: list[tuple[int, float]] = []  # at the end of each pass that learned: its batches, the rate
@@ -72,7 +73,7 @@ class Schedule(Observer):
         one = self._known.get(id(scheduler))
         if one is None or one.scheduler() is not scheduler:
             one = self._known[id(scheduler)] = _Scheduler(scheduler, optimizer)
-            one.place = self.witness.place()
+            one.place, one.way = self.witness.place(), way_here()
             one.stepped = self._stepped.get(optimizer)
         steps = self.witness.steps_of(optimizer)
         new = steps - one.at
@@ -133,6 +134,7 @@ class Schedule(Observer):
                 "pass_calls": one.pass_calls[:3],
                 "step": one.tenth,
                 "place": one.place and one.place.as_json(),
+                "way": [place.as_json() for place in one.way],
                 "stepped": one.stepped and one.stepped.as_json(),
             }
             for one in self._known.values()

@@ -22,7 +22,7 @@ def find(run: Run) -> Iterator[Finding]:
     for one in newest(run, "schedules") or []:
         place, stepped = Place.from_json(one["place"]), Place.from_json(one["stepped"])
         each = one["each"] >= 10 and one["each"] >= 0.9 * (one["calls"] - 1)
-        if each and _is_over_at_once(one, spot_of(code, place)):
+        if each and _is_over_at_once(one, _loops_around(code, one)):
             batches = one["passes"][0][0] if one["passes"] else None
             yield Finding(
                 evidence=_(
@@ -92,12 +92,38 @@ def _speaks_of_steps(code: Code, kind: str) -> bool:
     return False
 
 
-def _is_over_at_once(one: dict[str, Any], spot: Spot | None) -> bool:
+def _loops_around(code: Code, one: dict[str, Any]) -> int:
+    """How many loops run where it is stepped, in whatever functions; without those that go through callbacks."""
+    count = 0
+    for place in one.get("way") or [one["place"]]:
+        spot = spot_of(code, Place.from_json(place))
+        for loop in spot.loops if spot is not None else ():
+            count += not _goes_through_callbacks(loop)
+    return count
+
+
+def _goes_through_callbacks(loop: ast.AST) -> bool:
+    """`for one in callbacks: one.on_batch_end(...)`, `for handler in handlers: handler(state)`: of no training."""
+    target = loop.target if isinstance(loop, ast.For) else None
+    if not isinstance(target, ast.Name):
+        return False
+    for call in (node for node in ast.walk(loop) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Attribute):
+            named = call.func.attr.startswith("on_") or call.func.attr == "step"
+            subject = call.func.value if named else None
+        else:
+            subject = call.args[0] if callee(call) == "getattr" and call.args else call.func
+        if isinstance(subject, ast.Name) and subject.id == target.id:
+            return True
+    return False
+
+
+def _is_over_at_once(one: dict[str, Any], loops: int) -> bool:
     """Whether the numbers of a schedule count epochs, while its steps count batches."""
     batches = one["passes"][0][0] if one["passes"] and one["count"] >= 2 else None
     if batches is not None and one["steps"] <= batches:
         return False
-    nested = spot is not None and len(spot.loops) >= 2
+    nested = loops >= 2
     if one["scheduler"] in _FALLING:
         if one["milestones"] and one["numbers"].get("gamma", 1) <= 0.5:
             # All changes within the first epoch of several: nobody plans that.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
-from firstlight.doctor.editing import calls_in, dotted, optimizer_at, spot_of
+from firstlight.doctor.editing import assigned_at, calls_in, dotted, optimizer_at, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -11,7 +11,7 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """Four ways to clip that do not do what clipping is for."""
+    """Five ways to clip that do not do what clipping is for."""
     one = newest(run, "clipping") or {}
     code = Code.of(run)
     place, backward = Place.from_json(one.get("place")), Place.from_json(one.get("backward"))
@@ -32,6 +32,19 @@ def find(run: Run) -> Iterator[Finding]:
             evidence=_("The gradients are clipped to {most}: next to nothing is left of them.", most=one["most"]),
             step=one["tiny_step"],
             place=place,
+        )
+    elif one.get("nothing", 0) >= 3 and one["nothing"] >= 0.9 * one["clips"]:
+        made = _given(code, place)
+        yield Finding(
+            evidence=_(
+                "{count} of {clips} times there was nothing to clip: the weights that were handed over had been gone "
+                "through before, as those of parameters() can be only once.",
+                count=one["nothing"],
+                clips=one["clips"],
+            ),
+            step=one["nothing_step"],
+            place=made or place,
+            places=(place,) if made is not None and place is not None else (),
         )
     elif one.get("of_loss", 0) >= 3:
         yield Finding(
@@ -60,6 +73,22 @@ def find(run: Run) -> Iterator[Finding]:
             place=scaled,
             edits=_unscaled(code, scaled),
         )
+
+
+def _given(code: Code, place: Place | None) -> Place | None:
+    """The one line that gives what is clipped its name: `weights = model.parameters()`."""
+    clip = spot_of(code, place)
+    calls = calls_in(clip.node, "clip_grad_norm_", "clip_grad_value_") if clip is not None else []
+    name = dotted(calls[0].args[0]) if len(calls) == 1 and calls[0].args else None
+    last = name.rsplit(".", 1)[-1] if name is not None else None
+    found = [
+        spot
+        for spot in spots(code)
+        if last is not None
+        and (assigned_at(spot) or "").rsplit(".", 1)[-1] == last
+        and calls_in(spot.node, "parameters", "filter", "chain", "named_parameters")
+    ]
+    return found[0].place if len(found) == 1 else None
 
 
 def _behind(code: Code, place: Place | None, backward: Place | None) -> tuple[Edit, ...]:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import assigned_at, calls_in, dotted, spot_of, spots
+from firstlight.doctor.editing import assigned_at, calls_in, dotted, functions_of, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -105,10 +105,21 @@ def _likelihood(run: Run) -> Iterator[Finding]:
         for other in spots(code)
         if other.unit is spot.unit and other.function is spot.function and assigned_at(other) in names
     ]
-    if len(made) != 1 or not isinstance(made[0].node, ast.Assign) or not _is_log_prob(made[0].node.value):
+    if len(made) != 1 or not isinstance(made[0].node, ast.Assign):
         return
-    value = ast.get_source_segment(made[0].unit.text, made[0].node.value) or ""
-    edit = made[0].replaced(f"= {value}", f"= -{value}")
+    value, sign = made[0].node.value, "= "
+    for _deep in range(4):  # a function or an object of the program's own may give it
+        if _is_log_prob(value):
+            break
+        functions = functions_of(code, value) if isinstance(value, ast.Call) else []
+        given = [other for other in spots(code) if isinstance(other.node, ast.Return) and other.function in functions]
+        if len(given) != 1 or not isinstance(given[0].node, ast.Return) or given[0].node.value is None:
+            return
+        made, value, sign = given, given[0].node.value, "return "
+    else:
+        return
+    text = ast.get_source_segment(made[0].unit.text, value) or ""
+    edit = made[0].replaced(f"{sign}{text}", f"{sign}-{text}")
     yield Finding(
         evidence=_(
             "The mean of log_prob goes backward without a minus: it went from {first:.3g} to {last:.3g}, "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import Spot, calls_in, spots
+from firstlight.doctor.editing import Spot, calls_in, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -24,20 +24,40 @@ def find(run: Run) -> Iterator[Finding]:
         if one["learned"] or not one["shown"] or one["between"] or one["copied"] or one["loaded"]:
             continue
         same = [other for other in trained if other["shape"] == one["shape"] and other["kind"] == one["kind"]]
-        if not same or any(other["shown"] for other in same) or not one["unchanged"]:
+        if not same or not one["unchanged"]:
             continue
+        before = [other for other in same if other["number"] < one["number"]]
+        if any(other["shown"] for other in (before[-1:] or same)):
+            continue  # the one that was trained last was shown the test itself
+        shown, begun = Place.from_json(one["shown_at"]), _handed_over(code, one.get("shown_way", []))
         yield Finding(
             evidence=_(
                 "A {kind} was evaluated {shown} times that has never learned. The one that learned {steps} times "
                 "was never evaluated.",
                 kind=one["kind"],
                 shown=one["shown"],
-                steps=same[0]["learned"],
+                steps=(before[-1:] or same)[0]["learned"],
             ),
             step=None,
-            place=Place.from_json(one["shown_at"]),
+            place=begun or shown,
+            places=(shown,) if shown is not None and begun is not None else (),
         )
         return
+
+
+def _handed_over(code: Code, way: list[Any]) -> Place | None:
+    """Of the lines that led to a call of a model, the innermost one that does not use what its function was given."""
+    for one in way:
+        place = Place.from_json(one)
+        spot = spot_of(code, place)
+        if spot is None:
+            continue
+        args = getattr(spot.function, "args", ast.arguments([], [], None, [], [], None, []))
+        given = {arg.arg for arg in ast.walk(args) if isinstance(arg, ast.arg)} - {"self"}
+        used = {node.id for call in calls_in(spot.node) for node in ast.walk(call) if isinstance(node, ast.Name)}
+        if not used & given:
+            return place
+    return None
 
 
 def _made_again(models: list[dict[str, Any]], code: Code) -> Iterator[Finding]:

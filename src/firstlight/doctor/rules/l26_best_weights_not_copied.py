@@ -11,6 +11,8 @@ from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _GIVING = ("parameters", "named_parameters")
+_OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD", "Rprop",
+               "LBFGS")  # fmt: skip
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -47,7 +49,9 @@ def find(run: Run) -> Iterator[Finding]:
             edits=_copied(code, place),
         )
         return
-    if sum(one["learned"] >= 10 for one in newest(run, "models") or []) != 1:
+    trained = sum(one["learned"] >= 10 for one in newest(run, "models") or [])
+    loose = (newest(run, "loose_weights") or {}).get("held")  # a net that is made of tensors
+    if trained != 1 and not (loose and not trained):
         return  # of several models the best one itself may be kept
     for spot in _kept_as_they_are(code):
         yield Finding(
@@ -70,6 +74,8 @@ def _kept_as_they_are(code: Code) -> Iterator[Spot]:
         for call in calls_in(spot.node, "train", "eval", "parameters", "named_parameters", "state_dict", "zero_grad")
         if isinstance(call.func, ast.Attribute)
     } - {None, "self"}
+    weights = _trained_names(code)
+    models |= weights
     for spot in spots(code):
         around = spot.around[-1] if spot.around else None
         if not isinstance(around, ast.If) or spot.node not in around.body or not _sets_a_best(around):
@@ -77,7 +83,8 @@ def _kept_as_they_are(code: Code) -> Iterator[Spot]:
         pairs = [
             (name, value)
             for name, value in _given(spot.node)
-            if _is_live(value) or (isinstance(value, ast.Name) and value.id in models and not _made_in(spot, value.id))
+            if _is_live(value, weights)
+            or (isinstance(value, ast.Name) and value.id in models and not _made_in(spot, value.id))
         ]
         if not pairs:
             continue
@@ -126,7 +133,22 @@ def _sets_a_best(node: ast.If) -> bool:
     return False
 
 
-def _is_live(value: ast.expr) -> bool:
+def _trained_names(code: Code) -> set[str]:
+    """Names of what optimizers are made of: lists and dictionaries of tensors."""
+    found: set[str] = set()
+    for _at, call, _unit in code.walk(ast.Call):
+        given: ast.AST | None = call.args[0] if call.args else None
+        if given is None or callee(call) not in _OPTIMIZERS:
+            continue
+        while isinstance(given, ast.Call) and callee(given) in ("list", "tuple", "values", "items"):
+            owner = given.func.value if isinstance(given.func, ast.Attribute) else None
+            given = owner if owner is not None else given.args[0] if given.args else None
+        name = dotted(given) if given is not None else None
+        found |= {name} if name is not None else set()
+    return found
+
+
+def _is_live(value: ast.expr, weights: "set[str] | frozenset[str]" = frozenset()) -> bool:
     """Whether a value is made of weights that are not copied: a state, a dictionary or a list of them."""
     if isinstance(value, ast.Call):
         if callee(value) == "state_dict":
@@ -135,14 +157,18 @@ def _is_live(value: ast.expr) -> bool:
         if callee(value) == "copy" and isinstance(value.func, ast.Attribute) and dotted(value.func.value) != "copy":
             inner = value.func.value  # of a dictionary: its tensors are the same
         if callee(value) in ("dict", "OrderedDict", "list", "tuple", "copy") and inner is not None:
-            return (isinstance(inner, ast.Call) and callee(inner) in _GIVING) or _is_live(inner)
+            if isinstance(inner, ast.Call) and callee(inner) in ("values", "items"):
+                inner = inner.func.value if isinstance(inner.func, ast.Attribute) else inner
+            given = isinstance(inner, ast.Call) and callee(inner) in _GIVING
+            return given or dotted(inner) in weights or _is_live(inner, weights)
         return False
     if isinstance(value, ast.Dict):
-        return any(one is not None and _is_live(one) for one in value.values)
+        return any(one is not None and _is_live(one, weights) for one in value.values)
     if isinstance(value, ast.DictComp | ast.ListComp):
         over = value.generators[0].iter
         calls = {callee(one) for one in ast.walk(over) if isinstance(one, ast.Call)}
-        if len(value.generators) != 1 or not calls & {*_GIVING, "state_dict"}:
+        names_over = {dotted(one) for one in ast.walk(over) if isinstance(one, ast.Name | ast.Attribute)}
+        if len(value.generators) != 1 or not (calls & {*_GIVING, "state_dict"} or names_over & weights):
             return False
         kept = value.value if isinstance(value, ast.DictComp) else value.elt
         while True:

@@ -176,7 +176,7 @@ def _kind(code: Code, one: Choice, losses: set[str]) -> str | None:
     words = words_in(ast.unparse(one.value)) | words_in(one.best)
     if words & _OTHER:
         return None
-    defined = _defined(code, one.unit, one.value, losses)
+    defined = _defined(code, one.unit, one.value, losses) or _handed(code, one, losses)
     by_name = words_in(ast.unparse(one.value))
     named = {"loss" if by_name & _SMALL else "", "share" if by_name & _LARGE else ""} - {""}
     if defined == "unsure" or len(named) > 1:
@@ -186,6 +186,48 @@ def _kind(code: Code, one: Choice, losses: set[str]) -> str | None:
     if not named:
         named = {"loss" if words & _SMALL else "", "share" if words & _LARGE else ""} - {""}
     return named.pop() if len(named) == 1 else None
+
+
+def _handed(code: Code, one: Choice, losses: set[str]) -> str | None:
+    """What a function that keeps the best is given, where it makes no difference between ways: by all its calls."""
+    around = [
+        node for node in ast.walk(one.unit.tree) if isinstance(node, ast.FunctionDef) and one.node in ast.walk(node)
+    ]
+    name = dotted(one.value)
+    if not around or name is None:
+        return None
+    function = around[-1]
+    names = [arg.arg for arg in function.args.args]
+    owner = next(
+        (node for node in ast.walk(one.unit.tree) if isinstance(node, ast.ClassDef) and function in node.body), None
+    )
+    names = names[1:] if owner is not None else names
+    plain = isinstance(one.node.test, ast.Compare) or all(
+        isinstance(part, ast.Compare) for part in getattr(one.node.test, "values", [None])
+    )
+    inside = [node for node in ast.walk(function) if isinstance(node, ast.If) and node is not one.node]
+    if name not in names or not plain or any(one.node in ast.walk(node) for node in inside):
+        return None  # which way is better may depend on something
+    called = {function.name}
+    if owner is not None and function.name == "__call__":
+        made = [node for _at, node, _unit in code.walk(ast.Assign)]
+        called = set()
+        for node in made:
+            pairs = [(node.targets[0], node.value)]
+            if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(node.targets[0].elts, node.value.elts, strict=False))
+            called |= {
+                (dotted(to) or "").rsplit(".", 1)[-1]
+                for to, given in pairs
+                if isinstance(given, ast.Call) and callee(given) == owner.name
+            }
+    kinds: set[str | None] = set()
+    at = names.index(name)
+    for _place, call, unit in code.calls(*(called - {""})):
+        given = next((word.value for word in call.keywords if word.arg == name), None)
+        given = given or (call.args[at] if at < len(call.args) else None)
+        kinds.add(_defined(code, unit, given, losses) if given is not None else None)
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 def _defined(code: Code, unit: Unit, value: ast.expr, losses: set[str], depth: int = 0) -> str | None:
@@ -222,6 +264,14 @@ def _defined(code: Code, unit: Unit, value: ast.expr, losses: set[str], depth: i
         and name in targets(node)
         and not (isinstance(node, ast.Assign) and any(isinstance(to, ast.Tuple) for to in node.targets))
         and _number(node.value) is None
+    ]
+    assigned += [
+        value.elts[at]
+        for node in ast.walk(unit.tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
+        for value in [node.value]
+        for at, to in enumerate(node.targets[0].elts)
+        if dotted(to) == name and at < len(value.elts) and _number(value.elts[at]) is None
     ]
     kinds = {_defined(code, unit, one, losses, depth + 1) for one in assigned}
     if "unsure" in kinds:

@@ -20,6 +20,10 @@ def find(run: Run) -> Iterator[Finding]:
         for spot in spots(code)
         if isinstance(spot.node, ast.FunctionDef) and _yields(spot.node) and spot.function is None
     }
+    methods = {
+        spot.node.name for spot in spots(code)
+        if spot.function is None and spot.around and isinstance(spot.node, ast.FunctionDef) and _yields(spot.node)
+    }  # fmt: skip
     for spot in spots(code):
         if not isinstance(spot.node, ast.For) or (spot.loops and not isinstance(spot.loops[-1], ast.For)):
             continue
@@ -27,7 +31,7 @@ def find(run: Run) -> Iterator[Finding]:
         if isinstance(over, ast.Call) and callee(over) == "enumerate" and over.args:
             over = over.args[0]
         name = dotted(over)
-        if name is None or not _learns(spot):
+        if name is None or not _learns(code, spot):
             continue
         made = [
             one
@@ -45,7 +49,11 @@ def find(run: Run) -> Iterator[Finding]:
         else:
             value = made[0].node.value
         once = isinstance(value, ast.GeneratorExp) or (
-            isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {*_ONCE, *generators}
+            isinstance(value, ast.Call)
+            and (
+                (isinstance(value.func, ast.Name) and value.func.id in {*_ONCE, *generators})
+                or (isinstance(value.func, ast.Attribute) and value.func.attr in methods)
+            )
         )
         if not once or (handed is None and made[0].node.lineno > spot.node.lineno):
             continue
@@ -67,23 +75,65 @@ def _handed(code: Code, spot: Spot, name: str) -> tuple[ast.expr, list[Spot]] | 
     """What the one call of a function, or of a class, hands over for a parameter or an attribute; and where."""
     function = spot.function
     owner: str | None = getattr(function, "name", None)
+    field = _field(code, name)
+    if field is not None:
+        owner, names = field
+        return _given(code, spot, owner, names, name.rsplit(".", 1)[-1], again=_is_called_again(code, spot))
+    again = name.startswith("self.") and _is_called_again(code, spot)
     if name.startswith("self."):
         around = [one for one in spot.around if isinstance(one, ast.ClassDef)]
         inits = [one for kind in around for one in kind.body if getattr(one, "name", "") == "__init__"]
-        given = [
-            one.node.value
+        kept = [
+            one
             for one in spots(code)
             if one.unit is spot.unit
             and assigned_at(one) == name
             and isinstance(one.node, ast.Assign)
             and any(kind in one.around for kind in around)
         ]
-        if len(inits) != 1 or len(given) != 1 or not isinstance(given[0], ast.Name):
+        given = [one.node.value for one in kept if isinstance(one.node, ast.Assign)]
+        if len(inits) != 1 or len(given) != 1:
+            return None
+        if isinstance(given[0], ast.Call | ast.GeneratorExp):  # made by the class itself
+            made = [one for one in spots(code) if calls_in(one.node, around[-1].name) and not _is_block(one.node)]
+            once = len(made) == 1 and not made[0].loops and kept[0].function is inits[0]
+            return (given[0], kept) if once and (spot.loops or again) else None
+        if not isinstance(given[0], ast.Name):
             return None
         function, owner, name = inits[0], around[-1].name, given[0].id
     if not isinstance(function, ast.FunctionDef) or owner is None:
         return None
-    names = [one.arg for one in function.args.args if one.arg != "self"]
+    return _given(code, spot, owner, [one.arg for one in function.args.args if one.arg != "self"], name, again=again)
+
+
+def _is_called_again(code: Code, spot: Spot) -> bool:
+    """Whether a loop calls the function that a statement is part of."""
+    name = getattr(spot.function, "name", None)
+    return name is not None and any(calls_in(loop, name) for _at, loop, _unit in code.walk(ast.For))
+
+
+def _is_block(node: ast.stmt) -> bool:
+    return hasattr(node, "body")
+
+
+def _field(code: Code, name: str) -> tuple[str, list[str]] | None:
+    """The one class with fields (a dataclass, a named tuple) that has this attribute, and all its fields in order."""
+    if "." not in name:
+        return None
+    found = []
+    for _at, kind, _unit in code.walk(ast.ClassDef):
+        fields = [
+            one.target.id for one in kind.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+        ]
+        if name.rsplit(".", 1)[-1] in fields and not any(getattr(one, "name", "") == "__init__" for one in kind.body):
+            found.append((kind.name, fields))
+    return found[0] if len(found) == 1 else None
+
+
+def _given(
+    code: Code, spot: Spot, owner: str, names: list[str], name: str, *, again: bool = False
+) -> tuple[ast.expr, list[Spot]] | None:
+    """What the one call of `owner` hands over as this one of its parameters."""
     if name not in names:
         return None
     at = names.index(name)
@@ -102,7 +152,7 @@ def _handed(code: Code, spot: Spot, name: str) -> tuple[ast.expr, list[Spot]] | 
         return None
     value, where = next(iter(found.values()))
     # Handed over once and gone through in a loop, or gone through once by a function that a loop calls: not both.
-    if bool(where.loops) == bool(spot.loops) or (where.loops and not isinstance(where.loops[-1], ast.For)):
+    if bool(where.loops) == (bool(spot.loops) or again) or (where.loops and not isinstance(where.loops[-1], ast.For)):
         return None
     if dotted(value) is None:
         return None if where.loops else (value, [where])
@@ -120,11 +170,18 @@ def _yields(node: ast.AST) -> bool:
     return any(isinstance(one, ast.Yield | ast.YieldFrom) for one in ast.walk(node))
 
 
-def _learns(spot: Spot) -> bool:
-    """Whether a step is made in the loop, and nothing leaves it early or makes its source anew."""
+def _learns(code: Code, spot: Spot) -> bool:
+    """Whether a step is made in the loop, or by a function that it calls, and nothing leaves it early."""
     called = {callee(one) for one in ast.walk(spot.node) if isinstance(one, ast.Call)}
     left = any(isinstance(one, ast.Break) for one in ast.walk(spot.node))
-    return not left and bool(called & {"backward", "step", "train_step", "training_step", "train_batch", "update"})
+    if left:
+        return False
+    if called & {"backward", "step", "train_step", "training_step", "train_batch", "update"}:
+        return True
+    return any(
+        function.name in called and bool(calls_in(function, "backward"))
+        for _at, function, _unit in code.walk(ast.FunctionDef)
+    )
 
 
 def _each_time(spot: Spot, made: Spot) -> tuple[Edit, ...]:

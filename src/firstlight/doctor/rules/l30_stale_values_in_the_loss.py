@@ -26,7 +26,7 @@ def find(run: Run) -> Iterator[Finding]:
         )
         return
     losses = newest(run, "losses") or {}
-    if losses.get("same", 0) >= 10 and losses["same"] >= 0.9 * losses["asked"]:
+    if losses.get("same", 0) >= 10 and losses["same"] >= 0.9 * losses["asked"] and not losses.get("again"):
         yield Finding(
             evidence=_(
                 "In {count} of {asked} batches the loss was given the very same tensor of targets, "

@@ -226,7 +226,7 @@ def gpu(quiet: Quiet) -> list[Row]:
 
 @functools.cache
 def _overheads() -> list[dict[str, Any]]:
-    return watch_overhead.compared(list(watch_overhead.WORKS), REPEATS)
+    return watch_overhead.compared(list(watch_overhead.WORKS))
 
 
 def watch(_quiet: Quiet) -> list[Row]:

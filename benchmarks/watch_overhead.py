@@ -6,12 +6,15 @@ Each of the four works of `benchmarks.watched` has a process of its own. There t
 same seeds and data, one watched and one plain. A round times blocks of steps of about a tenth of a second in the order
 plain, watched, watched, plain, so that a machine that becomes faster or slower does so for both; four rounds are a
 repeat, and a block before them wakes the processor and is not counted. While the plain copy learns the watched run
-rests, as it does between two cells of a notebook, and its recorder has left torch. The first steps, at which it looks
-most, are counted as any others.
+rests, as it does between two cells of a notebook, and its recorder has left torch. To go on, a run starts its view
+anew, which it does once for each cell of a notebook and here every second block: the step that does so is timed apart,
+and so is the plain copy's step in its place. The first steps of all, at which a run looks most, are counted as any
+others.
 
 Printed are the time of a step of each, and how much longer a watched one takes: all blocks together, with the standard
 error that the rounds show; the same of processor time, the threads of the record and of the view included; what the run
-says of itself; and whether all losses and the weights at the end are the same, bit for bit.
+says of itself; how long it takes to go on after a rest, beyond the step; and whether all losses and the weights at the
+end are the same, bit for bit.
 
 One thread computes, so that times can be told apart at all: with two on two cores, whatever else wakes up stops both,
 and plain blocks alone differ by more than the bar (LOG.md). `--threads 2` measures it all the same.
@@ -98,19 +101,28 @@ def measure(name: str, repeats: int, quiet: Quiet | None) -> dict[str, Any]:
     taps.remove(recorder)
     run.rest()
 
-    def watch_blocks(count: int, *, counts: bool = True) -> None:
+    first_steps: dict[Stream, list[float]] = {plain: [], watched: []}  # of a stretch, in seconds
+
+    def stretch(stream: Stream, blocks: int) -> None:
+        if stream is plain or stream.wall:  # else it begins, and that counts
+            began = time.perf_counter()
+            stream.block(1, counts=False)
+            first_steps[stream].append(time.perf_counter() - began)
+        for _block in range(blocks):
+            stream.block(work.block)
+
+    def watch_blocks(blocks: int) -> None:
         taps.add(recorder)
-        for _block in range(count):  # its first step says that the run goes on
-            watched.block(work.block, counts=counts)
+        stretch(watched, blocks)  # its first step says that the run goes on
         taps.remove(recorder)
         run.rest()
 
     def repeat() -> Turn:
         plain.block(work.block, counts=False)
         for _round in range(ROUNDS):
-            plain.block(work.block)
+            stretch(plain, 1)
             watch_blocks(2)
-            plain.block(work.block)
+            stretch(plain, 1)
         return Turn(sum(plain.wall[-2 * ROUNDS :]) + sum(watched.wall[-2 * ROUNDS :]))
 
     repeated = 0
@@ -123,9 +135,8 @@ def measure(name: str, repeats: int, quiet: Quiet | None) -> dict[str, Any]:
         repeated += again
         for times in (plain.wall, plain.processor, watched.wall, watched.processor):
             del times[counted : -2 * ROUNDS]  # what did not count has trained both copies all the same
-    watch_blocks(
-        (len(plain.losses) - len(watched.losses)) // work.block, counts=False
-    )  # as many steps as the plain one
+    taps.add(recorder)
+    watched.block(len(plain.losses) - len(watched.losses), counts=False)  # as many steps as the plain one
     run.finish()
     pairs = [(sum(plain.wall[at : at + 2]), sum(watched.wall[at : at + 2])) for at in range(0, len(plain.wall), 2)]
     ratios = [b / a for a, b in pairs]
@@ -147,6 +158,7 @@ def measure(name: str, repeats: int, quiet: Quiet | None) -> dict[str, Any]:
         "noise": sum(plain.wall[1::2]) / sum(plain.wall[::2]) - 1,
         "processor_overhead": sum(watched.processor) / sum(plain.processor) - 1,
         "overhead_by_the_run": run.info.get("overhead"),
+        "go_on_ms": 1000 * (statistics.median(first_steps[watched]) - statistics.median(first_steps[plain])),
         "looks": len(looks),
         "looks_s": sum(look.get("seconds", 0.0) for look in looks),
         "bit_identical": same,
@@ -187,8 +199,8 @@ def lines(found: list[dict[str, Any]]) -> list[str]:
             f"{statistics.median(rounds):+.2%}, plain against plain {one['noise']:+.2%}); {same}",
             f"{'':11} after the first repeat {one['overhead_later'] or math.nan:+.2%}; processor "
             f"{one['processor_overhead']:+.2%}; by itself {one['overhead_by_the_run'] or 0:.2%}; "
-            f"{one['looks']} looks, {one['looks_s']:.3f} s, in {one['steps']} steps, "
-            f"{one['watched_s']:.0f} s timed",
+            f"{one['go_on_ms']:.1f} ms to go on; {one['looks']} looks, {one['looks_s']:.3f} s, in {one['steps']} "
+            f"steps, {one['watched_s']:.0f} s timed",
         ]
     return said
 

@@ -122,7 +122,7 @@ def _examined(run: Run, rules: Sequence[Rule]) -> Report:
     findings = _ordered(with_proofs([finding for finding in findings if finding not in settled], run))
     told = newest(run, "witness") or {}
     for name, how in told.get("lost", {}).items():
-        not_checked.append((name, _("What listens for this failed: {error}", error=how)))
+        not_checked.append((name, _("The part that listens for this failed: {error}", error=how)))
     overhead = told.get("overhead", run.info.get("overhead"))
     proved = newest(run, "proof")
     tried = (proved["took_s"], proved["budget_s"]) if proved is not None else None

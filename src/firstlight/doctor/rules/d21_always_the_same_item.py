@@ -24,10 +24,9 @@ def find(run: Run) -> Iterator[Finding]:
         place, _used = _getitem(Code.of(run), feed["dataset"])
         yield Finding(
             evidence=_(
-                "{rows} rows came out of {dataset}, and they hold {distinct} different one.",
+                "{rows} rows came out of {dataset}, and all of them are the same one.",
                 rows=feed["counted"],
                 dataset=feed["dataset"],
-                distinct=feed["distinct"],
             )
             if feed["distinct"] == 1
             else _(

@@ -15,7 +15,7 @@ _SEQUENCES = ("lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forwa
 def find(run: Run) -> Iterator[Finding]:
     """Other rows of the output changed with one sample, after a view, a reshape or a turn, in a layer with weights."""
     yield from _rearranged(run)
-    for row in newest(run, "mixing") or []:
+    for row in (newest(run, "mixing") or []) + (newest(run, "mixing_by_hand") or []):
         if row["spread"] in _SEQUENCES or not row["moved"] or not (row["by_weights"] or row["moved_in_rows"]):
             continue  # M23; or statistics, graphs and attention over the batch, which may be meant
         if len(row["output"]) > 2:
@@ -27,12 +27,21 @@ def find(run: Run) -> Iterator[Finding]:
                 rows=row["rows"],
                 spread=row["spread"],
                 moved=row["moved"],
+            )
+            if row["class"]
+            else _(
+                "One of {rows} samples was changed: the outputs of others changed too. Their numbers met in {spread}, "
+                "after {moved}.",
+                rows=row["rows"],
+                spread=row["spread"],
+                moved=row["moved"],
             ),
             step=row["step"],
             place=Place.from_json(row["moved_place"]) or Place.from_json(row["called"]),
             places=tuple(place for place in (Place.from_json(row["spread_place"]),) if place is not None),
             check="model.eval(); print(model(x)[:1] - model(x[:1]))  # nothing but rounding, if samples stay apart",
         )
+        return
 
 
 def _rearranged(run: Run) -> Iterator[Finding]:
@@ -102,13 +111,13 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does what the model says of a sample depend on that sample alone?",
-    needs=("mixing", "rearranged"),
+    needs=("mixing", "mixing_by_hand", "rearranged"),
     find=find,
     text=Text(
         what="The model mixes numbers of different samples.",
         why="A view, reshape or permute has moved numbers from one sample's row into another's. The label then belongs "
         "to other numbers than the model sees.",
-        do="Keep the first dimension for the samples: flatten with x.flatten(1), and turn dimensions only after it.",
+        do="Keep the first dimension for the samples: flatten with x.flatten(1), and turn only those behind it.",
     ),
     broken=BROKEN,
     fixed=FIXED,

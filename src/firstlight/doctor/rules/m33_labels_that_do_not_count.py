@@ -24,7 +24,7 @@ def find(run: Run) -> Iterator[Finding]:
         if row.get("ignored", 0) >= 2:
             yield Finding(
                 evidence=_(
-                    "At {count} looks, the labels that count had a weight of 0 together; the loss was not a number.",
+                    "At {count} looks, the weights of all labels of a batch added up to 0; the loss was not a number.",
                     count=row["ignored"],
                 ),
                 step=row["step"],

@@ -76,7 +76,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
     first = net(inputs)
     torch.manual_seed(2)
     if torch.equal(first, net(inputs)):
-        yield _("While it trains, nothing is left out at random any more. That was wanted.")
+        yield _("While it trains, nothing is left out at random any more. Dropout was wanted, and is gone.")
 
 
 exercise = Exercise(

@@ -66,7 +66,7 @@ def words() -> Words:
             ),
         ),
         after=_(
-            "The order is: clear, forward, backward, step. Clearing may also come after the step, but never before it is made."
+            "The order is: clear, forward, backward, step. Clearing may also come after the step, but never between the backward pass and the step."
         ),
     )
 

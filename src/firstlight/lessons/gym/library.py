@@ -85,7 +85,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
                 yield _("A picture comes with the wrong label.")
                 return
             if grading.differs(image, kept[at] / 255):
-                yield _("Some visits do not get the picture as it is, with white as 1.")
+                yield _("A picture that is asked for again is not the one that it was, with white as 1.")
                 return
     if len(shelf) != 5 or grading.differs(images, kept):
         yield _("The pictures that were handed to it have changed.")

@@ -84,7 +84,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
     own = tables[:1].clone().requires_grad_()
     net(torch.cat([own, tables[1:]]))[0].sum().backward()
     if own.grad is None or (own.grad.abs().sum(dim=2) == 0).any():
-        yield _("A guest has no influence on the answer for the own table.")
+        yield _("A guest has no influence on the answer for their own table.")
 
 
 exercise = Exercise(

@@ -103,7 +103,7 @@ def judge(made: SimpleNamespace) -> Iterator[str]:
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     history = made.fit(net, optimizer, grading.batches_of(24), grading.clouds(24, 30), 4)
     if len(net.learning) != 24 or len(history) != 4 or not net.looking:
-        yield _("It does not learn from each batch in each epoch, and measure after each.")
+        yield _("It should learn from each batch in each epoch and measure after each epoch, and does not.")
     elif not all(net.learning):
         count = net.learning.count(False)
         yield _("{count} of {all} training batches were not learned in training mode.", count=count, all=24)

@@ -77,7 +77,7 @@ rule = Rule(
     text=Text(
         what="All inputs are the same: every sample is blank.",
         why="From equal inputs, no model can tell the labels apart; it learns how frequent they are and no more.",
-        do="Show a few samples, and look where they are read or drawn: maybe one array is filled and another given back.",
+        do="Show a few samples, and look where they are read or drawn: maybe one array is filled, another given back.",
     ),
     broken=BROKEN,
     fixed=BROKEN.replace("torch.zeros_like(x)", "x + 0"),

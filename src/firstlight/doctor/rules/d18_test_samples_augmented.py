@@ -87,7 +87,7 @@ rule = Rule(
     find=find,
     text=Text(
         what="The samples of the evaluation are changed at random, like those of the training.",
-        why="Augmentation makes samples harder on purpose; the result looks worse than the model is and changes each time.",
+        why="Augmentation makes samples harder on purpose; the result looks worse than the model is, each time anew.",
         do="Make a second dataset without augmentation for the evaluation, and split the positions, not the dataset.",
     ),
     broken=BROKEN,

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from firstlight.doctor.places import Place
 from firstlight.graph.source import own_frame, read_source
 
-_KEY = "firstlight.line"
+KEY = "firstlight.line"
 FROM = "firstlight.from"  # in the metadata of a node: the last layers with weights that its values came through
 _MOST = 2000  # events of one call that are kept
 # Functions whose result has no gradient although what they were given has one. Comparisons and shapes are not listed:
@@ -26,7 +26,7 @@ _CUTTING = {"detach", "detach_", "numpy", "tensor", "as_tensor", "argmax", "item
             "long", "int", "to"}  # fmt: skip
 
 # Functions that tell something of a tensor, and not what is in it.
-_SAYS_ONLY = {"size", "dim", "numel", "is_floating_point", "stride", "__len__", "register_hook", "retain_grad",
+SAYS_ONLY = {"size", "dim", "numel", "is_floating_point", "stride", "__len__", "register_hook", "retain_grad",
               "is_contiguous", "type", "element_size", "nelement", "ndimension", "__repr__", "__format__"}  # fmt: skip
 
 
@@ -63,12 +63,12 @@ class Trail(TorchFunctionMode):
                 return
         if isinstance(result, Tensor) and result.requires_grad:
             node: Any = result.grad_fn
-            if node is not None and _KEY not in node.metadata:
-                node.metadata[_KEY] = _line()
+            if node is not None and KEY not in node.metadata:
+                node.metadata[KEY] = _line()
             if node is not None and FROM not in node.metadata:
                 node.metadata[FROM] = _came_from(args)
             return
-        if len(self.lost) < _MOST and name not in _SAYS_ONLY:
+        if len(self.lost) < _MOST and name not in SAYS_ONLY:
             for layer in _came_from(args):
                 self.lost[layer] = name, _line()
         if len(self.events) < _MOST and any(isinstance(one, Tensor) and one.requires_grad for one in args):
@@ -94,7 +94,7 @@ def _came_from(args: Any, deep: int = 2) -> frozenset[str]:
 
 def line_of(node: Any) -> Place | None:
     """The learner's line that computed what this node stands for, None where it is not known."""
-    found = node.metadata.get(_KEY) if node is not None else None
+    found = node.metadata.get(KEY) if node is not None else None
     return place_at(found)
 
 

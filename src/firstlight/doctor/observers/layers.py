@@ -16,11 +16,13 @@ from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
 from firstlight.doctor.trail import line_of
 
-_RELUS = ("ReluBackward", "ClampMinBackward", "ClampBackward", "ThresholdBackward", "MaximumBackward")
+_RELUS = ("ReluBackward", "ClampMinBackward", "ClampBackward", "ThresholdBackward", "MaximumBackward",
+          "WhereBackward")  # fmt: skip
 _WINDOW = 10  # batches in which a unit must have answered at least once
 _SMALLEST = 8  # samples of a batch that says something about units
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _MOST_UNITS = 65_536
+_FEWEST_UNITS = 4  # of a condition by hand
 _FREE_S = 0.01  # for the first looks
 
 
@@ -49,6 +51,7 @@ class Layers(Observer):
         self._twice: dict[str, dict[str, Any]] = {}
         self._dropout: dict[Any, dict[str, Any]] = {}
         self._heard = 0
+        self._learned: dict[tuple[Any, ...], tuple[float, ...] | None] = {}  # dropouts in no model that were learned
         self._spent_s = 0.0
 
     def forward_begins(self, call: Call) -> None:
@@ -105,9 +108,12 @@ class Layers(Observer):
         call = (
             self._call or self._shown
         )  # a function of the learner's may drop between layers that are roots themselves
-        if call is None or (self._heard > 200 and call.training):
+        if self._heard > 200 and call is not None and call.training:
             return
         self._heard += 1
+        if call is None:
+            self._drop_by_hand(args, kwargs)
+            return
         share = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
         on = kwargs.get("training", args[2] if len(args) > 2 else True)
         said = "training" in kwargs or len(args) > 2
@@ -128,6 +134,31 @@ class Layers(Observer):
                 "root_training": call.training, "said": said, "p": float(share), "times": 0, "grad": call.grad,
                 "place": place and place.as_json(), "step": self.witness.step,
             }  # fmt: skip
+        row["times"] += 1
+
+    def _drop_by_hand(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A dropout in no model: on, of something that had a gradient when it was learned, and now has none."""
+        given = args[0] if args else kwargs.get("input")
+        share = kwargs.get("p", args[1] if len(args) > 1 else 0.5)
+        on = kwargs.get("training", args[2] if len(args) > 2 else True)
+        if not isinstance(given, Tensor) or not on or not share or given.dim() < 2 or not given.numel():
+            return
+        key = ("by hand", tuple(given.shape[1:]), share)
+        if given.requires_grad:
+            self._learned[key] = None
+            return
+        if key not in self._learned or _layer_that_runs() is not None:
+            return
+        seen = tuple(given.detach().flatten()[:4].tolist())
+        again, self._learned[key] = self._learned[key] == seen, seen
+        row = self._dropout.get(key)
+        if row is None:
+            place = self.witness.place()
+            row = self._dropout[key] = {
+                "root_training": False, "said": "training" in kwargs or len(args) > 2, "p": float(share), "times": 0,
+                "grad": False, "place": place and place.as_json(), "step": self.witness.step,
+            }  # fmt: skip
+        row["said"] |= again  # the same once more: to see how much the answers differ
         row["times"] += 1
 
     def backward_begins(self, going: Backward) -> None:
@@ -199,6 +230,11 @@ def _answer(node: Any) -> Tensor | None:
     """What a ReLU gave, or what was above its lowest value, where it was written as clamp or threshold."""
     if base(node) == "ReluBackward":
         return tensor_of(node, "result")
+    if base(node) == "WhereBackward":  # `where(x > 0, x, 0)`: nothing is learned where the condition is not met
+        following = node.next_functions
+        held = tensor_of(node, "condition")
+        alone = len(following) == 2 and following[0][0] is not None and following[1][0] is None
+        return held if alone and held is not None and held.dim() > 1 and held.shape[1] >= _FEWEST_UNITS else None
     given = tensor_of(node, "self")
     if base(node) == "MaximumBackward":
         other = tensor_of(node, "other")

@@ -29,12 +29,12 @@ from firstlight.graph.source import own_frame, read_source
 _MOST_NUMBERS = 300_000  # of an input that is kept
 _MOST_WEIGHTS = 2_000_000
 _SECONDS = 1.0
-_MOVING = {"view", "reshape", "flatten", "permute", "transpose", "t", "T", "swapaxes", "swapdims", "unflatten", "mT",
+MOVING = {"view", "reshape", "flatten", "permute", "transpose", "t", "T", "swapaxes", "swapdims", "unflatten", "mT",
            "ravel", "view_as", "reshape_as", "movedim"}  # fmt: skip
 # Private: what is heard of us is switched off around observers, and here we want to hear ourselves.
 _heard = getattr(torch._C, "_EnableTorchFunction", contextlib.nullcontext)
 _MIXED_BY_WEIGHTS = {"linear", "conv1d", "conv2d", "conv3d", "bilinear", "addmm"}
-_SEQUENCES = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+SEQUENCES = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
 class Mixing(Observer):
@@ -74,7 +74,7 @@ class Mixing(Observer):
 
     def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         kept = self._kept.get(call.module)
-        if kept is None or not isinstance(module, _SEQUENCES) or len(kept["sequences"]) >= 8:
+        if kept is None or not isinstance(module, SEQUENCES) or len(kept["sequences"]) >= 8:
             return
         first = next((one for one in args if isinstance(one, Tensor)), None)
         if first is None or first.dim() != 3:
@@ -121,7 +121,7 @@ class Mixing(Observer):
         if took > _SECONDS or not plain or not bool(torch.isfinite(plain[0]).all()):
             return
         rows = kept["rows"]
-        changed = _changed(kept["args"], rows), _changed(kept["kwargs"], rows)
+        changed = with_another_first(kept["args"], rows), with_another_first(kept["kwargs"], rows)
         if len(plain[0]) == rows:
             with torch.no_grad():
                 other = _run(_quiet_copy(root), *changed)
@@ -145,10 +145,10 @@ class Mixing(Observer):
                 "output": kept.get("output", []),
                 "sequences": kept["sequences"],
                 "spread": second.spread,
-                "spread_place": _place(second.spread_line),
+                "spread_place": place_json(second.spread_line),
                 "moved": second.moved,
                 "moved_in_rows": second.moved_in_rows,
-                "moved_place": _place(second.moved_line),
+                "moved_place": place_json(second.moved_line),
                 "by_weights": second.by_weights,
                 "over_rows": second.over_rows,
                 "called": kept["called"] and kept["called"].as_json(),
@@ -275,13 +275,13 @@ class _Follow(TorchFunctionMode):
             self.by_weights = name in _MIXED_BY_WEIGHTS or (
                 name in ("matmul", "mm", "__matmul__", "einsum", "__rmatmul__") and isinstance(args[-1], nn.Parameter)
             )
-        elif name in _MOVING and share > 0 and kept.dim() and _leaves_rows(before, kept):
+        elif name in MOVING and share > 0 and kept.dim() and leaves_rows(before, kept):
             self.moved, self.moved_line = name, _line()
             self.moved_in_rows = len(kept) == self._rows and name in ("reshape", "view", "flatten", "unflatten")
         return result
 
 
-def _leaves_rows(before: Tensor, after: Tensor) -> bool:
+def leaves_rows(before: Tensor, after: Tensor) -> bool:
     """Whether what changed is no longer one row of the first dimension."""
     rows = (before != after).reshape(len(after), -1).any(dim=1)
     return int(rows.sum()) != 1 or not bool(rows[0])
@@ -325,7 +325,7 @@ def _quiet_copy(root: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def _changed(value: Any, rows: int) -> Any:
+def with_another_first(value: Any, rows: int) -> Any:
     """The same input with another first sample."""
     if isinstance(value, Tensor):
         if value.dim() and len(value) == rows:
@@ -337,9 +337,9 @@ def _changed(value: Any, rows: int) -> Any:
                 value[:1] = value.gather(0, other)
         return value
     if isinstance(value, dict):
-        return {key: _changed(one, rows) for key, one in value.items()}
+        return {key: with_another_first(one, rows) for key, one in value.items()}
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(_changed(one, rows) for one in value)
+        return type(value)(with_another_first(one, rows) for one in value)
     return value
 
 
@@ -374,7 +374,8 @@ def _line() -> Any:
     return None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
-def _place(line: Any) -> Any:
+def place_json(line: Any) -> Any:
+    """A line of a tape as a place in a fact."""
     if line is None:
         return None
     source = read_source(line[0], line[1])

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-from firstlight.doctor.losses import LossGraph, base, is_wrapped, tensors_in
+from firstlight.doctor.losses import LossGraph, base, below, is_wrapped, tensor_of, tensors_in
 from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.places import Place
 
 _MOST = 200  # weights of a root that are looked at
 _READ = 4096  # numbers of a weight that its spread is read from
 _STEPS = 5  # steps after which units that began equal must differ
+_PRODUCTS = {"MmBackward": 0, "AddmmBackward": 1}  # and where the first factor stands
 _SATURATING = (nn.Sigmoid, nn.Tanh, nn.Softsign, nn.Hardsigmoid)
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = ("Norm",)
@@ -24,7 +25,7 @@ _NORMS = ("Norm",)
 class Weights(Observer):
     """Facts `weights` (one entry for each root), `equal_units`, `loss_values`, `updates` and `slopes`."""
 
-    kinds: ClassVar = ("weights_of_models", "equal_units", "loss_values", "updates", "slopes")
+    kinds: ClassVar = ("weights_of_models", "weights_by_hand", "equal_units", "loss_values", "updates", "slopes")
     gaps: ClassVar = True
 
     def __init__(self, witness: Any) -> None:
@@ -37,6 +38,7 @@ class Weights(Observer):
         self._last: weakref.ref[Tensor] | None = None
         self._updates: list[dict[str, Any]] = []
         self._slopes: list[dict[str, Any]] = []  # of the first and the last weight, by their sizes
+        self._by_hand: dict[str, Any] | None = None
         self._saturating = 0  # nodes of the graph of a loss
         self._before: list[tuple[weakref.ref[Tensor], Tensor, str]] = []
         self._optimizers: dict[str, dict[str, Any]] = {}
@@ -95,6 +97,8 @@ class Weights(Observer):
         if going.by != "backward" or not going.losses or going.losses[0].numel() != 1:
             return
         loss = going.losses[0]
+        if going.number == 0:
+            self._by_hand = _by_hand(loss, self.witness)
         if going.number == 1:
             nodes = LossGraph.of([loss], most=3000).nodes
             self._saturating = sum(
@@ -150,6 +154,8 @@ class Weights(Observer):
         rows = [{**row, "called": _place(row["called"])} for row in self._models]
         if rows:
             yield "weights_of_models", rows
+        if self._by_hand is not None:
+            yield "weights_by_hand", self._by_hand
         equal = [
             {key: value for key, value in row.items() if key not in ("weight", "owner")}
             for row in self._equal
@@ -163,6 +169,42 @@ class Weights(Observer):
             yield "updates", self._updates[:20]
         if len(self._slopes) > 3:
             yield "slopes", {"looks": self._slopes, "saturating": self._saturating}
+
+
+def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
+    """At the first loss: weights of no module that began wide, and how sure the first scores were of nothing yet.
+
+    Shapes: N samples, K classes.
+    """
+    graph = LossGraph.of([loss], most=3000)
+    wide, largest, first, classes = [], 0.0, 0.0, 0
+    for node in graph.nodes:
+        if getattr(node, "variable", None) is not None:
+            continue
+        kind = base(node)
+        if kind in ("LogSoftmaxBackward", "LogsumexpBackward"):
+            result = tensor_of(node, "result")
+            scores = result if kind == "LogSoftmaxBackward" else tensor_of(node, "self")
+            if result is not None and scores is not None and scores.dim() == 2 and scores.shape[1] > 1:
+                # The cross-entropy of labels that know nothing of the scores, as those of a fresh net.
+                logs = scores if kind == "LogSoftmaxBackward" else scores - scores.logsumexp(1, keepdim=True)
+                first, classes = -float(logs.mean()), scores.shape[1]
+        side = _PRODUCTS.get(kind)
+        for at, (one, _input) in enumerate(node.next_functions):
+            turned = one is not None and base(one) in ("TBackward", "TransposeBackward", "PermuteBackward")
+            leaf = getattr(below(one) if turned else one, "variable", None)
+            if side is None or not isinstance(leaf, Tensor) or leaf.dim() != 2 or leaf.numel() < 2 or leaf.is_meta:
+                continue
+            if witness.name_of(leaf) is not None or at < side:
+                continue
+            fan = leaf.shape[0] if (at > side) != turned else leaf.shape[1]
+            spread, usual = float(leaf.detach().flatten()[:_READ].float().std()), math.sqrt(2 / max(fan, 1))
+            given = tensor_of(node, "self" if kind == "MmBackward" else "mat1")
+            if at > side and given is not None and given.numel():
+                largest = max(largest, float(given.abs().max())) if below(node, side) is None else largest
+            if spread > 3 * usual:
+                wide.append([str(tuple(leaf.shape)), spread, usual, "Tensor"])
+    return {"wide": wide[:10], "largest": largest, "first": first, "classes": classes} if wide else None
 
 
 def learns(run_values: dict[str, Any] | None, share: float = 0.05) -> bool:

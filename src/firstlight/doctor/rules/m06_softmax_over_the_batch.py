@@ -37,6 +37,11 @@ def _met(run: Run) -> Iterator[Finding]:
         if row["spread"] in ("softmax", "log_softmax") and row.get("over_rows") and len(row["output"]) <= 2:
             yield _finding(run, row["over_rows"], row["step"], Place.from_json(row["spread_place"]))
             return
+    for row in newest(run, "mixing_by_hand") or []:
+        over = row["over_rows"]
+        if over and over[1] not in (1, row["rows"]) and len(row["output"]) <= 2:  # a square may compare all with all
+            yield _finding(run, over, row["step"], Place.from_json(row["spread_place"]))
+            return
 
 
 def _heard(run: Run) -> Iterator[Finding]:
@@ -104,7 +109,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the softmax taken over the classes?",
-    needs=("loss_heads", "warnings"),
+    needs=("loss_heads", "warnings", "mixing_by_hand"),
     find=find,
     text=Text(
         what="The softmax is taken over the samples of a batch, not over the classes.",

@@ -37,7 +37,7 @@ def find(run: Run) -> Iterator[Finding]:
     ]
     rows = [row for row in rows if not row["left"]]  # nothing uses their result: M12
     if not rows:
-        yield from _blind(run, reach)
+        yield from list(_blind(run, reach)) or _by_hand(run)
         return
     last = max(rows, key=lambda row: -1 if row["order"] is None else row["order"])
     place, edits = _cut(run, last, reach)
@@ -76,6 +76,30 @@ def _blind(run: Run, reach: dict[str, Any]) -> Iterator[Finding]:
                 check="print([weight.grad for weight in model.parameters()])  # after backward()",
             )
             return
+
+
+def _by_hand(run: Run) -> Iterator[Finding]:
+    """Weights that no module holds: used, not reached, and what came of them reached the loss."""
+    found = newest(run, "cut_by_hand") or {}
+    rows = [row for row in found.get("rows", ()) if row["seen"] >= 2]
+    if not rows or not found["reached"]:
+        return
+    place = Place.from_json(rows[-1]["place"])
+    if rows[-1]["by"] == "no_grad":
+        place = _no_grad(Code.of(run), place)
+    yield Finding(
+        evidence=_(
+            "{count} weights that an optimizer holds were used and got no gradient, the last of them of shape {shape}; "
+            "{reached} got theirs. What came of it left autograd in {name}.",
+            count=len(rows),
+            shape=str(tuple(rows[-1]["shape"])),
+            reached=found["reached"],
+            name=rows[-1]["by"],
+        ),
+        step=rows[-1]["step"],
+        place=place,
+        check="print([tuple(weight.shape) for weight in weights if weight.grad is None])  # after backward()",
+    )
 
 
 def _cut(run: Run, row: dict[str, Any], reach: dict[str, Any]) -> tuple[Place | None, tuple[Edit, ...]]:
@@ -186,7 +210,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Do gradients reach each layer that is to be trained?",
-    needs=("reach",),
+    needs=("reach", "cut_by_hand"),
     find=find,
     text=Text(
         what="Gradients do not reach a part of the model: something cuts the way from the loss to it.",

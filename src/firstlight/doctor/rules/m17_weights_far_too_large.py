@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import layer_made
 from firstlight.doctor.rule import Finding, Rule, newest
@@ -22,6 +22,8 @@ def find(run: Run) -> Iterator[Finding]:
         model for model in newest(run, "weights_of_models") or [] if model["wide"] and model["largest"] <= _INPUTS
     ]
     yield from _squared(run, models)
+    if not models:
+        yield from _by_hand(run)
     for row in (newest(run, "loss_heads") or {}).get("heads", ()):
         if row["kind"] != "nll" or row.get("classes", 0) < 2 or not models:
             continue
@@ -47,6 +49,52 @@ def find(run: Run) -> Iterator[Finding]:
             check="print({name: w.std().item() for name, w in model.named_parameters() if w.dim() > 1})",
         )
         return
+
+
+def _by_hand(run: Run) -> Iterator[Finding]:
+    """The same of weights that no module holds, whatever the loss is written as."""
+    row = newest(run, "weights_by_hand") or {}
+    if not row or row["classes"] < 2 or row["largest"] > _INPUTS:
+        return
+    guess, first = math.log(row["classes"]), row["first"]
+    if first <= 3 * guess + 1:
+        return
+    name, spread, usual, _kind = row["wide"][0]
+    yield Finding(
+        evidence=_(
+            "The first cross-entropy was {first}; guessing gives {guess}. The weights of {name} spread by "
+            "{spread}, where {usual} is usual.",
+            first=round(first, 2),
+            guess=round(guess, 2),
+            name=name,
+            spread=round(spread, 3),
+            usual=round(usual, 3),
+        ),
+        step=0,
+        place=_drawn(run),
+        voice="alarm" if first > 10 * guess + 1 else "question",
+        check="print([w.std().item() for w in weights if w.dim() > 1])",
+    )
+
+
+def _drawn(run: Run) -> Place | None:
+    """The first line that draws a matrix which is to be learned: it says so itself, or the class or function does."""
+    code = Code.of(run)
+    drawn = [
+        (place, unit)
+        for place, node, unit in code.calls("randn", "normal", "standard_normal", "rand", "uniform", "normal_")
+        if len(node.args) >= 2 or node.keywords or callee(node) == "normal_"
+    ]
+    for place, _unit in drawn:
+        if "requires_grad" in place.text or "Parameter(" in place.text:
+            return place
+    for place, unit in drawn:
+        for node in ast.walk(unit.tree):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.lineno <= place.line <= (node.end_lineno or 0):
+                text = ast.get_source_segment(unit.text, node) or ""
+                if "requires_grad" in text or "Parameter(" in text:
+                    return place
+    return drawn[0][0] if len(drawn) == 1 else None
 
 
 def _set(run: Run) -> Place | None:
@@ -105,7 +153,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Are the first scores as uncertain as guessing?",
-    needs=("weights_of_models",),
+    needs=("weights_of_models", "weights_by_hand"),
     find=find,
     text=Text(
         what="The weights began far too large, so the first scores are wild and wrong.",

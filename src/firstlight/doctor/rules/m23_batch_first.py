@@ -15,7 +15,7 @@ _FUNCTIONS = ("lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forwa
 
 def find(run: Run) -> Iterator[Finding]:
     """Samples met in a sequence layer without batch_first, which was given the samples in its first dimension."""
-    for row in newest(run, "mixing") or []:
+    for row in (newest(run, "mixing") or []) + (newest(run, "mixing_by_hand") or []):
         layer = _mistaken(row)
         if layer is None:
             continue
@@ -27,7 +27,7 @@ def find(run: Run) -> Iterator[Finding]:
             evidence=_(
                 "{name} ({layer}, batch_first=False) was given {shape}, {rows} samples first. One sample was changed: "
                 "the outputs of others changed too.",
-                name=layer["name"],
+                name=layer["name"] or layer["layer"],
                 layer=layer["layer"],
                 shape=str(tuple(layer["shape"])),
                 rows=row["rows"],
@@ -86,7 +86,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Do sequence layers know which dimension holds the samples?",
-    needs=("mixing",),
+    needs=("mixing", "mixing_by_hand"),
     find=find,
     text=Text(
         what="A layer for sequences reads from sample to sample, as if they were steps of time.",

@@ -27,7 +27,7 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=row["step"],
             place=place,
-            voice="alarm" if not row["matched"] else "question",
+            voice="alarm" if not row["matched"] and row["sure"] else "question",
             check="print(model.load_state_dict(state, strict=False))  # what is missing, and what was not expected",
         )
 

@@ -1,0 +1,91 @@
+"""What is tricky in nets of functions: which tensor is the batch, what came of it, and that nothing is changed."""
+
+import builtins
+import textwrap
+from typing import Any
+
+import pytest
+import torch
+from tests.doctor.listening import listen_to
+
+from firstlight.doctor.rule import newest
+
+NET = """\
+import torch
+import torch.nn.functional as F
+
+torch.manual_seed(0)
+x, y = torch.randn(120, 5, 8), torch.randint(3, (120,))
+first = (torch.randn(40, 16) * 0.2).requires_grad_()
+second = (torch.randn(16, 3) * 0.2).requires_grad_()
+
+
+def net(x):
+    h = torch.relu(x.{turned}reshape(-1, 40) @ first)
+    return h @ second
+
+
+optimizer = torch.optim.SGD([first, second], lr=0.1)
+losses, modes = [], []
+for step in range(40):
+    rows = torch.randint(120, (24,))
+    {loss}
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+    modes.append(torch._C._len_torch_function_stack())
+"""
+PLAIN = "loss = F.cross_entropy(net(x[rows]), y[rows])"
+
+
+def _mixing(**texts: str) -> Any:
+    return newest(listen_to(NET.format(**{"turned": "", "loss": PLAIN, **texts})), "mixing_by_hand")
+
+
+def test_a_net_of_functions_that_mixes_samples_is_seen_and_its_line() -> None:
+    (row,) = _mixing(turned="transpose(0, 1).")
+    assert (row["rows"], row["moved"], row["by_weights"]) == (24, "reshape", True)
+    assert "transpose(0, 1)" in row["moved_place"]["text"]
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        PLAIN,
+        "z = net(x[rows]); loss = F.cross_entropy(z @ z.t(), torch.arange(24))",
+        "z = net(x[rows]); loss = ((z - z.mean(0)).softmax(1) - F.one_hot(y[rows], 3)).square().mean()",
+        "loss = torch.stack([F.cross_entropy(net(x[at : at + 1]), y[at : at + 1]) for at in rows.tolist()]).mean()",
+        "loss = F.cross_entropy(net(torch.stack([x[at] for at in rows])), y[rows])",
+        "loss = F.cross_entropy(F.dropout(net(x[rows]), 0.5), y[rows])",
+        "loss = F.cross_entropy((first.T @ x[rows].reshape(-1, 40).T).T.relu() @ second, y[rows])",
+    ],
+)
+def test_what_compares_samples_or_turns_back_is_no_mixing(loss: str) -> None:
+    assert [row for row in _mixing(loss=loss) if row["moved"] and row["by_weights"]] == []
+
+
+def test_weights_behind_a_cut_are_told_with_the_line() -> None:
+    cut = newest(listen_to(NET.format(turned="", loss=PLAIN).replace("return h @", "return h.data @")), "cut_by_hand")
+    assert [(row["shape"], row["by"]) for row in cut["rows"]] == [([40, 16], "data")]
+    assert "h.data" in cut["rows"][0]["place"]["text"]
+    assert cut["reached"] == 1
+
+
+def test_the_tape_changes_no_number() -> None:
+    program = NET.format(turned="", loss="loss = F.cross_entropy(F.dropout(net(x[rows]), 0.5), y[rows])")
+    plain: dict[str, Any] = {}
+    exec(compile(program, "plain.py", "exec"), plain)
+    state = torch.get_rng_state()
+    listen_to(
+        program
+        + textwrap.dedent("""
+        import builtins
+        builtins._heard = losses, modes
+    """)
+    )
+    losses, modes = builtins._heard  # type: ignore[attr-defined]
+    assert losses == plain["losses"]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert sum(modes) <= 1, "it listens for one step, and is gone"
+    del builtins._heard  # type: ignore[attr-defined]

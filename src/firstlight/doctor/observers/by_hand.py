@@ -42,6 +42,8 @@ _JOINS = {"stack", "cat", "concat", "concatenate", "vstack", "hstack", "pad_sequ
 _MADE = {"tensor", "as_tensor", "from_numpy", "rand", "randn", "randint", "normal", "zeros", "ones", "empty", "full"}
 _INTO = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__"}
 _LAYERS = {"linear", "conv1d", "conv2d", "conv3d", "bilinear", "addmm"}
+# What writes into tensors that it is given: running means and spreads, rows of a table that are made shorter.
+_WRITES = {"batch_norm", "instance_norm", "native_batch_norm", "embedding", "embedding_bag"}
 _PRODUCTS = {"matmul", "mm", "__matmul__", "einsum", "__rmatmul__", "mv", "bmm"}
 # Private: whether torch.func transforms what runs.
 _transforms: Callable[[], Any] = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
@@ -155,7 +157,7 @@ class ByHand(Observer):
 
     def forward_begins(self, call: Call) -> None:
         if not call.grad:
-            self._end()  # an evaluation
+            self._drop()  # an evaluation
         elif len(self._roots) < 8:
             self._roots.add(id(call.module))
 
@@ -171,13 +173,16 @@ class ByHand(Observer):
             )  # fmt: skip
 
     def backward_begins(self, going: Backward) -> None:
-        tape = self._end()
+        tape, self._waits = self._end(), False
+        self._tries += tape is not None
         if tape is not None and not tape.spoiled and going.losses:
             self._asked = True
             began = perf_counter()
             self._read(tape, going)
             if perf_counter() - began > _SECONDS:
                 self._tries = _TRIES
+        if tape is not None:
+            tape.entries.clear()  # what a step was made of does not outlive it
 
     def backward(self, going: Backward) -> None:
         alone = len(self._roots) == 1 and self.witness.feed is not None  # a model that others look at, fed by a loader
@@ -193,12 +198,11 @@ class ByHand(Observer):
         self._optimizers.add(optimizer)
 
     def step_begins(self, optimizer: Optimizer) -> None:
-        self._end()
+        self._drop()
         self._optimizers.add(optimizer)
 
     def step(self, optimizer: Optimizer) -> None:
-        if self._waits:
-            self._waits = False
+        if self._waits:  # several optimizers make a step: the tape begins after the last one
             self._begin()
         if self._cut and self.witness.steps in (4, 8, 16, 32):
             for row in self._cut:
@@ -209,7 +213,6 @@ class ByHand(Observer):
     def _begin(self) -> None:
         if self._tape is not None or self._old or not is_free():
             return
-        self._tries += 1
         self._sequences = []
         self._tape = _Tape()
         self._tape.__enter__()  # type: ignore[no-untyped-call]
@@ -225,7 +228,13 @@ class ByHand(Observer):
 
     def remove(self) -> None:
         """As the witness calls what it lets go of."""
-        self._end()
+        self._drop()
+
+    def _drop(self) -> None:
+        """What nobody will read."""
+        tape = self._end()
+        if tape is not None:
+            tape.entries.clear()
 
     # What it says.
 
@@ -285,12 +294,12 @@ class ByHand(Observer):
         self._reached = sum(1 for weight in leaves if weight in graph.leaves)
         for key, leaf in leaves.items():
             cuts = [one for one in lost.get(key, ()) if one[2] in used]
-            if key in graph.leaves or not cuts or len(self._cut) >= 40 or self.witness.name_of(leaf) is not None:
+            if key in graph.leaves or not cuts or len(self._cut) >= 40:
                 continue
             self._cut.append(
                 {"weight": weakref.ref(leaf), "values": _values(leaf), "moved": leaf.grad is not None, "seen": 0,
                  "shape": list(leaf.shape), "by": cuts[0][0], "place": place_json(cuts[0][1]),
-                 "step": self.witness.step}
+                 "step": self.witness.step, "named": self.witness.name_of(leaf) is not None}
             )  # fmt: skip
 
     def facts(self) -> Iterator[tuple[str, Any]]:
@@ -347,7 +356,8 @@ class _Again:
         results = []
         for which in (0, 1):
             torch.default_generator.manual_seed(at)
-            args, kwargs = self._put(entry.args, which), self._put(entry.kwargs, which)
+            apart = entry.name in _WRITES
+            args, kwargs = self._put(entry.args, which, apart=apart), self._put(entry.kwargs, which, apart=apart)
             results.append(entry.func(*args, **kwargs))
         pairs = list(zip(entry.gave(), tensors_in(results[0]), tensors_in(results[1]), strict=True))
         for one, before, after in pairs:
@@ -377,14 +387,15 @@ class _Again:
             self.moved, self.moved_line = entry.name, entry.line
             self.moved_in_rows = alone and entry.name in ("reshape", "view", "flatten", "unflatten")
 
-    def _put(self, value: Any, which: int) -> Any:
+    def _put(self, value: Any, which: int, *, apart: bool) -> Any:
+        """What a function is given this time; `apart`: nothing of the program's itself."""
         if isinstance(value, Tensor):
             found = self._values.get(id(value))
-            return value if found is None else found[which]
+            return found[which] if found is not None else value.clone() if apart else value
         if isinstance(value, dict):
-            return {key: self._put(one, which) for key, one in value.items()}
+            return {key: self._put(one, which, apart=apart) for key, one in value.items()}
         if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-            return type(value)(self._put(one, which) for one in value)
+            return type(value)(self._put(one, which, apart=apart) for one in value)
         return value
 
 

@@ -48,6 +48,7 @@ class _Steps:
         self.lost = 0  # of those, set back before the step
         self.lines: list[Any] = []  # of those passes, where that is worth to know
         self.zeroed = self.stepping = self.blank = False
+        self.cleared = 0  # calls of its own zero_grad
         self.last: tuple[int, int] | None = None  # its gradient as it was last left: which object, which version
         self.before: tuple[int, int] | None = None
         self.emptied_by: Place | None = None
@@ -258,6 +259,7 @@ class Order(Observer):
             if one.stepping or not self._covers(owner, one):
                 continue
             one.zeroed = True
+            one.cleared += isinstance(owner, Optimizer)
             if one.since > one.lost:
                 one.lost = one.since
                 if one.steps < 8:
@@ -488,6 +490,7 @@ class Order(Observer):
             "optimizer": one.kind,
             "steps": one.steps,
             "reached": one.reached,
+            "cleared": one.cleared,
             "uncleared": one.uncleared,
             "chances": one.chances,
             "looked": one.looked,

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import assigned_at, dotted, spot_of, spots
@@ -33,7 +34,7 @@ def find(run: Run) -> Iterator[Finding]:
             step=_TIMES - 1,
             place=backward,
             # Another optimizer steps: this one may be for a later part of the training, where the program has such.
-            voice="question" if others and _may_step(code, made) else "alarm",
+            voice="question" if others and not _is_served(code, one) and _may_step(code, made) else "alarm",
             edits=() if others else _stepping(code, backward, made),
         )
     yield from _still_by_hand(run, code)
@@ -53,6 +54,16 @@ def find(run: Run) -> Iterator[Finding]:
                 place=place,
                 voice="alarm" if place is not None else "question",
             )
+
+
+def _is_served(code: Code, one: dict[str, Any]) -> bool:
+    """Whether its gradients are set back as if it stepped, and no step of the program waits for a condition."""
+    if one.get("cleared", 0) < _TIMES or one["cleared"] < 0.9 * one["reached"]:
+        return False
+    steps = [spot_of(code, place) for place, _call, _unit in code.calls("step")]
+    waits = [any(isinstance(node, ast.If) for node in spot.around) for spot in steps if spot is not None]
+    inside = [node for _at, node, _unit in code.walk(ast.IfExp) if "step" in ast.unparse(node)]
+    return not any(waits) and not inside
 
 
 def _may_step(code: Code, made: Place | None) -> bool:

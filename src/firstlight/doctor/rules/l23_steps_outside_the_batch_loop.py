@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import Spot, spot_of
+from firstlight.doctor.editing import Spot, calls_in, dotted, spot_of
+from firstlight.doctor.loops import BatchLoop, targets
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -29,6 +30,8 @@ def find(run: Run) -> Iterator[Finding]:
             places=(forward,) if forward is not None else (),
             edits=_indented(spot_of(code, backward)),
         )
+    if not passes.get("forward"):
+        yield from _last_of_a_loop(run, code)  # a net of plain functions: no call of a model tells of its passes
     fails = not (newest(run, "progress") or {}).get("learns", True)
     scaled = (newest(run, "accumulation") or {}).get("scaled", 0)  # losses that are divided are meant to add up
     for one in newest(run, "order_of_steps") or []:
@@ -64,6 +67,42 @@ def find(run: Run) -> Iterator[Finding]:
                 voice="alarm" if fails else "question",  # one step of the whole dataset may be meant, and then learns
                 edits=_indented(spot_of(code, stepped)),
             )
+
+
+def _last_of_a_loop(run: Run, code: Code) -> Iterator[Finding]:
+    """A loss that each turn of a loop over batches computes anew, and that goes backward behind the loop."""
+    for one in newest(run, "order_of_steps") or []:
+        backward = Place.from_json(one["backward"])
+        spot = spot_of(code, backward)
+        names = {dotted(call.func.value) for call in calls_in(spot.node, "backward") if isinstance(
+                 call.func, ast.Attribute)} if spot is not None else set()  # fmt: skip
+        if spot is None or len(names) != 1 or one["steps"] < 2 or spot.node not in spot.block():
+            continue
+        name = names.pop()
+        for before in reversed(spot.block()[: spot.block().index(spot.node)]):
+            if name in targets(before):
+                break
+            over = before.iter if isinstance(before, ast.For) else None
+            if not isinstance(before, ast.For) or (
+                isinstance(over, ast.Call) and callee(over) == "range" and len(over.args) == 1
+            ):
+                continue  # so many turns of something, and no batches
+            loop = BatchLoop(spot.unit, before, spot.unit.tree, (), None)
+            made = loop.assigned.get(name or "", [])
+            if not made or name not in loop.fed or name in loop.carried or loop.ends_early:
+                continue
+            yield Finding(
+                evidence=_(
+                    "{optimizer} made {steps} steps for {passes} backward passes: one after each loop over batches.",
+                    steps=one["steps"],
+                    passes=one["reached"],
+                    optimizer=one["optimizer"],
+                ),
+                step=None,
+                place=backward,
+                edits=_indented(spot_of(code, Place.from_json(one["stepped"]))),
+            )
+            return
 
 
 def _stands_behind(code: Code, one: dict[str, Any], backward: Place | None, stepped: Place | None) -> bool:

@@ -89,3 +89,32 @@ def test_the_tape_changes_no_number() -> None:
     assert torch.equal(torch.get_rng_state(), state)
     assert sum(modes) <= 1, "it listens for one step, and is gone"
     del builtins._heard  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "h = torch.relu(torch.mul(x, 2.0, out=buffer).clone().reshape(-1, 40) @ first)",
+        "h = F.batch_norm(x.reshape(-1, 40), running, spread, training=True) @ first",
+        "h = torch.relu(F.dropout(x * torch.bernoulli(x.sigmoid(), generator=own), 0.2).reshape(-1, 40) @ first)",
+        "torch._foreach_add_([buffer], [x.detach()]); h = torch.relu(x.reshape(-1, 40) @ first)",
+    ],
+)
+def test_what_the_tape_runs_again_writes_into_nothing_of_the_programs(line: str) -> None:
+    program = NET.format(turned="", loss=PLAIN).replace("h = torch.relu(x.reshape(-1, 40) @ first)", line)
+    program = program.replace(
+        "losses, modes = [], []",
+        "losses, modes, seen = [], [], []; buffer, own = torch.zeros(24, 5, 8), torch.Generator().manual_seed(0)\n"
+        "running, spread = torch.zeros(40), torch.ones(40)",
+    ).replace(
+        "    optimizer.step()\n",
+        "    seen.append([float(one.sum()) for one in (buffer, running, spread)])\n    optimizer.step()\n",
+    )
+    plain: dict[str, Any] = {}
+    exec(compile(program, "plain.py", "exec"), plain)
+    listen_to(program + "\nimport builtins\nbuiltins._heard = losses, seen, own.get_state()\n")
+    losses, seen, state = builtins._heard  # type: ignore[attr-defined]
+    assert losses == plain["losses"]
+    assert seen == plain["seen"]
+    assert torch.equal(state, plain["own"].get_state())
+    del builtins._heard  # type: ignore[attr-defined]

@@ -356,7 +356,7 @@ class _Again:
         results = []
         for which in (0, 1):
             torch.default_generator.manual_seed(at)
-            apart = entry.name in _WRITES
+            apart = into or entry.name in _WRITES or "out" in entry.kwargs
             args, kwargs = self._put(entry.args, which, apart=apart), self._put(entry.kwargs, which, apart=apart)
             results.append(entry.func(*args, **kwargs))
         pairs = list(zip(entry.gave(), tensors_in(results[0]), tensors_in(results[1]), strict=True))
@@ -392,6 +392,8 @@ class _Again:
         if isinstance(value, Tensor):
             found = self._values.get(id(value))
             return found[which] if found is not None else value.clone() if apart else value
+        if isinstance(value, torch.Generator):
+            return value.clone_state()  # the program's own goes on as if nothing had been drawn
         if isinstance(value, dict):
             return {key: self._put(one, which, apart=apart) for key, one in value.items()}
         if isinstance(value, list | tuple) and not hasattr(value, "_fields"):

@@ -311,6 +311,20 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     run.finish()
 
 
+@pytest.mark.parametrize("where", ["text", "tensor"])
+def test_a_checkpoint_with_another_byte_is_not_taken_for_what_was_saved(tmp_path: Path, where: str) -> None:
+    run = Run.start("t", folder=tmp_path)
+    tensors = {"a": torch.ones(99).bfloat16(), "empty": torch.empty(0, 3), "number": torch.tensor(7)}
+    path = run.save_state("best", tensors, "seven")
+    whole = bytearray(path.read_bytes())
+    place = len(whole) - 2 if where == "tensor" else whole.index(b"seven")
+    whole[place] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(RecordDamaged, match="checksum"):
+        run.load_state("best")
+    run.finish()
+
+
 # Other processes.
 
 WRITER = """

@@ -1,9 +1,12 @@
 """Checkpoints: tensors as safetensors, the rest as JSON. Nothing is pickled, so opening one runs no code.
 
 The JSON stands inside the safetensors file, so that tensors and data replace each other in one move, and once more
-beside it for people to read.
+beside it for people to read. So does a checksum of both: a disk that gives back other bytes than it was given is
+noticed, and never trained on.
 """
 
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -39,7 +42,9 @@ def save(folder: Path, name: str, tensors: Mapping[str, Tensor], data: Any) -> P
     stored, aliases = _prepare(tensors)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.safetensors"
-    _replace(target, to_bytes(stored, metadata={"data": text, "aliases": json.dumps(aliases)}))
+    names = json.dumps(aliases)
+    extra = {"data": text, "aliases": names, "sha256": _checksum(stored, text + names)}
+    _replace(target, to_bytes(stored, metadata=extra))
     _replace(folder / f"{name}.json", (text + "\n").encode())
     return target
 
@@ -56,6 +61,9 @@ def load(folder: Path, name: str, run: str) -> tuple[dict[str, Tensor], Any]:
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - not a dictionary
     except (SafetensorError, OSError) as error:
         raise RecordDamaged(file=str(path), reason=str(error)) from error
+    texts = extra.get("data", "null") + extra.get("aliases", "{}")
+    if extra.get("sha256", "") not in ("", _checksum(tensors, texts)):  # older files have none
+        raise RecordDamaged(file=str(path), reason=_("its checksum is wrong"))
     for alias, key in json.loads(extra.get("aliases", "{}")).items():
         tensors[alias] = tensors[key]
     return tensors, from_json(extra.get("data", "null"))
@@ -93,6 +101,17 @@ def _prepare(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str
     return stored, aliases
 
 
+def _checksum(tensors: Mapping[str, Tensor], texts: str) -> str:
+    """Of names, types, shapes and bytes of all tensors, whatever their order, and of the texts beside them."""
+    found = hashlib.sha256(texts.encode())
+    for key in sorted(tensors):
+        value = tensors[key]
+        found.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        if value.numel():
+            found.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+    return found.hexdigest()
+
+
 def _replace(target: Path, content: bytes) -> None:
     # A name of our own, since tempfile would make a file that nobody but its owner may ever read.
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
@@ -105,3 +124,9 @@ def _replace(target: Path, content: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    with contextlib.suppress(OSError):  # Windows opens no folders; the file itself is safe by now
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # or its new name may be forgotten when the power fails
+        finally:
+            os.close(folder)

@@ -232,7 +232,9 @@ class Progress(Observer):
             return
         root = self._root() if self._root is not None else None
         optimizer = self._optimizers[0]()
-        if root is None or optimizer is None or self._begin is None or len(optimizer.param_groups) != 1:
+        if root is None or optimizer is None or self._begin is None:
+            return
+        if len({(group.get("lr"), group.get("weight_decay")) for group in optimizer.param_groups}) != 1:
             return
         if self._steps < 20 or "lr" not in self._numbers:
             return

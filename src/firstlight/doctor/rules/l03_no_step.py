@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import assigned_at, dotted, spot_of, spots
+from firstlight.doctor.editing import assigned_at, dotted, functions_of, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -93,14 +93,18 @@ def _ends(node: ast.AST, last: str) -> bool:
 def _still_by_hand(run: Run, code: Code) -> Iterator[Finding]:
     """The same of weights that belong to no model."""
     one = newest(run, "order_by_hand") or {}
-    place = _by_hand(code) if one.get("still", 0) >= _TIMES and not one["chances"] else None
+    if one.get("still", 0) < _TIMES or one["chances"]:
+        return
+    place = _by_hand(code)
     spot = spot_of(code, place)
-    if place is not None and spot is not None:
+    loops = [loop for loop in spot.loops if isinstance(loop, ast.For)] if spot is not None else []
+    root = ast.unparse(loops[0].iter) if loops else ""
+    if place is None:
+        place, root = _thrown_away(code)
+    if place is not None:
         yield Finding(
             evidence=_(
-                "{count} backward passes ran. No weight of {root} has changed since.",
-                count=one["still"],
-                root=ast.unparse(next(loop.iter for loop in spot.loops if isinstance(loop, ast.For))),
+                "{count} backward passes ran. No weight of {root} has changed since.", count=one["still"], root=root
             ),
             step=_TIMES - 1,
             place=place,
@@ -120,6 +124,27 @@ def _by_hand(code: Code) -> Place | None:
         ):
             return spot.place
     return None
+
+
+def _thrown_away(code: Code) -> tuple[Place | None, str]:
+    """Where a function that gives new weights, `w - rate * slope`, is called and what it gives is not kept."""
+    for spot in spots(code):
+        call = spot.node.value if isinstance(spot.node, ast.Expr) else None
+        if not isinstance(call, ast.Call) or not call.args:
+            continue
+        for function in functions_of(code, call):
+            if any(isinstance(node, ast.AugAssign) or (isinstance(node, ast.Attribute) and node.attr == "data")
+                   for node in ast.walk(function)):  # fmt: skip
+                continue
+            less = [
+                node
+                for node in ast.walk(function)
+                if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.right, ast.BinOp)
+                and isinstance(node.right.op, ast.Mult)
+            ]  # fmt: skip
+            if less and any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(function)):
+                return spot.place, ast.unparse(call.args[0])
+    return None, ""
 
 
 def _stepping(code: Code, backward: Place | None, made: Place | None) -> tuple[Edit, ...]:

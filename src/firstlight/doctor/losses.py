@@ -129,12 +129,30 @@ class LossGraph:
             kind = base(node)
             if kind in ("LogSoftmaxBackward", "LogSigmoidBackward", "BinaryCrossEntropyWithLogitsBackward"):
                 yield Head(_HEADS[kind], node, under=self._use_of(node))
+            elif kind == "LogsumexpBackward":
+                if self._is_taken_off(node):
+                    yield Head("log_softmax", node, under="gather")
             elif kind == "LogBackward":
                 head = Head("bce", node, under="hand")  # `log(p)` and `log(1 - p)` of a cross-entropy by hand
                 if head.clamped:
                     yield head
             elif kind in _HEADS or kind in KINDS:
                 yield Head(_HEADS.get(kind, KINDS.get(kind, kind)), node)
+
+    def _is_taken_off(self, node: Node) -> bool:
+        """Whether a logsumexp is subtracted from the scores that it is of, or one of these from it: cross-entropy."""
+        scores = through_shapes(below(node))
+        waiting = list(self.above.get(node, ()))
+        for one in waiting[:8]:
+            if base(one) in SHAPES:
+                waiting += self.above.get(one, ())
+            elif base(one) in ("SubBackward", "RsubBackward"):
+                sides = [through_shapes(under) for under, _at in one.next_functions]
+                sides = [through_shapes(below(side)) if side is not None and base(side) in _PICKING else side
+                         for side in sides]  # fmt: skip
+                if scores is not None and any(side is scores for side in sides):
+                    return True
+        return False
 
     def _use_of(self, node: Node) -> str:
         """What uses a log-softmax: `nll`, `soft` (labels are probabilities), or `other`."""
@@ -155,6 +173,7 @@ class LossGraph:
         return "other"
 
 
+_PICKING = {"GatherBackward", "IndexBackward"}
 _HEADS = {
     "LogSoftmaxBackward": "log_softmax",
     "LogSigmoidBackward": "log_sigmoid",
@@ -205,6 +224,8 @@ class Head:
             self.feeder = "SoftmaxBackward"
         if self.feeder in ("MulBackward", "ReciprocalBackward", "DivBackward") and _is_sigmoid_by_hand(self.fed):
             self.feeder = "SigmoidBackward"
+        if self.feeder == "MaximumBackward" and _is_relu_by_hand(self.fed):
+            self.feeder = "ReluBackward"
         self.clamped = ""
         if self.feeder in ("ClampBackward", "HardtanhBackward", "ClampMinBackward", "ClampMaxBackward"):
             inner = through_shapes(below(self.fed))
@@ -219,7 +240,7 @@ def dim_of(node: Node) -> int | None:
     """Over which dimension a softmax node normalises, counted from 0."""
     dim = getattr(node, "_saved_dim", None)
     result = tensor_of(node, "result")
-    if dim is None or result is None:
+    if not isinstance(dim, int) or result is None:
         return None
     dim = dim - (1 << 64) if dim >= 1 << 63 else dim
     return int(dim + result.dim() if dim < 0 else dim)
@@ -274,6 +295,13 @@ def _is_softmax_by_hand(node: Node) -> bool:
         return False
     other = through_shapes(below(under))
     return other is top or (other is not None and base(other) == "ExpBackward" and below(other) is below(top))
+
+
+def _is_relu_by_hand(node: Node) -> bool:
+    """`maximum(x, 0)`, of which only x is learned."""
+    alone = [one is not None for one, _at in node.next_functions] in ([True, False], [False, True])
+    other = tensor_of(node, "other" if below(node, 1) is None else "self")
+    return alone and other is not None and not bool(other.any())
 
 
 def _is_sigmoid_by_hand(node: Node) -> bool:

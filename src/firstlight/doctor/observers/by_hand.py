@@ -96,7 +96,7 @@ class _Tape(TorchFunctionMode):
         count = torch._C._len_torch_function_stack()
         if not count or torch._C._get_function_stack_at(count - 1) is not self:
             return False
-        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self.__exit__(None, None, None)
         return True
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:

@@ -22,6 +22,7 @@ _WINDOW = 10  # batches in which a unit must have answered at least once
 _SMALLEST = 8  # samples of a batch that says something about units
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 _MOST_UNITS = 65_536
+_AGAIN = 3  # passes over the same samples with the same weights
 _FEWEST_UNITS = 4  # of a condition by hand
 _FREE_S = 0.01  # for the first looks
 
@@ -51,7 +52,8 @@ class Layers(Observer):
         self._twice: dict[str, dict[str, Any]] = {}
         self._dropout: dict[Any, dict[str, Any]] = {}
         self._heard = 0
-        self._learned: dict[tuple[Any, ...], tuple[float, ...] | None] = {}  # dropouts in no model that were learned
+        self._dropped: Any = lambda: None  # what was dropped from last
+        self._learned: dict[tuple[Any, ...], tuple[float, int] | None] = {}  # dropouts in no model that were learned
         self._spent_s = 0.0
 
     def forward_begins(self, call: Call) -> None:
@@ -145,12 +147,18 @@ class Layers(Observer):
             return
         key = ("by hand", tuple(given.shape[1:]), share)
         if given.requires_grad:
+            if not self._learned:  # no model says when it is evaluated: this has to be heard at each step
+                for name, target in self.hears.items():
+                    self.witness._functions[target].by_few["calling"].append((self, self.calling, name))
             self._learned[key] = None
             return
-        if key not in self._learned or _layer_that_runs() is not None:
-            return
-        seen = tuple(given.detach().flatten()[:4].tolist())
-        again, self._learned[key] = self._learned[key] == seen, seen
+        if key not in self._learned or _layer_that_runs() is not None or self._dropped() is given:
+            return  # under a mode that hears functions, the same call comes twice
+        self._dropped = weakref.ref(given)
+        seen = float(given.detach().double().sum())
+        before = self._learned[key]
+        again = before[1] + 1 if before is not None and before[0] == seen else 0
+        self._learned[key] = seen, again
         row = self._dropout.get(key)
         if row is None:
             place = self.witness.place()
@@ -158,12 +166,12 @@ class Layers(Observer):
                 "root_training": False, "said": "training" in kwargs or len(args) > 2, "p": float(share), "times": 0,
                 "grad": False, "place": place and place.as_json(), "step": self.witness.step,
             }  # fmt: skip
-        row["said"] |= again  # the same once more: to see how much the answers differ
+        row["said"] |= again >= _AGAIN  # the same again and again: to see how much the answers differ
         row["times"] += 1
 
     def backward_begins(self, going: Backward) -> None:
         number = going.number
-        due = not number % (2 if number < 24 else 10)
+        due = not number % (2 if number < 24 else 10) or number == 1  # the second is the one whose lines are known
         if not due or not (self._spent_s < _FREE_S or self.witness.may_spend()):
             return
         began = perf_counter()

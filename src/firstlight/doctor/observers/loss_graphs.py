@@ -549,12 +549,7 @@ class _Reach:
                         for one in list(inside)[:1000]:
                             if one is leaf:
                                 return type(module).__name__, name, type(value).__name__, False
-                            layers = one if isinstance(one, list | tuple) else (one,)
-                            if any(
-                                (isinstance(layer, nn.Module) and any(leaf is w for w in layer.parameters()))
-                                or _holds(layer, leaf)
-                                for layer in layers
-                            ):
+                            if _keeps(one, leaf):
                                 return type(module).__name__, name, type(value).__name__, True
         return None
 
@@ -918,12 +913,19 @@ def _holds(value: Any, leaf: Tensor) -> bool:
     if isinstance(value, nn.Module | Tensor | type) or type(value).__module__.partition(".")[0] in _NOT_THEIRS:
         return False
     inside = getattr(value, "__dict__", None)
-    if not isinstance(inside, dict):
-        return False
-    return any(
-        one is leaf or (isinstance(one, nn.Module) and any(leaf is weight for weight in one.parameters()))
-        for one in list(inside.values())[:100]
-    )
+    return isinstance(inside, dict) and any(_keeps(one, leaf) for one in list(inside.values())[:100])
+
+
+def _keeps(value: Any, leaf: Tensor, deep: int = 3) -> bool:
+    """Whether a value is this weight, a layer that it belongs to, or a collection or an object that keeps one."""
+    if value is leaf:
+        return True
+    if isinstance(value, nn.Module):
+        return any(leaf is weight for weight in value.parameters())
+    if isinstance(value, list | tuple | dict):
+        inside = value.values() if isinstance(value, dict) else value
+        return deep > 0 and any(_keeps(one, leaf, deep - 1) for one in list(inside)[:1000])
+    return deep > 0 and _holds(value, leaf)
 
 
 def _sample_of(root: nn.Module) -> tuple[Any, ...]:

@@ -204,7 +204,11 @@ def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
                 largest = max(largest, float(given.abs().max())) if below(node, side) is None else largest
             if spread > 3 * usual:
                 wide.append([str(tuple(leaf.shape)), spread, usual, "Tensor"])
-    return {"wide": wide[:10], "largest": largest, "first": first, "classes": classes} if wide else None
+    double = [one for one in graph.leaves.values() if one.dtype == torch.float64 and witness.name_of(one) is None]
+    if not wide and not double:
+        return None
+    return {"wide": wide[:10], "largest": largest, "first": first, "classes": classes,
+            "double": [str(tuple(one.shape)) for one in double[:3]]}  # fmt: skip
 
 
 def learns(run_values: dict[str, Any] | None, share: float = 0.05) -> bool:

@@ -81,7 +81,7 @@ def _blind(run: Run, reach: dict[str, Any]) -> Iterator[Finding]:
 def _by_hand(run: Run) -> Iterator[Finding]:
     """Weights that no module holds: used, not reached, and what came of them reached the loss."""
     found = newest(run, "cut_by_hand") or {}
-    rows = [row for row in found.get("rows", ()) if row["seen"] >= 2]
+    rows = [row for row in found.get("rows", ()) if row["seen"] >= 2 and not row["named"]]
     if not rows or not found["reached"]:
         return
     place = Place.from_json(rows[-1]["place"])
@@ -108,6 +108,9 @@ def _cut(run: Run, row: dict[str, Any], reach: dict[str, Any]) -> tuple[Place | 
     cuts = [(name, Place.from_json(line)) for name, line in row["cuts"] if line]
     if not cuts and row.get("lost") and row["lost"][1]:
         cuts = [(row["lost"][0], Place.from_json(row["lost"][1]))]
+    if not cuts:  # between two models
+        between = [one for one in (newest(run, "cut_by_hand") or {}).get("rows", ()) if one["named"]]
+        cuts = [(one["by"], Place.from_json(one["place"])) for one in between]
     following = Place.from_json(row["next"])
     for name, place in cuts[-1:]:
         if name == "no_grad":

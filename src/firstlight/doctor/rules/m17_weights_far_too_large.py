@@ -54,7 +54,7 @@ def find(run: Run) -> Iterator[Finding]:
 def _by_hand(run: Run) -> Iterator[Finding]:
     """The same of weights that no module holds, whatever the loss is written as."""
     row = newest(run, "weights_by_hand") or {}
-    if not row or row["classes"] < 2 or row["largest"] > _INPUTS:
+    if not row or not row["wide"] or row["classes"] < 2 or row["largest"] > _INPUTS:
         return
     guess, first = math.log(row["classes"]), row["first"]
     if first <= 3 * guess + 1:

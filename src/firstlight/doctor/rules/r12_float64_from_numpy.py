@@ -16,7 +16,10 @@ _FROM_NUMPY = ("from_numpy", "tensor", "as_tensor")
 def find(run: Run) -> Iterator[Finding]:
     """A model and its inputs in float64, where the program never asks for that but to make the model fit the data."""
     yield from number_type(run)
-    for one in (newest(run, "resources") or {"types": []})["types"]:
+    found = list((newest(run, "resources") or {"types": []})["types"])
+    for name in (newest(run, "weights_by_hand") or {"double": []})["double"][:1]:
+        found.append({"weights": "float64", "inputs": "float64", "model": name, "step": 0})
+    for one in found:
         if one["weights"] != "float64" or one["inputs"] != "float64":
             continue
         code = Code.of(run)
@@ -24,7 +27,8 @@ def find(run: Run) -> Iterator[Finding]:
         labels = any(
             "entropy" in call["loss"] or call["loss"] == "nll_loss" for call in newest(run, "loss_calls") or []
         )
-        if source is None or _is_wanted(code, labels=labels):
+        by_hand = one["model"].startswith("(")
+        if source is None or (_is_named(code) if by_hand else _is_wanted(code, labels=labels)):
             return
         yield Finding(
             evidence=_("The weights of {model} and its inputs are float64.", model=one["model"]),
@@ -47,6 +51,14 @@ def _source(code: Code) -> Place | None:
     ]
     calls.sort(key=lambda pair: "from_numpy" not in ast.unparse(pair[1].func))
     return calls[0][0] if calls else None
+
+
+def _is_named(code: Code) -> bool:
+    """Whether the type is spoken of at all: weights that are tensors have no cast that only makes them fit."""
+    texts = {str(node.value) for _place, node, _unit in code.walk(ast.Constant) if isinstance(node.value, str)}
+    attributes = [node for _place, node, _unit in code.walk(ast.Attribute)]
+    asked = {"set_default_dtype", "DoubleTensor", "LBFGS", "gradcheck", "linalg", "hessian"}
+    return "float64" in texts or any(_is_double(node) or node.attr in asked for node in attributes)
 
 
 def _is_wanted(code: Code, *, labels: bool) -> bool:

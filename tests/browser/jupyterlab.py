@@ -23,6 +23,7 @@ from tests.lab.labs import Lab, running_lab
 __all__ = [
     "Lab",
     "Watch",
+    "alarms",
     "command",
     "draws_glyphs",
     "errors",
@@ -179,6 +180,12 @@ def outputs(page: Page) -> list[list[dict[str, Any]]]:
 def errors(page: Page) -> list[dict[str, Any]]:
     """The error outputs of all cells."""
     return [output for cell in outputs(page) for output in cell if output.get("output_type") == "error"]
+
+
+def alarms(page: Page) -> list[str]:
+    """What the doctor shows under cells, whatever its voice."""
+    shown = [output.get("data", {}).get("text/html", "") for cell in outputs(page) for output in cell]
+    return [text for text in map("".join, shown) if text.startswith('<div role="note"')]
 
 
 def scroll_to(page: Page, index: int) -> None:

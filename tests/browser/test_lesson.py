@@ -15,6 +15,7 @@ from playwright.sync_api import Page
 from firstlight.lessons import notebook_path
 from tests.browser.jupyterlab import (
     Lab,
+    alarms,
     command,
     draws_glyphs,
     errors,
@@ -103,6 +104,7 @@ def test_the_lesson_runs_from_the_first_cell_to_the_last(
 
     wait_run_all(page, timeout_s=150)
     assert not errors(page)
+    assert not alarms(page)
     texts = [text_of(output) for cell in outputs(page) for output in cell]
     comparison = next(text for text in texts if "CNN" in text and text.startswith("✓"))
     assert float(re.findall(r"([\d.]+)%", comparison)[-1]) >= 85.0, comparison
@@ -193,6 +195,7 @@ def test_the_lesson_on_the_graph_runs_from_the_first_cell_to_the_last(
 
     wait_run_all(page, timeout_s=200)
     assert not errors(page)
+    assert not alarms(page)
     texts = [text_of(output) for cell in outputs(page) for output in cell]
     assert not [text for text in texts if re.search("^✗", text, re.MULTILINE)]
     assert sum(text.count("✓") for text in texts) >= 14

@@ -79,6 +79,7 @@ class Witness:
         self._local = _Local()
         self._wrapped: list[Wrapped] = []
         self._compilable: list[Wrapped] = []  # those that stand in what a program may compile
+        self._later: list[Wrapped] = []  # those of `hear_now`
         self._handles: list[Any] = []
         self._by_all: dict[str, tuple[Any, ...]] = {}
         self._by_few: dict[str, tuple[Any, ...]] = {}
@@ -137,11 +138,11 @@ class Witness:
 
     def leave(self) -> None:
         """Stop listening, and leave no trace in torch."""
-        for wrapped in reversed(self._wrapped):
+        for wrapped in reversed([*self._wrapped, *self._later]):
             wrapped.restore()
         for handle in self._handles:
             handle.remove()
-        self._wrapped, self._compilable, self._handles = [], [], []
+        self._wrapped, self._later, self._compilable, self._handles = [], [], [], []
         with contextlib.suppress(ValueError):
             audience.remove(self._follow)
 
@@ -152,6 +153,8 @@ class Witness:
         self._steps_of, self._seen = weakref.WeakKeyDictionary(), weakref.WeakKeyDictionary()
         self._trails = weakref.WeakKeyDictionary()
         self.observers = []
+        while self._later:
+            self._later.pop().restore()
         for kind in self._kinds:
             self._safely(kind.__name__, functools.partial(self._make, kind))
         self._prepare()
@@ -257,6 +260,20 @@ class Witness:
     def steps_of(self, optimizer: Optimizer) -> int:
         """Steps that an optimizer has made in this episode."""
         return self._steps_of.get(optimizer, 0)
+
+    def hear_now(self, observer: Observer, names: dict[str, tuple[str, str]]) -> None:
+        """From here on, tell an observer of these functions, too: only programs that have them heard pay for it."""
+        for name, (path, attribute) in names.items():
+            owner = _owner(path)
+            if owner is None or not hasattr(owner, attribute):
+                continue
+            function = _Function()
+            function.by_all = {"calling": [], "called": [(observer, observer.called, name)]}
+            function.by_few = function.by_all
+            function.wrapped = Wrapped(owner, attribute, functools.partial(self._hear, function))
+            function.of_tensors = owner is Tensor
+            self._later.append(function.wrapped)
+            self._compilable.append(function.wrapped)
 
     def enough(self, observer: Observer, name: str) -> None:
         """An observer has heard enough of a function of its `hears`: in this episode, its calls cost nothing more."""

@@ -21,7 +21,7 @@ _CLASSES = 200  # more different whole numbers are values, not classes
 
 def row_facts(samples: "Samples", roots: "Sequence[Root]") -> Iterator[tuple[str, Any]]:
     """Facts `rows`, `labels`, `inputs` and `outputs`: a list each, with one entry for each model that learned."""
-    learned = [root for root in roots if root.learned]
+    learned = [root for root in roots if root.learned and not root.inner]
     waiting = [use for use in samples._pending if not use.learned]
     rows = [one for root in learned if (one := _rows(root, waiting)) is not None]
     if rows:
@@ -29,7 +29,7 @@ def row_facts(samples: "Samples", roots: "Sequence[Root]") -> Iterator[tuple[str
     labels = [one for root in learned if (one := _labels(root, waiting)) is not None]
     if labels:
         yield "labels", labels
-    inputs = [_inputs(root) for root in roots]
+    inputs = [_inputs(root) for root in roots if not root.inner]
     if inputs:
         yield "inputs", inputs
     found = {
@@ -267,7 +267,7 @@ def _inputs(root: "Root") -> dict[str, Any]:
     return {
         "model": root.kind,
         "learned": root.learned,
-        "kinds": root.input_kinds,
+        "kinds": (root.front or root).input_kinds,
         "shape": root.uses[0].shape if root.uses else [],
         "place": root.uses[0].place and root.uses[0].place.as_json() if root.uses else None,
         "calls": len(uses),
@@ -285,10 +285,11 @@ def _inputs(root: "Root") -> dict[str, Any]:
         "print_part": bool(repeated) and any(use.part for use in repeated),
         "print_size": repeated[0].size if repeated else 0,
         "train": train,
-        "first": root.first,
+        "first": (root.front or root).first or (root.front or root).met,
         "evaluation": [{**(use.values or {}), "size": use.size, "scored": _is_scored(use), "step": use.step,
                         "places": use.places} for use in evaluated],
         "column_spread": spread,
+        "columns_off": _columns_off(root),
         "missing": {**missing.missing, **_of(missing)} if missing is not None and missing.missing else None,
         "start": root.start,
         "losses": dict(root.losses),
@@ -297,6 +298,32 @@ def _inputs(root: "Root") -> dict[str, Any]:
         "target_width": root.uses[0].target_width if root.uses else 0,
         "targets": _targets(root),
         "output": root.uses[0].output if root.uses else [],
+    }  # fmt: skip
+
+
+def _columns_off(root: "Root") -> dict[str, Any] | None:
+    """Of a table whose columns all have mean 0 and spread 1 in training: how many have quite others when evaluated.
+
+    None where the training's are not like that, and where some evaluation is like the training.
+    """
+    train = [use.columns for use in root.uses if use.columns is not None][:24]
+    uses = [use for use in root.evaluated if use.columns is not None and not use.learned and use.size >= 16]
+    if len(train) < 3 or not uses or len({one.shape for one in (*train, *(u.columns for u in uses))}) != 1:  # type: ignore[union-attr]
+        return None
+    mean, spread = torch.stack(train).mean(0)
+    if len(mean) < 2 or not bool(((mean.abs() < 0.25) & ((spread - 1).abs() < 0.25) | (spread == 0)).all()):
+        return None
+    shown = torch.stack([use.columns for use in uses if use.columns is not None])
+    off = (shown[:, 0].abs() > 3) | (shown[:, 1] > 4) | (shown[:, 1] < 0.25)
+    off &= spread > 0
+    if not bool((off.sum(1) >= 2).all()) or not bool(torch.isfinite(shown).all()):
+        return None
+    middle, width = shown.mean(0)
+    widths = width[off.all(0)]
+    return {
+        "off": int(off.all(0).sum()), "columns": len(mean), "low": float(middle.min()), "high": float(middle.max()),
+        "uneven": bool(len(widths) > 1 and widths.max() > 2 * widths.min().clamp(min=1e-9)),
+        "step": uses[0].step, "places": uses[0].places,
     }  # fmt: skip
 
 

@@ -83,6 +83,7 @@ def _cut(values: Tensor, dtype: torch.dtype) -> dict[str, Any] | None:
                 "count": values.numel(),
                 "before": len(distinct),
                 "after": len(after),
+                "classes": [int(one) for one in after.tolist()],
                 "value": float(distinct[1]),
                 "cut": int(distinct[1].trunc()),
             }

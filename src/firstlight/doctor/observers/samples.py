@@ -4,6 +4,7 @@ Shapes: N rows of a batch, C classes, F features.
 """
 
 import contextlib
+import functools
 import math
 import random
 import sys
@@ -16,10 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
+from firstlight.doctor.losses import LossGraph
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.observers.evaluating import evaluation_facts
 from firstlight.doctor.observers.fingerprint import fingerprints, first_tensor, rows_of, tensors_in
 from firstlight.doctor.observers.learning_rows import row_facts
+from firstlight.doctor.observers.printed import Printed
+from firstlight.doctor.observers.stand_in import StandIn, labels_by_hand, sources
 from firstlight.doctor.observers.trying import Trials
 from firstlight.doctor.observers.window import Window, close_all
 from firstlight.doctor.places import Place
@@ -34,6 +38,8 @@ _FULL = 128  # so many steps of a model are heard one by one, then
 _SAMPLED = 16  # one in so many
 _KEPT_ROWS = 1_200  # that are copied, for neighbours and columns
 _KEPT_WIDTH = 4_096
+_DRAWN = {"dropout", "dropout1d", "dropout2d", "alpha_dropout", "rand", "rand_like", "randn", "randn_like", "bernoulli",
+          "bernoulli_", "normal_", "uniform_"}  # fmt: skip
 _WINDOWS = 12  # evaluations whose next functions are heard
 _LOSSES = (
     "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss", "l1_loss",
@@ -44,7 +50,7 @@ _LOSSES = (
 class Use:
     """One call of a root: which rows, and what became of it. Holds no tensor of the program's."""
 
-    grad = training = learned = scored = read = part = same = acts = unloaded = first = False
+    grad = training = learned = scored = read = part = same = acts = unloaded = first = behind = False
     feed = position = -1
     width = target_width = 0
     cut = 0.0  # an only output above this speaks for class 1
@@ -53,6 +59,8 @@ class Use:
     print: int | None = None  # of all of them together
     labels: Tensor | None = None
     choice: Tensor | None = None  # the class that the output speaks for
+    half: Tensor | None = None  # that it would speak for if logits were compared with 0.5
+    several: dict[int, Tensor] | None = None  # the same for each dimension of an output of three
     matched: Tensor | None = None  # the same with inputs that look like those of the training
     guess: Tensor | None = None
     copy: Tensor | None = None
@@ -61,6 +69,8 @@ class Use:
     missing: dict[str, Any] | None = None
     loss: tuple[str, float] | None = None
     input: weakref.ref[Tensor] | None = None
+    gave: weakref.ref[Tensor] | None = None
+    kept: Tensor | None = None
     output: tuple[int, ...] = ()
     places: tuple[dict[str, Any], ...] = ()
 
@@ -98,6 +108,7 @@ class Root:
         self.input_kinds: list[str] = []
         self.first: list[dict[str, float]] = []  # what the first layer with weights is given
         self.first_at = -1
+        self.met: list[dict[str, float]] = []  # the same, by the graph of the loss
         self.loaded = False
         self.scores: list[tuple[int, float, int]] = []  # at, accuracy, rows
         self.values: list[tuple[int, float]] = []  # of the loss
@@ -109,6 +120,9 @@ class Root:
         self.dims: dict[int, int] = {}
         self.class_axis: int | None = None  # of an output of three dimensions or more, as the loss reads it
         self.restarts = False  # whether weights were put back since it learned last
+        self.front: Root | None = None  # whose output it is given: both are one model
+        self.raw = self.inner = False  # whether it was given samples themselves; whether it is such a front
+        self.behind: set[int] = set()
 
     def forget(self) -> None:
         """What was learned before is gone."""
@@ -116,10 +130,10 @@ class Root:
 
 
 class Samples(Observer):
-    """Facts `rows`, `labels`, `inputs`, `evaluations`, `metric_operations`, `feeds`, `outputs`, `trials`."""
+    """Facts `rows`, `labels`, `inputs`, `evaluations`, `metric_operations`, `feeds`, `outputs`, `trials`, `printed`."""
 
     kinds: ClassVar = (
-        "rows", "labels", "inputs", "evaluations", "metric_operations", "feeds", "outputs", "trials",
+        "rows", "labels", "inputs", "evaluations", "metric_operations", "feeds", "outputs", "trials", "printed",
     )  # fmt: skip
     hears: ClassVar = {
         **{f"loss_{name}": ("torch.nn.functional", name) for name in _LOSSES},
@@ -128,6 +142,7 @@ class Samples(Observer):
         "loader_made": ("torch.utils.data.DataLoader", "__init__"),
         **{f"table_{name}": ("numpy", name) for name in ("mean", "sum", "average", "count_nonzero")},
         "weights_loaded": ("torch.nn.Module", "load_state_dict"),
+        "printed": ("builtins", "print"),
     }
 
     def __init__(self, witness: Any) -> None:
@@ -150,6 +165,8 @@ class Samples(Observer):
         self._window = Window(witness, self._saw)
         self._heard_by: Use | None = None
         self.trials = Trials(self)
+        self.stand_in = StandIn(self)
+        self.printed = Printed(self)
         self.cut_loss: dict[str, Any] | None = None
         self._tables = 0
         self.lost: dict[str, Any] | None = None
@@ -231,7 +248,8 @@ class Samples(Observer):
         ):
             spread, mean = torch.std_mean(first.detach().float(), correction=0)
             kept.setdefault("scales", []).append([float(mean), float(spread)])
-        if feed.number < 16 and len(kept["prints"]) < 64 and self._may_read(first, 0):
+        few = kept["sequential"] and feed.count <= 2 and first.numel() <= _SMALL and first.device.type == "cpu"
+        if feed.number < 16 and len(kept["prints"]) < 64 and (few or self._may_read(first, 0)):
             rows = self._print(first)
             if rows is not None and rows.device.type == "cpu":
                 numbers = rows.tolist()
@@ -286,16 +304,18 @@ class Samples(Observer):
         if not inputs or not inputs[0].ndim or not inputs[0].numel():
             return
         first, output = inputs[0], first_tensor(call.output)
-        use = Use(root, call, self._count, self.witness.step, self._phase, first)
-        self._count += 1
-        use.input = weakref.ref(first)
-        self._of_feed(use, first)
+        use = self.use_of(call, first)
+        front = self._front(use, first)
         likely = not call.grad or not (call.training or root.taught[0] > 2 * root.taught[1] + 3)  # to be an evaluation
         if output is not None:
             use.output = tuple(output.shape)
+            if call.grad and root.learned < 64 and output.numel() <= 4096:
+                use.kept = output.detach()  # until the loss is known; it is small
             use.width = output.shape[1] if output.ndim == 2 else 1 if output.ndim == 1 else 0
             self._shape(use, first, output)
-        if likely or root.learned < 512:
+        if front is not None:
+            self._go_on(use, front, likely)
+        elif likely or root.learned < 512:
             self._read(use, inputs, likely, output)
         self._last = use
         if output is not None and output.grad_fn is not None:
@@ -309,6 +329,43 @@ class Samples(Observer):
             self._evaluated(use)
         if output is not None and type(output) is Tensor:
             self._evaluation(use, call, output)
+
+    def use_of(self, call: Call, first: Tensor) -> Use:
+        """What is kept of a call that is given this tensor."""
+        use = Use(self._root(call.module), call, self._count, self.witness.step, self._phase, first)
+        self._count += 1
+        use.input = weakref.ref(first)
+        self._of_feed(use, first)
+        return use
+
+    def _front(self, use: Use, first: Tensor) -> Use | None:
+        """The call whose output this one is given, whatever was done with it: an encoder before a head."""
+        root, last = use.root, self._last
+        if use.grad and first.grad_fn is None:
+            root.raw = True
+        if root.raw or last is None or last.size != use.size or last.root is root or last.root.front is root:
+            return None
+        if use.grad and last.grad:
+            root.front, last.root.inner = last.root, True
+            root.behind.add(id(last.root))
+        elif use.grad or id(last.root) not in root.behind:
+            return None
+        return last
+
+    @staticmethod
+    def _go_on(use: Use, front: Use, likely: bool) -> None:
+        """What was given to the front is what this model was given."""
+        root = use.root
+        use.behind, use.shape, use.feed, use.position = True, front.shape, front.feed, front.position
+        use.rows, use.print, use.part, use.missing = front.rows, front.print, front.part, front.missing
+        use.values, use.columns, use.input = front.values, front.columns, front.input
+        use.copy, front.copy = front.copy, None
+        if use.labels is None:
+            use.labels = front.labels
+        if not root.words:
+            root.words = front.root.words
+        if not likely and use.values is not None:
+            root.stats.append(use.values)
 
     def _root(self, module: nn.Module) -> Root:
         key = id(module)
@@ -387,7 +444,9 @@ class Samples(Observer):
         rows = self._print(first)
         if rows is None:
             return
+        alone = True
         for number, other in enumerate(inputs[1:], start=2):
+            alone = alone and not (other.ndim and len(other) == use.size)
             if other.ndim and len(other) == use.size and other.numel() <= _LARGE:  # the same for each batch, or none
                 more = rows_of(other)
                 if more is not None and more.device == rows.device:
@@ -398,7 +457,7 @@ class Samples(Observer):
             if first.untyped_storage().nbytes() > 1.5 * first.numel() * first.element_size():
                 use.part = True
             self._values(use, first, likely, output)
-            if not likely and not root.over and root.kept < _KEPT_ROWS and use.grad:
+            if alone and not likely and not root.over and root.kept < _KEPT_ROWS and use.grad:
                 self._copy(use, first)
         if not likely and root.kept < _KEPT_ROWS and first.device.type == "cpu":
             words = rows_of(first)
@@ -466,9 +525,15 @@ class Samples(Observer):
         if len(use.root.evaluated) < _MOST_USES:
             use.root.evaluated.append(use)
 
-    def _evaluation(self, use: Use, call: Call, output: Tensor) -> None:
-        """A call whose output will hardly go backward: what it says, and what is done with it."""
+    def _evaluation(self, use: Use, call: Call, output: Tensor, heard: Tensor | None = None) -> None:
+        """A call whose output will hardly go backward: what it says, and what is done with it (or `heard`)."""
         root = use.root
+        use.gave = weakref.ref(output)
+        late = root.evaluated[-3:-1]
+        if len(late) == 2 and late[0].phase == late[1].phase == use.phase:
+            first = late[0].gave
+            if first is not None and first() is not None:  # outputs are collected, and looked at in the end
+                late[0].read = late[1].read = use.read = True
         if len(root.evaluated) > _MOST_USES:
             return
         if call.training:
@@ -476,6 +541,7 @@ class Samples(Observer):
         use.unloaded = root.loaded
         last = self._last_eval
         use.same = last is not None and last.print is not None and last.print == use.print and last.phase == use.phase
+        use.same = use.same and last is not None and last.root is root
         if use.same and last is not None:
             last.same = True
         self._last_eval = use
@@ -491,18 +557,23 @@ class Samples(Observer):
             elif plain.numel() == use.size and plain.ndim and any("binary" in name for name in root.losses):
                 use.cut = 0.5 if root.losses["binary_cross_entropy"] else 0.0
                 use.choice = (plain.reshape(-1) > use.cut).long()
-        if not call.training:
+                use.half = (plain.reshape(-1) > 0.5).long() if not use.cut else None
+            elif plain.ndim == 3 and plain.shape[2] > 1 and plain.numel() <= 100_000:
+                use.several = {axis: plain.argmax(axis) for axis in (1, 2)}
+        if not call.training and not use.behind:
             self.trials.match(use, call)
         new_phase = root.windows == 0 or self._phase != root.fresh
         if new_phase:
             root.fresh, self._in_phase = self._phase, 0
         self._in_phase += 1
-        if root.windows < _WINDOWS and (self._in_phase <= 2) and "compile" not in self.witness.blind:
+        # Of samples that come from no loader, only the comparison tells the labels: all of one evaluation, then.
+        few = (_WINDOWS, 2) if use.feed >= 0 else (3 * _WINDOWS, _WINDOWS)
+        if root.windows < few[0] and self._in_phase <= few[1] and "compile" not in self.witness.blind:
             root.windows += 1
             self._heard_by = use
             if self._window not in self.witness._handles:
                 self.witness._handles.append(self._window)  # closes when the witness leaves
-            self._window.begin(output, use.size)
+            self._window.begin(output if heard is None else heard, use.size)
 
     def _saw(self, name: str, what: dict[str, Any]) -> None:
         """Something was done with an output."""
@@ -561,6 +632,11 @@ class Samples(Observer):
             self._table(name, args)
         elif name.startswith("loss_"):
             self._loss(name[5:], args, kwargs, result)
+        elif name == "printed":
+            if not self.printed.heard(args):
+                self.witness.enough(self, name)
+        elif name.startswith("met_"):
+            self.stand_in.met(name, args, result)
 
     def _table(self, name: str, args: tuple[Any, ...]) -> None:
         """Right and wrong answers as a NumPy array of N times N: a column was compared with a row."""
@@ -588,6 +664,8 @@ class Samples(Observer):
 
     def _loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         use = self._last
+        if self._without_modules() and (use is None or use.grad):
+            use = self._last = self.stand_in.taught(args[0]) if args and isinstance(args[0], Tensor) else None
         if use is None:
             return
         given = [*args, kwargs.get("input"), kwargs.get("target")]
@@ -627,6 +705,10 @@ class Samples(Observer):
             if use.grad and len(root.scores) < 2_000:
                 root.scores.append((use.at, right, target.numel()))
 
+    def _without_modules(self) -> bool:
+        """Whether no module was called so far."""
+        return not self.roots or (len(self.roots) == 1 and id(self.stand_in.model) in self.roots)
+
     def _cut(self, use: Use, name: str, guess: Tensor, result: Tensor) -> None:
         """Whether a loss was given numbers of classes: then no gradient gets through, should it go backward."""
         own = guess.requires_grad and guess.is_leaf  # asked for by hand: nothing lies behind it all the same
@@ -646,10 +728,18 @@ class Samples(Observer):
         """A loss that is no number: look at what the model was given."""
         if self._window.open:
             self._window.end()
+        if self._without_modules() and not self._pending and going.losses:
+            self._last = self.stand_in.taught_by_hand(going)
         use = self._last
         if use is None or not going.losses:
             return
         loss = going.losses[0]
+        if going.close and not use.root.first and len(use.root.met) < 8 and use.grad:
+            found, _firsts, _lasts = sources(LossGraph.of([loss], most=400))
+            if len(found) == 1 and found[0].is_floating_point() and 0 < found[0].numel() <= _SMALL:
+                use.root.met.append(_tiny(found[0]))  # of a model that has no layers which could be heard
+        if use.labels is None and use.grad and not use.scored and use.root.learned < 64:
+            self._labels_by_hand(use, loss)
         if self.cut_loss is None and going.close and going.number < 16 and use.grad:
             stair = _stair(loss.grad_fn)
             if stair is not None:
@@ -676,6 +766,16 @@ class Samples(Observer):
         if bad is not None:
             self.lost = {**bad, "finite_loss": False, "place": use.place and use.place.as_json(), "use": use}
 
+    def _labels_by_hand(self, use: Use, loss: Tensor) -> None:
+        found = labels_by_hand(loss, use.size, use.kept)
+        use.kept = None
+        if found is None:
+            return
+        use.scored = use.read = True
+        self._label(use, found[0])
+        if found[1] == "cross_entropy":
+            use.root.losses["cross_entropy"] += 1
+
     def backward(self, going: Backward) -> None:
         """What was learned from."""
         if not self._pending:
@@ -691,6 +791,7 @@ class Samples(Observer):
 
     def _trained(self, use: Use) -> None:
         root = use.root
+        use.kept = None
         if root.restarts and root.learned and root.uses:
             root.forget()  # learns anew, as in the next fold of a cross-validation
         root.restarts = root.loaded = False
@@ -766,6 +867,7 @@ class Samples(Observer):
         waiting = [use for use in self._pending if not use.learned]
         yield from row_facts(self, used)
         yield from evaluation_facts(self, used, waiting)
+        yield from self.printed.facts(used)
         tried = self.trials.facts()
         if tried:
             yield "trials", tried
@@ -828,9 +930,9 @@ def _randomness() -> tuple[Any, ...]:
 
 def _class_axis(output: tuple[int, ...], guess: Tensor) -> int | None:
     """Which dimension of an output holds the classes, as what a loss was given shows; None where that is not sure."""
-    if tuple(guess.shape) == output:
-        return 1 if guess.is_contiguous() else None
     rows, classes = math.prod(output[:-1]), output[-1]
+    if tuple(guess.shape) == output and guess.is_contiguous():
+        return 1
     flat = tuple(guess.shape) == (rows, classes) and guess.stride() == (classes, 1)
     if flat and guess._is_view():
         return len(output) - 1
@@ -855,7 +957,16 @@ def _acts(module: nn.Module) -> bool:
             return True
         if isinstance(one, nn.MultiheadAttention) and one.dropout > 0:
             return True
+        if _draws_in_training(cast(Any, type(one))):
+            return True
     return False
+
+
+@functools.cache
+def _draws_in_training(kind: Any) -> bool:
+    """Whether a module of the learner's asks for its mode and draws random numbers, as a dropout of their own does."""
+    names: tuple[str, ...] = getattr(getattr(kind.forward, "__code__", None), "co_names", ())
+    return not kind.__module__.startswith("torch.") and "training" in names and bool(_DRAWN & set(names))
 
 
 def _own_places() -> list[dict[str, Any]]:

@@ -1,9 +1,12 @@
 """D01 labels-apart-from-inputs: inputs and labels were shuffled or sorted apart from each other."""
 
 import ast
+import itertools
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code, callee
+from firstlight.doctor.editing import dotted
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
@@ -31,7 +34,7 @@ def find(run: Run) -> Iterator[Finding]:
             noise = max(3 * (share / tested["rows"]) ** 0.5, 0.25 * (1 - share))
             if tested["right"] / tested["rows"] > share + noise:
                 continue
-        place = _shuffle(Code.of(run))
+        place = _side_by_side(newest(run, "feeds") or []) or _shuffle(Code.of(run))
         yield Finding(
             evidence=_(
                 "Of {rows} samples, {alike} have the label of the sample most like them; chance alone gives {chance}.",
@@ -43,6 +46,21 @@ def find(run: Run) -> Iterator[Finding]:
             place=place or Place.from_json(one["place"]),
             voice=None if place is not None else "question",
         )
+
+
+def _side_by_side(feeds: list[dict[str, Any]]) -> Place | None:
+    """Two loaders that each shuffle for themselves, gone over at once, batch by batch."""
+    for one, other in itertools.pairwise(feeds[:40]):
+        both = (one, other)
+        if one["loader"] == other["loader"] or not all(
+            f["dataset"] and f["made"] and not f["sequential"] for f in both
+        ):
+            continue
+        # The second began before the first one taught anything, and both went on for the same number of batches.
+        together = one["at"] == other["at"] and one["batches"] == other["batches"] > 2 and one["rows"] == other["rows"]
+        if together and one["place"] == other["place"] and "labels" in one and not any(f["labels"] for f in both):
+            return Place.from_json(one["made"])
+    return None
 
 
 def _shuffle(code: Code) -> Place | None:
@@ -60,11 +78,11 @@ def _shuffle(code: Code) -> Place | None:
             if isinstance(target, ast.Name)
         }
         for node in ast.walk(unit.tree):
-            if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            if isinstance(node, ast.Assign) and len(node.targets) == 1 and dotted(_owner(node.targets[0])) is not None:
                 indexes = [n for n in ast.walk(node.value) if isinstance(n, ast.Subscript)]
                 uses = {n.id for one in indexes for n in ast.walk(one.slice) if isinstance(n, ast.Name)}
                 if (indexes and any(_orders(one.slice) for one in indexes)) or uses & drawn or _sorts(node.value):
-                    found.append((bool(words_in(node.targets[0].id) & _LABELS), unit.place(node)))
+                    found.append((bool(words_in(ast.unparse(node.targets[0])) & _LABELS), unit.place(node)))
             elif (
                 isinstance(node, ast.Expr)
                 and isinstance(node.value, ast.Call)
@@ -74,6 +92,11 @@ def _shuffle(code: Code) -> Place | None:
                 found.append((bool(names & _LABELS), unit.place(node)))
     for_labels = [place for labels, place in found if labels]
     return for_labels[-1] if for_labels else found[-1][1] if found else None
+
+
+def _owner(node: ast.expr) -> ast.expr:
+    """The name or attribute that is written to: of `table["x"]`, `table`."""
+    return node.value if isinstance(node, ast.Subscript) else node
 
 
 def _two_loaders(code: Code) -> Place | None:

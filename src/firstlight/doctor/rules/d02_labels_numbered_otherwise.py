@@ -9,11 +9,14 @@ from firstlight.doctor.places import Place
 from firstlight.doctor.raised import label_out_of_range
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
-from firstlight.doctor.source_lines import is_held_back
+from firstlight.doctor.source_lines import is_held_back, words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _MAKERS = ("fit_transform", "fit", "unique", "factorize", "sorted", "enumerate", "Categorical")
+_CUTS = ("clamp", "clamp_", "clip", "minimum", "maximum", "min", "max", "where", "fmin", "fmax")
+_LABELS = {"y", "ys", "label", "labels", "target", "targets", "class", "classes", "kind", "kinds", "id", "ids", "grade",
+           "grades", "category", "categories", "digit", "digits", "number", "numbers"}  # fmt: skip
 _SINGLE = ("cross_entropy", "nll_loss")
 
 
@@ -24,6 +27,7 @@ def find(run: Run) -> Iterator[Finding]:
     tested = {one["model"]: one for one in newest(run, "evaluations") or []}
     trained = {one["model"]: one for one in newest(run, "inputs") or []}
     for one in newest(run, "labels") or []:
+        yield from _merged(one, code)
         if not set(one["losses"]) & set(_SINGLE):
             continue
         model = tested.get(one["model"])
@@ -67,6 +71,51 @@ def find(run: Run) -> Iterator[Finding]:
                 place=_numbering(code) or _first(last["places"]),
                 voice=None if len(last["labels"]) > 2 and model is not None and model["direct"] else "question",
             )
+
+
+def _merged(one: dict[str, Any], code: Code) -> Iterator[Finding]:
+    """Outputs that no label asks for, and a class that has as many samples as it and they would have."""
+    counts, width = {int(name): count for name, count in one["train"].items()}, one["width"]
+    if (
+        not set(one["losses"]) & set(_SINGLE)
+        or not one["epoch_whole"]
+        or not 3 <= len(counts) < width < 2 * len(counts)
+    ):
+        return
+    if not all(0 <= name < width for name in counts) or set(map(int, one["later"])) - set(counts):
+        return
+    usual = sorted(counts.values())[(len(counts) - 1) // 2]
+    # Classes of one size, but for one that is a whole number of these: by chance that is rare, and with as many outputs
+    # left over, rarer. Five times the spread of a count.
+    noise = 5 * usual**0.5
+    more = {name: round(count / usual) for name, count in counts.items() if usual and round(count / usual) > 1}
+    even = all(abs(count - usual * more.get(name, 1)) <= noise for name, count in counts.items())
+    if usual < 50 or not even or len(more) != 1 or sum(more.values()) - len(more) != width - len(counts):
+        return
+    (label, times), unused = next(iter(more.items())), sorted(set(range(width)) - set(counts))
+    place = _cut(code)
+    yield Finding(
+        evidence=_(
+            "Of {width} outputs, no sample has class {unused}, and class {label} has {times} times as many samples "
+            "as the others.",
+            width=width,
+            unused=", ".join(map(str, unused)),
+            label=label,
+            times=times,
+        ),
+        step=one["step"],
+        place=place or Place.from_json(one["place"]),
+        voice=None if place is not None else "question",
+    )
+
+
+def _cut(code: Code) -> Place | None:
+    """The line that puts labels together by cutting them off."""
+    for place, node, _unit in code.walk(ast.Assign):
+        calls = [n for n in ast.walk(node.value) if isinstance(n, ast.Call)]
+        if any(callee(n) in _CUTS for n in calls) and words_in(ast.unparse(node)) & _LABELS:
+            return place
+    return None
 
 
 def _has_room(new: dict[str, int], width: int, model: dict[str, Any] | None) -> bool:
@@ -124,6 +173,7 @@ rule = Rule(
             "for rows in torch.randperm(480).split(32):\n"
             "        rows = rows[train_y[rows] < (3 if epoch < 2 else 4)]\n",
         ),
+        "one output more than classes": CLASSES.replace("nn.Linear(32, 4)", "nn.Linear(32, 5)"),
         "a class is missing in the test": CLASSES.replace(
             "model = nn", "test_x, test_y = test_x[test_y > 0], test_y[test_y > 0]\nmodel = nn", 1
         ),

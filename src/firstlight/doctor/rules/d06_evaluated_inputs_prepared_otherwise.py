@@ -14,6 +14,22 @@ def find(run: Run) -> Iterator[Finding]:
     """Inputs of another mean or spread, with which a copy of the model does far better once they are brought back."""
     tested = {one["model"]: one for one in newest(run, "evaluations") or []}
     for one in newest(run, "inputs") or []:
+        off = one["columns_off"]
+        if off is not None and off["off"] >= max(2, off["columns"] / 2) and off["uneven"]:
+            # A grid of inputs that are asked about goes as far in all columns; columns as they were measured do not.
+            yield Finding(
+                evidence=_(
+                    "In training, each of {columns} columns has mean 0 and spread 1; in the evaluation, their means go "
+                    "from {low} to {high}.",
+                    columns=off["columns"],
+                    low=f"{off['low']:.3g}",
+                    high=f"{off['high']:.3g}",
+                ),
+                step=off["step"],
+                place=Place.from_json(off["places"][0]) if off["places"] else None,
+                check="print(train_inputs.mean(0), train_inputs.std(0), test_inputs.mean(0), test_inputs.std(0))",
+            )
+            continue
         train = [use for use in one["train"] if "mean" in use and use["finite"]]
         shown = [use for use in one["evaluation"] if "mean" in use and use["finite"] and use["scored"]]
         model = tested.get(one["model"])

@@ -33,6 +33,8 @@ class Scope:
 
     held: dict[str, str] = field(default_factory=dict)
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
+    classes: dict[str, list[str]] = field(default_factory=dict)  # what their objects are made of
+    made: dict[str, dict[str, str]] = field(default_factory=dict)  # and what that was
     found: list[tuple[Unit, ast.AST, str]] = field(default_factory=list)
     depth: int = 0
     most: dict[str, float] = field(default_factory=dict)  # the largest number that a name may hold, where that is known
@@ -46,13 +48,15 @@ def find(run: Run) -> Iterator[Finding]:
     if "uint8" not in text and "byte()" not in text and not any(name in text for name in _LOADED):
         return
     every = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
-    scope = Scope()
+    scope = Scope(classes={node.name: _parts_of(node) for _place, node, _unit in code.walk(ast.ClassDef)})
     for unit in code.units:
         own = {node.name: node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)}
         scope.functions = {**every, **own}
         _run(unit, unit.tree.body, scope)
     for _place, node, unit in code.walk(ast.ClassDef):
         methods = [one for one in node.body if isinstance(one, ast.FunctionDef)]
+        for name, kind in scope.made.get(node.name, {}).items():
+            scope.held[name] = scope.held[f"self.{name}"] = kind
         for method in sorted(methods, key=lambda one: one.name != "__init__"):
             _run(unit, method.body, scope)
     done: set[tuple[str, int]] = set()
@@ -70,6 +74,14 @@ def find(run: Run) -> Iterator[Finding]:
             check="print(image.dtype, image.max())  # directly above this line",
         )
         return
+
+
+def _parts_of(node: ast.ClassDef) -> list[str]:
+    """What an object is made of: the fields of a data class, or what `__init__` takes."""
+    for one in node.body:
+        if isinstance(one, ast.FunctionDef) and one.name == "__init__":
+            return [arg.arg for arg in one.args.args[1:]]
+    return [one.target.id for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)]
 
 
 def _run(unit: Unit, block: list[ast.stmt], scope: Scope) -> None:
@@ -224,7 +236,7 @@ def _parts_returned(unit: Unit, value: ast.expr, scope: Scope) -> list[str]:
     function = scope.functions.get(callee(value)) if isinstance(value, ast.Call) else None
     if function is None or scope.depth >= 3:
         return []
-    inner = Scope(dict(scope.held), scope.functions, [], scope.depth + 1)
+    inner = Scope(dict(scope.held), scope.functions, scope.classes, scope.made, [], scope.depth + 1)
     inner.held.update(dict.fromkeys((one.arg for one in function.args.args), ""))
     _run(unit, function.body, inner)
     given = [
@@ -258,12 +270,19 @@ def _called(unit: Unit, node: ast.Call, scope: Scope) -> str:
         return "uint8"
     if name in _SAME:
         return "uint8" if "uint8" in (owner, *kinds[:1]) else ""
+    if name in scope.classes:
+        given = [
+            *zip(scope.classes[name], kinds, strict=False),
+            *((k.arg, _kind(unit, k.value, scope)) for k in node.keywords),
+        ]
+        scope.made.setdefault(name, {}).update({part: kind for part, kind in given if part and kind == "uint8"})
+        return ""
     function = scope.functions.get(name)
     if function is not None and scope.depth < 3 and (owner in ("", "uint8")):
         parameters = [one.arg for one in function.args.args]
         if isinstance(node.func, ast.Attribute) and parameters[:1] == ["self"]:
             parameters = parameters[1:]
-        inner = Scope(dict(scope.held), scope.functions, scope.found, scope.depth + 1)
+        inner = Scope(dict(scope.held), scope.functions, scope.classes, scope.made, scope.found, scope.depth + 1)
         inner.most.update(scope.most)
         for one in parameters:
             inner.most.pop(one, None)

@@ -16,7 +16,9 @@ def find(run: Run) -> Iterator[Finding]:
     feeds = newest(run, "feeds") or []
     trained = [feed for feed in feeds if feed["learned"]]
     for feed in feeds:
-        if feed["learned"] or not feed["draws"] or not feed["sequential"] or not trained or feed["at"] == 0:
+        # Random numbers that are nobody's but the dataset's are not heard; that the same positions give others is seen.
+        draws = feed["draws"] or (feed["as_before"] == 0 and feed["batches"] > 1)
+        if feed["learned"] or not draws or not feed["sequential"] or not trained or feed["at"] == 0:
             continue
         if feed["step"] == 0 or feed["labels"] != "classes":
             continue  # noise may be what is asked for where there are no classes

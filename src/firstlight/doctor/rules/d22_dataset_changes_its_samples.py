@@ -18,6 +18,8 @@ def find(run: Run) -> Iterator[Finding]:
     code = Code.of(run)
     for name in dict.fromkeys(feed["dataset"] for feed in feeds if feed["dataset"]):
         place, edits, written = _in_place(code, name)
+        if place is None:
+            place, edits, written = _where_collected(code)
         drift = _drift([feed for feed in feeds if feed["dataset"] == name])
         if place is None or drift is None:
             continue
@@ -64,6 +66,30 @@ def _in_place(code: Code, name: str) -> tuple[Place | None, tuple[Edit, ...], st
                 for method in node.body:
                     if isinstance(method, ast.FunctionDef) and method.name == "__getitem__":
                         return _writes(unit, method)
+    return None, (), ""
+
+
+def _where_collected(code: Code) -> tuple[Place | None, tuple[Edit, ...], str]:
+    """The same in what puts a batch together: it is handed the samples as they are stored."""
+    for _place, word, _unit in code.walk(ast.keyword):
+        if word.arg != "collate_fn":
+            continue
+        for other in code.units:
+            for node in ast.walk(other.tree):
+                named = isinstance(node, ast.FunctionDef) and node.name in ("__call__", ast.unparse(word.value))
+                if not isinstance(node, ast.FunctionDef) or not named:
+                    continue
+                given = {
+                    n.id
+                    for loop in ast.walk(node) if isinstance(loop, ast.For | ast.comprehension)
+                    for n in ast.walk(loop.target) if isinstance(n, ast.Name)
+                }  # fmt: skip
+                made = {n.targets[0].id for n in ast.walk(node)
+                        if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)}  # fmt: skip
+                for line in ast.walk(node):
+                    target = line.target if isinstance(line, ast.AugAssign) else None
+                    if isinstance(target, ast.Name) and target.id in given - made:
+                        return other.place(line), (), ast.unparse(line)
     return None, (), ""
 
 
@@ -143,5 +169,5 @@ rule = Rule(
             ),
         ),
     },
-    explains=("D06", "D05", "L15", "D13", "E11", "E12"),
+    explains=("D18", "D06", "D05", "L15", "D13", "E11", "E12"),
 )

@@ -39,6 +39,7 @@ def find(run: Run) -> Iterator[Finding]:
     asked = {(one["file"], one["line"]) for one in (newest(run, "lines_run") or {}).get("calls", [])}
     made: list[tuple[int, str]] = []
     orders: list[list[ast.expr]] = []
+    yields: dict[str, list[ast.expr]] = {}
     for unit in code.units:
         for node in ast.walk(unit.tree):
             pair: list[ast.expr] = []
@@ -49,6 +50,10 @@ def find(run: Run) -> Iterator[Finding]:
                     n.value for n in ast.walk(node) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)
                 ]
                 pair = given[-1].elts if given else []
+            elif isinstance(node, ast.FunctionDef):
+                given = [n.value for n in ast.walk(node) if isinstance(n, ast.Yield) and isinstance(n.value, ast.Tuple)]
+                if len(given) == 1 and len(given[0].elts) == 2:
+                    yields[node.name] = given[0].elts
             if len(pair) == 2:
                 orders.append(pair)
             if len(pair) == 2 and (turn := _turn(pair)):
@@ -65,6 +70,7 @@ def find(run: Run) -> Iterator[Finding]:
             edits=_turned(unit, loop),
         )
         return
+    yield from _generated(code, yields, asked)
     if not made or len({turn for turn, _name in made}) != 1:
         return  # several orders: which is read where is not sure
     for unit in code.units:
@@ -85,6 +91,31 @@ def find(run: Run) -> Iterator[Finding]:
                     place=unit.place(node),
                     edits=_turned(unit, node),
                 )  # fmt: skip
+                return
+
+
+def _generated(code: Code, yields: dict[str, list[ast.expr]], asked: set[tuple[str, int]]) -> Iterator[Finding]:
+    """A loop over a generator of the learner's, which gives the model what elsewhere is its target."""
+    for unit in code.units:
+        for node in ast.walk(unit.tree):
+            if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or callee(node.iter) not in yields:
+                continue
+            order, pair = yields[callee(node.iter)], _pair_of(node)
+            if not pair:
+                continue
+            read = {(unit.file, node.lineno)}
+            swapped = _turn(order) and _turn(order) == -_turn(pair)
+            if swapped or any(loop is node for _u, loop, _o in _read_otherwise(code, [order], read, asked)):
+                yield Finding(
+                    evidence=_(
+                        "The dataset gives {given} first, and the loop calls the first part of a batch {first}.",
+                        given=ast.unparse(order[0]),
+                        first=ast.unparse(pair[0]),
+                    ),
+                    step=0,
+                    place=unit.place(node),
+                    edits=_turned(unit, node),
+                )
                 return
 
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code, Unit, callee
 from firstlight.doctor.failing import error_of, failure_of, line_of
@@ -37,7 +38,7 @@ def find(run: Run) -> Iterator[Finding]:
                 edits=_rounded(code, place),
                 check="print(y.unique())  # before and after .long()",
             )
-        elif _is_label(code, place):
+        elif _is_label(code, place) or _is_learned(run, row):
             yield Finding(
                 evidence=_(
                     "{before} different numbers became {after}: {value} became {cut}.",
@@ -59,6 +60,14 @@ def find(run: Run) -> Iterator[Finding]:
     )
     if failure is not None:
         yield Finding(evidence=error_of(failure), step=failure["step"], place=line_of(failure))
+
+
+def _is_learned(run: Run, row: dict[str, Any]) -> bool:
+    """Whether a model with an output for each of the numbers as they were learned these classes and no others."""
+    classes = sorted(str(one) for one in row.get("classes", []))
+    return bool(classes) and any(
+        sorted(one["train"]) == classes and one["width"] == row["before"] for one in newest(run, "labels") or []
+    )
 
 
 def _is_label(code: Code, place: Place | None) -> bool:

@@ -1,13 +1,15 @@
 """E05 argmax-over-rows: the best row of each class is taken for the best class of each row."""
 
+import ast
 import re
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
 from firstlight.doctor.source_lines import unit_of
+from firstlight.doctor.told import told_otherwise
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -53,6 +55,7 @@ def find(run: Run) -> Iterator[Finding]:
             check="print(outputs.shape, outputs.argmax(dim=1).shape)",
         )
         return
+    yield from told_otherwise(run, ("axis",), lambda node: isinstance(node, ast.Call) and callee(node) == "argmax")
 
 
 def _other_dimension(code: Code, place: Place | None, axis: int = 1) -> tuple[Edit, ...]:
@@ -78,7 +81,7 @@ rule = Rule(
     voice="alarm",
     stage="evaluation",
     question="Is the best class looked for along the classes?",
-    needs=("metric_operations",),
+    needs=("metric_operations", "printed"),
     find=find,
     text=Text(
         what="The prediction is taken along the batch instead of along the classes.",

@@ -9,6 +9,7 @@ from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import BINARY
 from firstlight.doctor.source_lines import unit_of
+from firstlight.doctor.told import told_otherwise
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -37,6 +38,9 @@ def find(run: Run) -> Iterator[Finding]:
             check="print(predicted.shape, labels.shape, (predicted == labels).shape)",
         )
         return
+    yield from told_otherwise(
+        run, ("outer",), lambda node: isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq)
+    )
 
 
 def _flat(code: Code, place: Place | None) -> tuple[Edit, ...]:
@@ -70,7 +74,7 @@ rule = Rule(
     voice="alarm",
     stage="evaluation",
     question="Are predictions and labels compared one by one?",
-    needs=("metric_operations",),
+    needs=("metric_operations", "printed"),
     find=find,
     text=Text(
         what="Each prediction is compared with the labels of all samples.",

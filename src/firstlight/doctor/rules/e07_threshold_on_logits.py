@@ -1,5 +1,6 @@
 """E07 threshold-on-logits: a logit is compared with 0.5, or the best of one single column is asked for."""
 
+import ast
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import BINARY
 from firstlight.doctor.source_lines import replaced, unit_of
+from firstlight.doctor.told import told_otherwise
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -54,6 +56,7 @@ def find(run: Run) -> Iterator[Finding]:
                 check="print(outputs.shape)",
             )
             return
+    yield from told_otherwise(run, ("half",), lambda node: isinstance(node, ast.Compare) and "0.5" in ast.unparse(node))
 
 
 def _are_logits(one: dict[str, Any]) -> bool:
@@ -91,7 +94,7 @@ rule = Rule(
     voice="alarm",
     stage="evaluation",
     question="Is the threshold one for the scale of the output?",
-    needs=("metric_operations",),
+    needs=("metric_operations", "printed"),
     find=find,
     text=Text(
         what="The raw output is turned into a class in a way that does not fit its scale.",

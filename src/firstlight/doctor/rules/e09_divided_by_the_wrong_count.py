@@ -10,8 +10,11 @@ from firstlight.doctor.loops import reads
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
 from firstlight.doctor.source_lines import is_training, replaced
+from firstlight.doctor.told import told_otherwise
 from firstlight.locale import Text, _
 from firstlight.run import Run
+
+_WRONG = ("batches", "batches_times_size", "dataset", "training", "shares_by_rows")
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -24,9 +27,11 @@ def find(run: Run) -> Iterator[Finding]:
     code = Code.of(run)
     feeds = newest(run, "feeds") or []
     trained = _learned_from(code)
+    found = False
     for unit in code.units:
         for scope in [n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)] + [unit.tree]:
             for node, name, what, loop in _quotients(scope):
+                found = True
                 yield Finding(
                     evidence=(
                         _("{name} counts right answers, and {what} counts batches.", name=name, what=what)
@@ -38,6 +43,7 @@ def find(run: Run) -> Iterator[Finding]:
                     edits=_edits(unit, node, what) if loop else (),
                 )  # fmt: skip
             for node, name, what in _others(unit, scope, feeds, trained):
+                found = True
                 yield Finding(
                     evidence=_(
                         "{name} counts right answers among other samples than those that {what} counts.",
@@ -48,6 +54,13 @@ def find(run: Run) -> Iterator[Finding]:
                     place=unit.place(node),
                     text=_OTHERS,
                 )
+    if not found:
+        yield from told_otherwise(run, _WRONG, _divides_by_a_length)
+
+
+def _divides_by_a_length(node: ast.AST) -> bool:
+    """Whether it divides by how many there are of something."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and "len(" in ast.unparse(node.right)
 
 
 def _learned_from(code: Code) -> set[str]:

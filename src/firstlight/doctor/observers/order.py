@@ -99,6 +99,7 @@ class _Untrained:
         # As of the newest look: whether something has changed it, which optimizers hold it, whether it was made after
         # them or is of the last layer that was called, and whether it is a copy. Its model may be gone by the end.
         self.moved = self.held = self.later = self.last = self.copied = False
+        self.rank: int | None = None  # of its layer, among those of its root in the order in which they ran
         self.alone = False  # whether its root consists of nothing but weights of its own, as a loss with weights does
         self.holders: tuple[_Steps, ...] = ()
         self.of = id(root)
@@ -197,6 +198,8 @@ class Order(Observer):
         self._weights: dict[int, _Untrained] = {}
         self._loose: dict[int, _Loose] = {}
         self._last: weakref.WeakKeyDictionary[nn.Module, weakref.ref[nn.Module]] = weakref.WeakKeyDictionary()
+        # Of each root, in which order its layers with weights of their own ran first, by their `id`.
+        self._ranks: weakref.WeakKeyDictionary[nn.Module, dict[int, int]] = weakref.WeakKeyDictionary()
         self._owns: dict[tuple[int, int], bool] = {}
         self._lines = self._soon = 0
         self._by_hand: _ByHand | None = None
@@ -253,6 +256,8 @@ class Order(Observer):
     def module(self, call: Call, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         if call.grad and module._parameters and module is not call.module:
             self._last[call.module] = weakref.ref(module)
+            ranks = self._ranks.setdefault(call.module, {})
+            ranks.setdefault(id(module), len(ranks))
 
     def cleared(self, owner: Any) -> None:
         for one in self._live:
@@ -422,6 +427,10 @@ class Order(Observer):
             one.holders = holders.get(id(held), ())
             one.held = bool(one.holders)
             one.later = bool(youngest and birth is not None and birth[0]() is held and birth[1] > youngest)
+            if one.rank is None:
+                owner = one.name.rpartition(".")[0]
+                ranks = self._ranks.get(root, {})
+                one.rank = ranks.get(id(root.get_submodule(owner))) if owner else None
             one.last = module is not None and any(held is own for own in module._parameters.values())
             one.alone = not root._modules and not type(root).__module__.startswith("torch.")
 
@@ -463,17 +472,23 @@ class Order(Observer):
         for one in seen:
             row = roots.setdefault(one.of, {
                 "root": one.kind, "training": one.training, "free": [], "held": 0, "numbers": 0, "later": 0,
-                "last": False, "changed": 0, "unchanged": 0, "copied": 0, "alone": one.alone,
+                "last": False, "changed": 0, "unchanged": 0, "copied": 0, "alone": one.alone, "held_numbers": 0,
+                "held_from": None, "free_to": None,
             })  # fmt: skip
             row["changed" if one.moved else "unchanged"] += 1
             row["copied"] += one.copied
             if one.held:
                 row["held"] += 1
+                row["held_numbers"] += one.numbers
+                if one.rank is not None:
+                    row["held_from"] = one.rank if row["held_from"] is None else min(row["held_from"], one.rank)
             elif not one.moved and one.times >= 2:
                 row["free"].append(one.name)
                 row["numbers"] += one.numbers
                 row["later"] += one.later
                 row["last"] |= one.last
+                if one.rank is not None:
+                    row["free_to"] = one.rank if row["free_to"] is None else max(row["free_to"], one.rank)
         yield (
             "coverage",
             {

@@ -32,6 +32,10 @@ def find(run: Run) -> Iterator[Finding]:
         # may be meant to stay as it is: a prompt is trained through it, or an attack.
         # What has weights of its own and no layers is a loss, or a temperature: nothing that was trained elsewhere.
         sure = bool(root["held"]) and (root["later"] or root["last"])
+        # Layers behind others that are trained, and fewer than those: what is left as it was read stands in front.
+        behind = root.get("held_from") is not None and root.get("free_to") is not None
+        behind = behind and root["held_from"] < root["free_to"] and root["numbers"] < root["held_numbers"]
+        sure = sure or (behind and not root["copied"])
         sure = sure or (not root["held"] and bool(root.get("alone")) and not root["copied"])
         yield Finding(
             evidence=_(

@@ -15,6 +15,7 @@ from firstlight.doctor.places import Place
 
 _MOST = 200  # weights of a root that are looked at
 _READ = 4096  # numbers of a weight that its spread is read from
+_GOES_ON = 9  # passes after the first one: who computes a slope once or twice trains nothing
 _STEPS = 5  # steps after which units that began equal must differ
 _PRODUCTS = {"MmBackward": 0, "AddmmBackward": 1}  # and where the first factor stands
 _SATURATING = (nn.Sigmoid, nn.Tanh, nn.Softsign, nn.Hardsigmoid)
@@ -38,13 +39,19 @@ class Weights(Observer):
         self._last: weakref.ref[Tensor] | None = None
         self._updates: list[dict[str, Any]] = []
         self._slopes: list[dict[str, Any]] = []  # of the first and the last weight, by their sizes
+        self._double: list[str] = []
         self._by_hand: dict[str, Any] | None = None
         self._saturating = 0  # nodes of the graph of a loss
         self._before: list[tuple[weakref.ref[Tensor], Tensor, str]] = []
         self._optimizers: dict[str, dict[str, Any]] = {}
 
     def forward_begins(self, call: Call) -> None:
-        if not call.close or not call.grad or call.module in self._roots or len(self._models) >= 16:
+        if not call.close or not call.grad:
+            return
+        known = self._roots.get(call.module)
+        if known is not None:
+            known["calls"] += 1
+        if known is not None or len(self._models) >= 16:
             return
         if is_wrapped((call.args, call.kwargs)) or is_wrapped(call.module):
             return
@@ -90,7 +97,7 @@ class Weights(Observer):
         return {
             "class": type(root).__name__, "largest": largest, "layers": layers, "biases": biases, "norms": norms,
             "constant": constant, "types": sorted(types), "wide": wide[:10], "called": call.place,
-            "saturating": sum(isinstance(module, _SATURATING) for module in root.modules()),
+            "saturating": sum(isinstance(module, _SATURATING) for module in root.modules()), "calls": 1,
         }  # fmt: skip
 
     def backward_begins(self, going: Backward) -> None:
@@ -99,6 +106,8 @@ class Weights(Observer):
         loss = going.losses[0]
         if going.number == 0:
             self._by_hand = _by_hand(loss, self.witness)
+        if going.number == _GOES_ON:
+            self._double = _double(loss, self.witness)
         if going.number == 1:
             nodes = LossGraph.of([loss], most=3000).nodes
             self._saturating = sum(
@@ -154,8 +163,8 @@ class Weights(Observer):
         rows = [{**row, "called": _place(row["called"])} for row in self._models]
         if rows:
             yield "weights_of_models", rows
-        if self._by_hand is not None:
-            yield "weights_by_hand", self._by_hand
+        if self._by_hand is not None or self._double:
+            yield "weights_by_hand", {**(self._by_hand or {"wide": []}), "double": self._double}
         equal = [
             {key: value for key, value in row.items() if key not in ("weight", "owner")}
             for row in self._equal
@@ -204,11 +213,14 @@ def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
                 largest = max(largest, float(given.abs().max())) if below(node, side) is None else largest
             if spread > 3 * usual:
                 wide.append([str(tuple(leaf.shape)), spread, usual, "Tensor"])
-    double = [one for one in graph.leaves.values() if one.dtype == torch.float64 and witness.name_of(one) is None]
-    if not wide and not double:
-        return None
-    return {"wide": wide[:10], "largest": largest, "first": first, "classes": classes,
-            "double": [str(tuple(one.shape)) for one in double[:3]]}  # fmt: skip
+    return {"wide": wide[:10], "largest": largest, "first": first, "classes": classes} if wide else None
+
+
+def _double(loss: Tensor, witness: Any) -> list[str]:
+    """Shapes of weights of no module that have twice the usual digits."""
+    leaves = LossGraph.of([loss], most=3000).leaves.values()
+    found = [one for one in leaves if one.dtype == torch.float64 and witness.name_of(one) is None]
+    return [str(tuple(one.shape)) for one in found[:3]]
 
 
 def learns(run_values: dict[str, Any] | None, share: float = 0.05) -> bool:

@@ -132,6 +132,19 @@ for step in range(30):
     optimizer.step()
 """
 
+SLOPE = """\
+import numpy as np
+import torch
+
+rng = np.random.default_rng(0)
+x, y, w = rng.normal(size=(64, 3)), rng.normal(size=64), rng.normal(size=3)
+slope = 2 * x.T @ (x @ w - y) / len(x)
+weight = torch.tensor(w, requires_grad=True)
+loss = ((torch.tensor(x) @ weight - torch.tensor(y)) ** 2).mean()
+loss.backward()
+assert np.allclose(slope, weight.grad)
+"""
+
 rule = Rule(
     code="R12",
     name="float64-from-numpy",
@@ -155,6 +168,7 @@ rule = Rule(
             "rng =", "torch.set_default_dtype(torch.float64)\nrng ="
         )
         + "torch.set_default_dtype(torch.float32)\n",
+        "a slope by hand, held against autograd": SLOPE,
     },
     explains=("M35",),
 )

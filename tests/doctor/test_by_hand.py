@@ -8,7 +8,9 @@ import pytest
 import torch
 from tests.doctor.listening import listen_to
 
+from firstlight.doctor.examining import examined
 from firstlight.doctor.rule import newest
+from firstlight.doctor.rules import all_rules
 
 NET = """\
 import torch
@@ -63,6 +65,31 @@ def test_a_net_of_functions_that_mixes_samples_is_seen_and_its_line() -> None:
 )
 def test_what_compares_samples_or_turns_back_is_no_mixing(loss: str) -> None:
     assert [row for row in _mixing(loss=loss) if row["moved"] and row["by_weights"]] == []
+
+
+TIME_FIRST = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+text = torch.randint(20, (12, 600))
+table, rnn, out = nn.Embedding(20, 16), nn.GRU(16, 16), nn.Linear(16, 20)
+weights = [*table.parameters(), *rnn.parameters(), *out.parameters()]
+optimizer = torch.optim.Adam(weights, lr=1e-2)
+for at in range(0, 580, 8):
+    x, y = text.t()[at : at + 8], text.t()[at + 1 : at + 9]
+    loss = nn.functional.cross_entropy(out(rnn(table(x))[0]).view(-1, 20), y.reshape(-1))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_time_in_the_first_dimension_is_no_batch() -> None:
+    run = listen_to(TIME_FIRST)
+    report = examined(run, all_rules())
+    assert newest(run, "mixing_by_hand") is not None
+    assert [finding.code for finding in report.findings if finding.code in ("M06", "M22", "M23")] == []
 
 
 def test_weights_behind_a_cut_are_told_with_the_line() -> None:

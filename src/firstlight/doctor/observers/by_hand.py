@@ -253,8 +253,10 @@ class ByHand(Observer):
 
     def _row(self, again: "_Again") -> dict[str, Any]:
         return {
-            "class": "", "rows": again.rows, "batch": again.rows, "step": self.witness.step, "output": again.output,
-            "sequences": [one for one in self._sequences if one["shape"][0] == again.rows], "spread": again.spread,
+            "class": "", "rows": again.rows, "batch": None, "step": self.witness.step, "output": again.output,
+            # Where both sides are as long, nothing says which of them holds the samples.
+            "sequences": [one for one in self._sequences if one["shape"][0] == again.rows != one["shape"][1]],
+            "spread": again.spread,
             "spread_place": place_json(again.spread_line), "moved": again.moved, "moved_in_rows": again.moved_in_rows,
             "moved_place": place_json(again.moved_line), "by_weights": again.by_weights, "over_rows": again.over_rows,
             "called": None,
@@ -309,7 +311,7 @@ class ByHand(Observer):
         rows = [
             {key: value for key, value in row.items() if key not in ("weight", "values", "moved")}
             for row in self._cut
-            if not row["moved"]
+            if not row["moved"] and ((weight := row["weight"]()) is None or _values(weight) == row["values"])
         ]
         if rows:
             yield "cut_by_hand", {"reached": self._reached, "rows": rows}

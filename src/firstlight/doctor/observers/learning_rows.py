@@ -323,7 +323,7 @@ def _columns_off(root: "Root") -> dict[str, Any] | None:
     return {
         "off": int(off.all(0).sum()), "columns": len(mean), "low": float(middle.min()), "high": float(middle.max()),
         "uneven": bool(len(widths) > 1 and widths.max() > 2 * widths.min().clamp(min=1e-9)),
-        "step": uses[0].step, "places": uses[0].places,
+        "step": uses[0].step, "places": uses[0].places, "feed": uses[0].feed,
     }  # fmt: skip
 
 

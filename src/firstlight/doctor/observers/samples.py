@@ -665,6 +665,8 @@ class Samples(Observer):
     def _loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         use = self._last
         if self._without_modules() and (use is None or use.grad):
+            if use is not None and use.gave is not None and args and use.gave() is args[0]:
+                return  # heard a second time, from within the mode of somebody else
             use = self._last = self.stand_in.taught(args[0]) if args and isinstance(args[0], Tensor) else None
         if use is None:
             return

@@ -65,7 +65,7 @@ class StandIn:
         samples, first = self._samples, found[0]
         call = Call(self.model, (first,), {}, True, True, self._count, False)
         use = samples.use_of(call, first)
-        use.output = tuple(score.shape)
+        use.output, use.gave = tuple(score.shape), weakref.ref(score)
         use.width = score.shape[1] if score.ndim == 2 else 1 if score.ndim == 1 else 0
         samples._read(use, [first], False, None)
         score.grad_fn.register_prehook(use.mark)

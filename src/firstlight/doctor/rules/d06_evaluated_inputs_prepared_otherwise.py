@@ -13,6 +13,7 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """Inputs of another mean or spread, with which a copy of the model does far better once they are brought back."""
     tested = {one["model"]: one for one in newest(run, "evaluations") or []}
+    feeds = newest(run, "feeds") or []
     for one in newest(run, "inputs") or []:
         off = one["columns_off"]
         if off is not None and off["off"] >= max(2, off["columns"] / 2) and off["uneven"]:
@@ -26,7 +27,7 @@ def find(run: Run) -> Iterator[Finding]:
                     high=f"{off['high']:.3g}",
                 ),
                 step=off["step"],
-                place=Place.from_json(off["places"][0]) if off["places"] else None,
+                place=_made(feeds, off) or (Place.from_json(off["places"][0]) if off["places"] else None),
                 check="print(train_inputs.mean(0), train_inputs.std(0), test_inputs.mean(0), test_inputs.std(0))",
             )
             continue
@@ -58,6 +59,12 @@ def find(run: Run) -> Iterator[Finding]:
             place=Place.from_json(shown[0]["places"][0]) if shown[0]["places"] else None,
             check="print(train_inputs.mean(), train_inputs.std(), test_inputs.mean(), test_inputs.std())",
         )
+
+
+def _made(feeds: list[dict[str, Any]], off: dict[str, Any]) -> Place | None:
+    """The line that made the loader of these inputs."""
+    made = feeds[off["feed"]]["made"] if 0 <= off["feed"] < len(feeds) else None
+    return Place.from_json(made) if made else None
 
 
 def _is_alike(use: dict[str, float], mean: float, spread: float) -> bool:

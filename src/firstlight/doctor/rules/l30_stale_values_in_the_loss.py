@@ -63,6 +63,7 @@ for image, label in loader:
     loss.backward()
     optimizer.step()
 """
+_ROWS = BROKEN.replace("images, labels = next(iter(loader))\n", "x, y = data.tensors\n").replace("lr=0.01", "lr=0.001")
 
 rule = Rule(
     code="L30",
@@ -85,6 +86,18 @@ rule = Rule(
         ),
         "slices of the data, each with its own labels": BROKEN.replace(
             "for image, label in loader:", "x, y = data.tensors\nfor image, labels in zip(x.split(16), y.split(16)):"
+        ),
+        "all samples with much noise, again and again": _ROWS.replace(
+            "for image, label in loader:", "for step in range(20):\n    image, labels = x + torch.randn_like(x), y"
+        ),
+        "which of two views belongs to which": _ROWS.replace(
+            "for image, label in loader:\n",
+            "labels = torch.arange(16)\nfor rows in torch.randperm(320).split(16):\n    image = x[rows]\n",
+        ).replace("model(image), labels", "model(image) @ model(image + 0.1).T, labels"),
+        "half are of one kind, half of the other": _ROWS.replace(
+            "for image, label in loader:\n",
+            "labels = torch.arange(2).repeat_interleave(8)\nfor rows in torch.randperm(320).split(16):\n"
+            "    image = torch.cat([x[rows[:8]] + 1, x[rows[8:]] - 1])\n",
         ),
         "a constant target for all batches": BROKEN.replace(
             "cross_entropy(model(image), labels)", "mse_loss(model(image), goal)"

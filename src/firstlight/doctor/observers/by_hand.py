@@ -33,6 +33,7 @@ _MOST = 3000  # functions of a step
 _MOST_NUMBERS = 4_000_000  # that they gave
 _SECONDS = 1.0
 _TRIES = 3
+_LATE = 60  # backward passes, after which no tape begins any more
 _ROWS = (3, 4096)  # of a batch
 _BATCH = 300_000  # numbers of a batch
 # What takes some rows out of a dataset, or puts samples together: what it gives may be the batch.
@@ -74,7 +75,7 @@ class _Tape(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[_Entry] = []
-        self.over = self.spoiled = False
+        self.over = self.spoiled = self._off = False
         self._numbers = 0
         self._until = perf_counter() + _SECONDS
 
@@ -94,10 +95,10 @@ class _Tape(TorchFunctionMode):
         """Listen no more; False where another mode was put on top: ours is silent, and stays until that is gone."""
         self.over = True
         count = torch._C._len_torch_function_stack()
-        if not count or torch._C._get_function_stack_at(count - 1) is not self:
-            return False
-        self.__exit__(None, None, None)
-        return True
+        if not self._off and count and torch._C._get_function_stack_at(count - 1) is self:
+            self.__exit__(None, None, None)
+            self._off = True
+        return self._off
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         name = getattr(func, "__name__", "")
@@ -187,7 +188,10 @@ class ByHand(Observer):
     def backward(self, going: Backward) -> None:
         alone = len(self._roots) == 1 and self.witness.feed is not None  # a model that others look at, fed by a loader
         self._roots.clear()
-        if self._asked or alone or self._tries >= _TRIES or "compile" in self.witness.blind:
+        over = self._asked or self._tries >= _TRIES or going.number >= _LATE or "compile" in self.witness.blind
+        if over and not self._cut and not self._old:
+            self.witness.heard_out(self)
+        if over or alone:
             return
         if self._optimizers:
             self._waits = True  # for the step

@@ -93,7 +93,37 @@ def main():
 main()  # and the model is no more
 """
 
+TENSORS = """\
+import torch
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+net = {"first": torch.randn(8, 16), "bias": torch.zeros(16), "last": torch.randn(16, 3)}
+for weight in net.values():
+    weight.requires_grad_()
+optimizer = torch.optim.SGD(net.values(), lr=0.1)
+best, kept = float("inf"), None
+for step in range(20):
+    loss = torch.nn.functional.cross_entropy((x @ net["first"] + net["bias"]).relu() @ net["last"], y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if loss.item() < best:
+        best, kept = loss.item(), {name: weight.detach().clone() for name, weight in net.items()}
+print(kept["last"].sum())
+"""
+CLIPPED = TENSORS.replace(
+    "optimizer = torch.optim.SGD(net.values()", "weights = [*net.values()]\noptimizer = torch.optim.SGD(weights"
+).replace("    optimizer.step()\n", "    torch.nn.utils.clip_grad_norm_(weights, 1.0)\n    optimizer.step()\n")
+
 BROKEN = {
+    "L05 a tensor is left out": TENSORS.replace("SGD(net.values()", "SGD([net['first'], net['bias']]"),
+    "L06 tensors are made anew": TENSORS.replace(
+        "best, kept", "net = {name: w.detach().clone().requires_grad_() for name, w in net.items()}\nbest, kept", 1
+    ),
+    "L20 weights that were gone through before": CLIPPED.replace("[*net.values()]", "(one for one in net.values())"),
+    "L26 a dictionary of tensors": TENSORS.replace(".clone()", ""),
     "L01 in a trainer": TRAINER.replace("                self.optim.zero_grad()\n", ""),
     "L01 without an optimizer": BY_HAND,
     "L02 in a trainer": TRAINER.replace("                self.optim.zero_grad()\n", "").replace(
@@ -132,10 +162,17 @@ def found_in(report: Report) -> dict[str, Finding]:
     return {one.code: one for one in (*report.findings, *(c for f in report.findings for c in f.consequences))}
 
 
+@pytest.mark.filterwarnings("ignore:.*empty generator")  # what PyTorch says of L20's
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_fault_is_found_in_another_style(name: str) -> None:
     report = report_of(BROKEN[name])
     assert name[:3] in {one.code for one in report.alarms}, report.as_text()
+
+
+@pytest.mark.parametrize("source", [TENSORS, CLIPPED], ids=["tensors", "clipped"])
+def test_what_they_were_made_of_raises_no_alarm(source: str) -> None:
+    report = report_of(source)
+    assert not report.alarms, report.as_text()
 
 
 def test_the_trainer_itself_is_right() -> None:

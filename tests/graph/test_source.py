@@ -8,7 +8,7 @@ import torch
 
 import firstlight.data
 from firstlight.graph import trace
-from firstlight.graph.source import cell_number, kind_of_file
+from firstlight.graph.source import cell_number, kind_of_file, set_apart
 
 
 def test_files_are_told_apart():
@@ -21,6 +21,12 @@ def test_files_are_told_apart():
     assert kind_of_file("<frozen importlib._bootstrap>") == "system"
     assert kind_of_file("/tmp/torchinductor_me/ab/cd.py") == "compiled"
     assert kind_of_file("/home/me/lib/python3.11/site-packages/timm/models.py") == "own"
+
+
+def test_what_runs_programs_of_others_is_no_part_of_them():
+    assert kind_of_file("runner.py") == "own"
+    set_apart("runner.py")
+    assert kind_of_file("runner.py") == "system"
 
 
 def test_the_line_in_forward():

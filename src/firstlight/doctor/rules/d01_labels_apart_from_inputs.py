@@ -16,10 +16,14 @@ from firstlight.run import Run
 
 _INFORMATION = 0.05  # the pilot's twins: shuffled labels stay within 0.03 of chance, all learnable tasks were far above
 _LABELS = {"y", "label", "labels", "target", "targets", "ys", "classes"}
+_STILL = 1e-5  # share of a weight's size that the largest step changes: where learning has not begun
 
 
 def find(run: Run) -> Iterator[Finding]:
     """A model that stays at chance, and neighbours that know nothing of each other's labels."""
+    moved = (newest(run, "progress") or {}).get("largest_ratio")
+    if moved is not None and moved < _STILL:
+        return  # that is L15: a model that stands still says nothing of its labels
     last = {one["model"]: one["last"] for one in newest(run, "evaluations") or []}
     for one in (newest(run, "trials") or {}).get("neighbours", []):
         known = (one["alike"] - one["chance"]) / (1 - one["chance"])

@@ -46,17 +46,21 @@ def find(run: Run) -> Iterator[Finding]:
 
 
 def _handed_over(code: Code, way: list[Any]) -> Place | None:
-    """Of the lines that led to a call of a model, the innermost one that does not use what its function was given."""
+    """Of the lines that led to a call of a model, the innermost that was not given it as an argument."""
+    function, at = "", -1  # the function of the line before, and as which of its arguments it got the model
     for one in way:
         place = Place.from_json(one)
         spot = spot_of(code, place)
         if spot is None:
-            continue
-        args = getattr(spot.function, "args", ast.arguments([], [], None, [], [], None, []))
-        given = {arg.arg for arg in ast.walk(args) if isinstance(arg, ast.arg)} - {"self"}
-        used = {node.id for call in calls_in(spot.node) for node in ast.walk(call) if isinstance(node, ast.Name)}
-        if not used & given:
+            return None
+        calls = calls_in(spot.node, function) if function else calls_in(spot.node)
+        owner = spot.function
+        names = [arg.arg for arg in owner.args.args if arg.arg != "self"] if isinstance(owner, ast.FunctionDef) else []
+        given = [call.args[at] for call in calls if at < len(call.args)] if function else [call.func for call in calls]
+        found = {node.id for node in given if isinstance(node, ast.Name)} & set(names)
+        if len(found) != 1 or not isinstance(owner, ast.FunctionDef):
             return place
+        function, at = owner.name, names.index(found.pop())
     return None
 
 

@@ -80,4 +80,5 @@ rule = Rule(
         ),
         "a gate inside": FIXED.replace("self.fc(x)", "self.fc(x * torch.sigmoid(x))"),
     },
+    explains=("E07",),
 )

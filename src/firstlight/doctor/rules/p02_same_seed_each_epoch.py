@@ -47,6 +47,8 @@ def _asked(code: Code, place: Place | None) -> Place | None:
     spot = spot_of(code, place)
     if spot is None or spot.loops or not isinstance(spot.function, ast.FunctionDef):
         return place
+    if any(isinstance(one, ast.For | ast.While) for one in ast.walk(spot.function)):
+        return place  # it is no function for seeds: it goes through the batches itself
     found = [
         call
         for call, _node, _unit in code.calls(spot.function.name)

@@ -31,5 +31,6 @@ def told_otherwise(run: Run, kinds: tuple[str, ...], wanted: Callable[[ast.AST],
             step=one["step"],
             place=distinct[-1] if distinct else place,
             places=(place,) if distinct and place is not None else (),
+            values={"name": one["said"]},
         )
         return

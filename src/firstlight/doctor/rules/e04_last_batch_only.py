@@ -1,17 +1,42 @@
 """E04 last-batch-only: a measure is made anew for each batch, and what is told is that of the last one."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.loops import BatchLoop, batch_loops, inside, is_measure, loops_of, losses_of, reads
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
+from firstlight.doctor.told import told_otherwise
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
+    """A measure of the last batch alone: by how the loop is written, else by the number that was printed."""
+    found = list(_written(run))
+    yield from found or told_otherwise(run, ("last_batch",), _overwrites(Code.of(run)))
+
+
+def _overwrites(code: Code) -> Callable[[ast.AST], bool]:
+    """Whether a line gives a new value to what a quotient is made of, where it might have added to it."""
+    parts = {
+        ast.unparse(node.left)
+        for _place, node, _unit in code.walk(ast.BinOp)
+        if isinstance(node.op, ast.Div) and isinstance(node.left, ast.Name | ast.Attribute)
+    }
+
+    def wanted(node: ast.AST) -> bool:
+        return (
+            isinstance(node, ast.Assign)
+            and not isinstance(node.value, ast.Constant)
+            and any(ast.unparse(target) in parts for target in node.targets)
+        )
+
+    return wanted
+
+
+def _written(run: Run) -> Iterator[Finding]:
     """A name that a loop over several batches gives a new measure each time, and that is used after the loop."""
     code = Code.of(run)
     losses = losses_of(code)

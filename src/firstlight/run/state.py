@@ -108,7 +108,7 @@ def _checksum(tensors: Mapping[str, Tensor], texts: str) -> str:
         value = tensors[key]
         found.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
         if value.numel():
-            found.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+            found.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

@@ -149,6 +149,43 @@ def _numbering(code: Code) -> Place | None:
 
 BROKEN = CLASSES.replace("y[:480], x[480:], y[480:]", "y[:480], x[480:], (y[480:] + 1) % 4")
 
+HEADS = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+middles = torch.randn(8, 12) * 2
+y = torch.randint(8, (1600,))
+x = middles[y] + torch.randn(1600, 12)
+
+
+def part(first, rows):
+    chosen = rows[(y[rows] >= first) & (y[rows] < first + 4)]
+    return DataLoader(TensorDataset(x[chosen], y[chosen]), batch_size=40, shuffle=True)
+
+
+def stage(model, first):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for epoch in range(4):
+        for inputs, labels in part(first, torch.arange(1200)):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(inputs), labels - first)
+            loss.backward()
+            optimizer.step()
+        right = 0
+        with torch.no_grad():
+            for inputs, labels in part(first, torch.arange(1200, 1600)):
+                right += (model(inputs).argmax(1) == labels - first).sum().item()
+        print(right)
+
+
+model = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 4))
+stage(model, 0)
+model[2] = nn.Linear(32, 4)
+stage(model, 4)
+"""
+
 rule = Rule(
     code="D02",
     name="labels-numbered-otherwise",
@@ -168,6 +205,7 @@ rule = Rule(
         "numbers are shifted on both sides": CLASSES.replace(
             "argmax(1) == test_y)", "argmax(1) + 5 == test_y)"
         ).replace("model = nn", "test_y = test_y + 5\nmodel = nn", 1),
+        "a second head for the other classes": HEADS,
         "more classes in a second part of the training": CLASSES.replace(
             "for rows in torch.randperm(480).split(32):\n",
             "for rows in torch.randperm(480).split(32):\n"

@@ -169,10 +169,17 @@ def _summed(loop: ast.For, matches: set[str]) -> tuple[set[str], set[str], set[s
         if isinstance(node.value, ast.Constant) and node.value.value == 1 and node in loop.body:
             turns.add(name)
         elif _compares(node.value, matches) and _calls(node.value, "mean"):
-            shares.add(name)
+            if not _weighs(node.value):
+                shares.add(name)
         elif _compares(node.value, matches) and _counts(node.value):
             sums.add(name)
     return sums, shares, turns
+
+
+def _weighs(node: ast.AST) -> bool:
+    """Whether something is multiplied with a number that is not written down: a share, with the samples it is of."""
+    products = [one for one in ast.walk(node) if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult)]
+    return any(not isinstance(one.left, ast.Constant) and not isinstance(one.right, ast.Constant) for one in products)
 
 
 def _is_turn(node: ast.AST, counter: ast.AST | None) -> bool:
@@ -239,6 +246,8 @@ rule = Rule(
         "the mean of the batches' shares": LOADERS.replace(".sum().item()", ".float().mean().item()").replace(
             "correct / total", "correct / len(test_loader)"
         ),
+        "shares of batches, each times its samples": LOADERS.replace(".sum().item()", ".float().mean().item() * len(labels)")
+        .replace("correct / total", "correct / len(test_loader.dataset)"),
         "samples of a dataset": LOADERS.replace("correct / total", "correct / len(test_loader.dataset)"),
         "one sample in each batch of the test": BROKEN.replace("batch_size=40", "batch_size=1"),
         "one sample in each batch": BROKEN.replace("batch_size=40", "batch_size=1")

@@ -603,8 +603,8 @@ class Samples(Observer):
         if use.labels is None and labels.numel() == use.size:
             use.labels = labels.detach().reshape(-1, 1).cpu().clone()
         elif use.labels is not None and use.labels.shape == (labels.numel(), 1) and not labels.is_floating_point():
-            if not torch.equal(labels.detach().reshape(-1).cpu().long(), use.labels[:, 0].long()):
-                what["other"] = True  # other class numbers than the loader's
+            same = torch.equal(labels.detach().reshape(-1).cpu().long(), use.labels[:, 0].long())
+            what["other"] = what.get("other", False) or not same  # other class numbers than the loader's
         if len(self.metrics) < 60:
             label = use.labels
             self.metrics.append(

@@ -246,8 +246,9 @@ rule = Rule(
         "the mean of the batches' shares": LOADERS.replace(".sum().item()", ".float().mean().item()").replace(
             "correct / total", "correct / len(test_loader)"
         ),
-        "shares of batches, each times its samples": LOADERS.replace(".sum().item()", ".float().mean().item() * len(labels)")
-        .replace("correct / total", "correct / len(test_loader.dataset)"),
+        "shares of batches, each times its samples": LOADERS.replace(
+            ".sum().item()", ".float().mean().item() * len(labels)"
+        ).replace("correct / total", "correct / len(test_loader.dataset)"),
         "samples of a dataset": LOADERS.replace("correct / total", "correct / len(test_loader.dataset)"),
         "one sample in each batch of the test": BROKEN.replace("batch_size=40", "batch_size=1"),
         "one sample in each batch": BROKEN.replace("batch_size=40", "batch_size=1")

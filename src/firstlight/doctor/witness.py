@@ -263,6 +263,8 @@ class Witness:
 
     def hear_now(self, observer: Observer, names: dict[str, tuple[str, str]]) -> None:
         """From here on, tell an observer of these functions, too: only programs that have them heard pay for it."""
+        if "compile" in self.blind:
+            return  # a compiler would compile our wrappers too
         for name, (path, attribute) in names.items():
             owner = _owner(path)
             if owner is None or not hasattr(owner, attribute):

@@ -33,21 +33,8 @@ def find(run: Run) -> Iterator[Finding]:
         name, spread, usual, layer = models[0]["wide"][0]
         made = layer_made(run, name.rpartition(".")[0], layer)
         place = _set(run) or (made[0] if made is not None else Place.from_json(models[0]["called"]))
-        yield Finding(
-            evidence=_(
-                "The first cross-entropy was {first}; guessing gives {guess}. The weights of {name} spread by "
-                "{spread}, where {usual} is usual.",
-                first=round(first, 2),
-                guess=round(guess, 2),
-                name=name,
-                spread=round(spread, 3),
-                usual=round(usual, 3),
-            ),
-            step=0,
-            place=place,
-            voice="alarm" if first > 10 * guess + 1 else "question",
-            check="print({name: w.std().item() for name, w in model.named_parameters() if w.dim() > 1})",
-        )
+        check = "print({name: w.std().item() for name, w in model.named_parameters() if w.dim() > 1})"
+        yield _unsure(first, guess, (name, spread, usual), place, check)
         return
 
 
@@ -60,7 +47,14 @@ def _by_hand(run: Run) -> Iterator[Finding]:
     if first <= 3 * guess + 1:
         return
     name, spread, usual, _kind = row["wide"][0]
-    yield Finding(
+    check = "print([w.std().item() for w in weights if w.dim() > 1])"
+    yield _unsure(first, guess, (name, spread, usual), _drawn(run), check)
+
+
+def _unsure(first: float, guess: float, weights: tuple[str, float, float], place: Place | None, check: str) -> Finding:
+    """The first loss was far above that of guessing, and these weights (name, spread, usual spread) are why."""
+    name, spread, usual = weights
+    return Finding(
         evidence=_(
             "The first cross-entropy was {first}; guessing gives {guess}. The weights of {name} spread by "
             "{spread}, where {usual} is usual.",
@@ -71,9 +65,9 @@ def _by_hand(run: Run) -> Iterator[Finding]:
             usual=round(usual, 3),
         ),
         step=0,
-        place=_drawn(run),
+        place=place,
         voice="alarm" if first > 10 * guess + 1 else "question",
-        check="print([w.std().item() for w in weights if w.dim() > 1])",
+        check=check,
     )
 
 

@@ -25,16 +25,20 @@ def unhurried() -> Iterator[None]:
         listening._FREE_S = free
 
 
-def listen_to(source: str, name: str = "program.py", *, fails: bool = False) -> Run:
+def listen_to(
+    source: str, name: str = "program.py", *, fails: bool = False, space: dict[str, Any] | None = None
+) -> Run:
     """The record of what a witness heard while this program ran.
 
     Args:
         source: The program; where it begins with `# %%`, a notebook's cells, run one by one.
         name: The file that its lines are said to stand in.
         fails: Whether it is to end with an exception, which the witness is told of.
+        space: Gets the program's names, for who wants to look at its values.
     """
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    space: dict[str, Any] = {"__name__": "__main__", "__file__": name}
+    space = {} if space is None else space
+    space.update(__name__="__main__", __file__=name)
     witness = listening.attend()
     try:
         with contextlib.redirect_stdout(io.StringIO()), unhurried():

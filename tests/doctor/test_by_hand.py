@@ -1,14 +1,14 @@
 """What is tricky in nets of functions: which tensor is the batch, what came of it, and that nothing is changed."""
 
-import builtins
-import textwrap
 from typing import Any
 
 import pytest
 import torch
 from tests.doctor.listening import listen_to
 
+from firstlight.doctor import witness as listening
 from firstlight.doctor.examining import examined
+from firstlight.doctor.observers import by_hand
 from firstlight.doctor.rule import newest
 from firstlight.doctor.rules import all_rules
 
@@ -104,18 +104,11 @@ def test_the_tape_changes_no_number() -> None:
     plain: dict[str, Any] = {}
     exec(compile(program, "plain.py", "exec"), plain)
     state = torch.get_rng_state()
-    listen_to(
-        program
-        + textwrap.dedent("""
-        import builtins
-        builtins._heard = losses, modes
-    """)
-    )
-    losses, modes = builtins._heard  # type: ignore[attr-defined]
-    assert losses == plain["losses"]
+    heard: dict[str, Any] = {}
+    listen_to(program, space=heard)
+    assert heard["losses"] == plain["losses"]
     assert torch.equal(torch.get_rng_state(), state)
-    assert sum(modes) <= 1, "it listens for one step, and is gone"
-    del builtins._heard  # type: ignore[attr-defined]
+    assert sum(heard["modes"]) == 1, "it listens for one step, and is gone"
 
 
 @pytest.mark.parametrize(
@@ -139,9 +132,42 @@ def test_what_the_tape_runs_again_writes_into_nothing_of_the_programs(line: str)
     )
     plain: dict[str, Any] = {}
     exec(compile(program, "plain.py", "exec"), plain)
-    listen_to(program + "\nimport builtins\nbuiltins._heard = losses, seen, own.get_state()\n")
-    losses, seen, state = builtins._heard  # type: ignore[attr-defined]
-    assert losses == plain["losses"]
-    assert seen == plain["seen"]
-    assert torch.equal(state, plain["own"].get_state())
-    del builtins._heard  # type: ignore[attr-defined]
+    heard: dict[str, Any] = {}
+    listen_to(program, space=heard)
+    assert heard["losses"] == plain["losses"]
+    assert heard["seen"] == plain["seen"]
+    assert torch.equal(heard["own"].get_state(), plain["own"].get_state())
+
+
+def one_step() -> None:
+    weight = torch.zeros(4, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.1)
+    (torch.ones(8, 4) @ weight).sum().backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("end", ["begin", "leave"])
+def test_no_tape_outlives_its_episode(end: str) -> None:
+    witness = listening.attend()
+    try:
+        one_step()
+        assert torch._C._len_torch_function_stack() == 1, "the next step is to be heard"
+        getattr(witness, end)()
+        assert torch._C._len_torch_function_stack() == 0
+    finally:
+        listening.leave()
+
+
+def test_a_tape_that_breaks_is_told_of_and_the_step_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: Any) -> None:
+        raise TypeError("no such tensor")
+
+    monkeypatch.setattr(by_hand._Tape, "_note", refuse)
+    witness = listening.attend()
+    try:
+        for _step in range(3):
+            one_step()
+        assert "no such tensor" in witness.lost["ByHand"]
+        assert torch._C._len_torch_function_stack() == 0
+    finally:
+        listening.leave()

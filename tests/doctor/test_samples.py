@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from firstlight.doctor import witness as listening
 from firstlight.doctor.observers.fingerprint import arise_by_chance, fingerprints, rows_of
 from firstlight.doctor.observers.samples import Samples
-from firstlight.doctor.observers.window import _on
+from firstlight.doctor.overhearing import _on
 from firstlight.doctor.rule import newest
 from firstlight.doctor.rule_programs import CLASSES
 
@@ -80,8 +80,11 @@ def test_no_window_stays_open_in_the_next_episode() -> None:
     witness = listening.attend()
     try:
         evaluate_once()
+        before = weakref.ref(next(one for one in witness.observers if isinstance(one, Samples)))
         witness.begin()
         assert not torch._C._len_torch_function_stack()
+        gc.collect()
+        assert before() is None, "what an episode saw of its rows would add up, cell by cell"
     finally:
         listening.leave()
 

@@ -30,6 +30,7 @@ from torch.utils.data import DataLoader
 from firstlight.data.dataset import Batches
 from firstlight.doctor.code import units_now
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
+from firstlight.doctor.overhearing import take_all_off
 from firstlight.doctor.places import Place, here
 from firstlight.doctor.trail import Trail
 from firstlight.graph.looks import TWO_WAYS
@@ -138,6 +139,7 @@ class Witness:
 
     def leave(self) -> None:
         """Stop listening, and leave no trace in torch."""
+        take_all_off()
         for wrapped in reversed([*self._wrapped, *self._later]):
             wrapped.restore()
         for handle in self._handles:
@@ -153,6 +155,7 @@ class Witness:
         self._steps_of, self._seen = weakref.WeakKeyDictionary(), weakref.WeakKeyDictionary()
         self._trails = weakref.WeakKeyDictionary()
         self.observers = []
+        take_all_off()  # the episode before may have ended in the middle of an evaluation or of a step
         while self._later:
             self._later.pop().restore()
         for kind in self._kinds:

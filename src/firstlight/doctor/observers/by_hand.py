@@ -20,12 +20,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer
-from torch.overrides import TorchFunctionMode
 
 from firstlight.doctor.losses import LossGraph, tensors_in
 from firstlight.doctor.observer import Backward, Call, Observer
 from firstlight.doctor.observers.mixing import MOVING, SEQUENCES, leaves_rows, place_json, with_another_first
-from firstlight.doctor.observers.window import is_free
+from firstlight.doctor.overhearing import Overhearing
 from firstlight.doctor.trail import KEY, SAYS_ONLY
 from firstlight.graph.source import own_frame
 
@@ -69,36 +68,27 @@ class _Entry:
         return list(tensors_in(self.result))
 
 
-class _Tape(TorchFunctionMode):
-    """Runs each function unchanged, and notes it."""
+class _Tape(Overhearing):
+    """Notes each function.
+
+    Attributes:
+        spoiled: Whether it does not have all of the step, so that nothing can be read from it.
+        broken: What went wrong where noting failed.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[_Entry] = []
-        self.over = self.spoiled = self._off = False
+        self.spoiled = False
+        self.broken: Exception | None = None
         self._numbers = 0
         self._until = perf_counter() + _SECONDS
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not self.over:
-            try:
-                self._note(func, args, kwargs or {}, result)
-            except Exception:  # noqa: BLE001 - a tensor of an unusual kind: there is no tape
-                self.over = self.spoiled = True
-        if kwargs and getattr(func, "__name__", "") == "backward":
-            # While it runs, this mode is set aside, and cannot be taken off. What was given lives a little longer.
-            kwargs["firstlight"] = _Leave(self)
-        return result
-
-    def take_off(self) -> bool:
-        """Listen no more; False where another mode was put on top: ours is silent, and stays until that is gone."""
-        self.over = True
-        count = torch._C._len_torch_function_stack()
-        if not self._off and count and torch._C._get_function_stack_at(count - 1) is self:
-            self.__exit__(None, None, None)
-            self._off = True
-        return self._off
+    def hear(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        try:
+            self._note(func, args, kwargs, result)
+        except Exception as error:  # noqa: BLE001 - the learner's step goes on; told when the step is read
+            self.broken, self.over, self.spoiled = error, True, True
 
     def _note(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         name = getattr(func, "__name__", "")
@@ -121,17 +111,6 @@ class _Tape(TorchFunctionMode):
             if node is not None and KEY not in node.metadata:
                 node.metadata[KEY] = entry.line
         self.entries.append(entry)
-
-
-class _Leave:
-    """Takes a tape off when nobody holds it any more."""
-
-    def __init__(self, tape: _Tape) -> None:
-        self._tape = tape
-
-    def __del__(self) -> None:
-        if self._tape.over:
-            self._tape.take_off()
 
 
 class ByHand(Observer):
@@ -176,6 +155,8 @@ class ByHand(Observer):
     def backward_begins(self, going: Backward) -> None:
         tape, self._waits = self._end(), False
         self._tries += tape is not None
+        if tape is not None and tape.broken is not None:
+            raise tape.broken
         if tape is not None and not tape.spoiled and going.losses:
             self._asked = True
             began = perf_counter()
@@ -215,13 +196,11 @@ class ByHand(Observer):
                 row["moved"] |= weight is None or weight.grad is not None or _values(weight) != row["values"]
 
     def _begin(self) -> None:
-        if self._tape is not None or self._old or not is_free():
+        if self._tape is not None:
             return
-        self._sequences = []
-        self._tape = _Tape()
-        self._tape.__enter__()  # type: ignore[no-untyped-call]
-        if self not in self.witness._handles:
-            self.witness._handles.append(self)  # ends when the witness leaves
+        tape = _Tape()
+        if tape.put_on():
+            self._tape, self._sequences = tape, []
 
     def _end(self) -> _Tape | None:
         tape, self._tape = self._tape, None
@@ -229,10 +208,6 @@ class ByHand(Observer):
         if tape is not None and not tape.take_off():
             self._old.append(tape)
         return tape
-
-    def remove(self) -> None:
-        """As the witness calls what it lets go of."""
-        self._drop()
 
     def _drop(self) -> None:
         """What nobody will read."""

@@ -308,12 +308,13 @@ def _columns_off(root: "Root") -> dict[str, Any] | None:
     """
     train = [use.columns for use in root.uses if use.columns is not None][:24]
     uses = [use for use in root.evaluated if use.columns is not None and not use.learned and use.size >= 16]
-    if len(train) < 3 or not uses or len({one.shape for one in (*train, *(u.columns for u in uses))}) != 1:  # type: ignore[union-attr]
+    later = [use.columns for use in uses if use.columns is not None]
+    if len(train) < 3 or not later or len({one.shape for one in (*train, *later)}) != 1:
         return None
     mean, spread = torch.stack(train).mean(0)
     if len(mean) < 2 or not bool(((mean.abs() < 0.25) & ((spread - 1).abs() < 0.25) | (spread == 0)).all()):
         return None
-    shown = torch.stack([use.columns for use in uses if use.columns is not None])
+    shown = torch.stack(later)
     off = (shown[:, 0].abs() > 3) | (shown[:, 1] > 4) | (shown[:, 1] < 0.25)
     off &= spread > 0
     if not bool((off.sum(1) >= 2).all()) or not bool(torch.isfinite(shown).all()):

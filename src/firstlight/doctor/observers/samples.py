@@ -25,7 +25,7 @@ from firstlight.doctor.observers.learning_rows import row_facts
 from firstlight.doctor.observers.printed import Printed
 from firstlight.doctor.observers.stand_in import StandIn, labels_by_hand, sources
 from firstlight.doctor.observers.trying import Trials
-from firstlight.doctor.observers.window import Window, close_all
+from firstlight.doctor.observers.window import Window
 from firstlight.doctor.places import Place
 from firstlight.graph.source import kind_of_file, read_source
 
@@ -161,7 +161,6 @@ class Samples(Observer):
         self._hashed: tuple[weakref.ref[Tensor], Tensor] | None = None
         self._states: dict[int, Any] = {}
         self._bases: dict[int, int] = {}
-        close_all()  # an episode before may have ended in the middle of an evaluation
         self._window = Window(witness, self._saw)
         self._heard_by: Use | None = None
         self.trials = Trials(self)
@@ -571,8 +570,6 @@ class Samples(Observer):
         if root.windows < few[0] and self._in_phase <= few[1] and "compile" not in self.witness.blind:
             root.windows += 1
             self._heard_by = use
-            if self._window not in self.witness._handles:
-                self.witness._handles.append(self._window)  # closes when the witness leaves
             self._window.begin(output if heard is None else heard, use.size)
 
     def _saw(self, name: str, what: dict[str, Any]) -> None:

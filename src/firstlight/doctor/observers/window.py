@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from firstlight.doctor.observers.stand_in import adds_a_weight
+from firstlight.doctor.overhearing import Overhearing
 
 _FUNCTIONS = 50  # then it closes
 _SECONDS = 2.0
@@ -25,25 +25,13 @@ _ABOVE = {"gt", "__gt__", "ge", "__ge__", "lt", "__lt__", "le", "__le__"}
 _READ = {"numpy", "tolist", "item", "__array__", "__float__", "__int__", "__bool__", "__iter__", "topk", "sort"}
 
 
-class _Mode(TorchFunctionMode):
-    def __init__(self, hear: Callable[..., None]) -> None:
+class _Mode(Overhearing):
+    def __init__(self, hear: Callable[..., bool]) -> None:
         super().__init__()
         self._hear = hear
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        self._hear(func, args, kwargs, result)
-        return result
-
-
-_on: "list[Window]" = []  # those whose modes are on: at most one in each thread
-
-
-def close_all() -> None:
-    """Let no window of this thread stay on, whoever opened it."""
-    for window in list(_on):
-        window.end()
+    def hear(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
+        self.over = not self._hear(func, args, kwargs, result)
 
 
 class Window:
@@ -71,25 +59,18 @@ class Window:
     def begin(self, output: Tensor, rows: int) -> None:
         """Hear what is done with this output, unless somebody else's mode is on already."""
         self.end()
-        if self._mode is not None or not is_free():
+        mode = _Mode(self._hear)
+        if self._mode is not None or not mode.put_on():
             return
-        self._known = {}
+        self._mode = mode
         self._left, self._until = _FUNCTIONS, perf_counter() + _SECONDS
         self._note(output, {"raw": True, "rows": rows, "width": output.shape[-1] if output.ndim > 1 else 1})
-        self._mode = _Mode(self._hear)
-        self._mode.__enter__()  # type: ignore[no-untyped-call]
-        _on.append(self)
 
     def end(self) -> None:
-        """Hear no more. Where another mode was put on top of ours, ours waits, silent, until that is gone."""
-        self._left = 0
+        """Hear no more."""
         self._known, self._masks = {}, {}
-        if self._mode is not None and _top() is self._mode:
-            self._mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        if self._mode is not None and self._mode.take_off():
             self._mode = None
-            _on.remove(self)
-
-    remove = end  # as the witness calls what it lets go of
 
     def _note(self, tensor: Tensor, what: dict[str, Any]) -> None:
         self._known[id(tensor)] = weakref.ref(tensor), what
@@ -100,13 +81,10 @@ class Window:
         found = self._known.get(id(value))
         return found[1] if found is not None and found[0]() is value else None
 
-    def _hear(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
-        if self._left <= 0:
-            return  # a mode cannot take itself off: the next event does
+    def _hear(self, func: Any, args: Any, kwargs: Any, result: Any) -> bool:
+        """A function has run; False where no more of them are to be heard."""
         began = perf_counter()
-        self._left -= 1
-        if began > self._until:
-            self._left = 0
+        self._left = self._left - 1 if began <= self._until else 0
         name = getattr(func, "__name__", "")
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", "")
@@ -120,6 +98,7 @@ class Window:
         finally:
             witness._local.deaf = before
             witness.own_s += perf_counter() - began
+        return self._left > 0
 
     def _follow(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
         values = [*args, *kwargs.values()]
@@ -228,19 +207,3 @@ def _is_outer(args: Any, result: Tensor) -> bool:
     shapes = sorted((tuple(one.shape) for one in args if isinstance(one, Tensor)), key=len)
     rows = shapes[0][0] if len(shapes) == 2 and len(shapes[0]) == 1 else 0
     return rows > 1 and shapes[1] == (rows, 1) and tuple(result.shape) == (rows, rows)
-
-
-def _top() -> Any:
-    stack = torch._C._len_torch_function_stack()
-    return torch._C._get_function_stack_at(stack - 1) if stack else None
-
-
-def is_free() -> bool:
-    """Whether no mode of somebody else's is on, but for a default device."""
-    if not hasattr(torch._C, "_get_function_stack_at"):
-        return False
-    count = torch._C._len_torch_function_stack()
-    if not count:
-        return True
-    context = getattr(getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None), "device_context", None)
-    return count == 1 and torch._C._get_function_stack_at(0) is context

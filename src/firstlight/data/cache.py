@@ -18,6 +18,9 @@ FORMAT = 1  # raise it when the files below change their meaning
 
 Parts = dict[str, Tensor]
 
+# What comes of files that somebody else wrote, or half wrote: they are made anew.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError)
+
 
 def remember(name: str, signature: str, make: Callable[[], tuple[Parts, Any]]) -> tuple[Parts, Any]:
     """The tensors and facts under this name, made only when they are not there or stem from another source.
@@ -32,7 +35,7 @@ def remember(name: str, signature: str, make: Callable[[], tuple[Parts, Any]]) -
     folder = data_folder() / "decoded" / name
     try:
         return _read(folder, signature)
-    except (OSError, ValueError, KeyError):
+    except _DAMAGED:
         pass  # not there, of another format, or damaged: made anew
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,7 @@ def remember(name: str, signature: str, make: Callable[[], tuple[Parts, Any]]) -
     try:
         try:
             return _read(folder, signature)  # another process may have made it meanwhile
-        except (OSError, ValueError, KeyError):
+        except _DAMAGED:
             parts, facts = make()
         try:
             _write(folder, signature, parts, facts)

@@ -1,5 +1,6 @@
 """CIFAR-10 and CIFAR-100 as their makers distribute them: pickles in a folder, or in the archive of that folder."""
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -19,8 +20,11 @@ from firstlight.data.places import data_folder, find
 from firstlight.data.preprocess import channel_statistics
 from firstlight.data.progress import note
 from firstlight.data.sets import Samples
+from firstlight.locale import units
 
 Files = dict[str, tuple[str, ...]]  # split to file names
+
+_MOST_OF_A_FILE, _MOST_OF_ALL = 1 << 28, 1 << 30  # bytes; the files of CIFAR-100 have 155 and 31 million
 
 TEN: Files = {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)}
 HUNDRED: Files = {"train": ("train",), "test": ("test",)}
@@ -105,17 +109,33 @@ def _unpack(archive: Path, inner: str, names: set[str]) -> dict[str, bytes]:
     """The wanted files of the archive, in memory: nothing is written, so no name in it can lead astray."""
     content = {}
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with _Bounded(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
             for member in tar:
                 name = member.name.removeprefix("./").removeprefix(inner + "/")
-                if name in names and member.isfile() and member.size < 1 << 28:
-                    stream = tar.extractfile(member)
-                    content[name] = stream.read() if stream else b""
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+                if name in names and member.isfile() and member.size <= _MOST_OF_A_FILE:
+                    opened = tar.extractfile(member)
+                    content[name] = opened.read() if opened else b""
+    except (tarfile.TarError, EOFError, zlib.error, OSError, ValueError, OverflowError) as error:
         raise DamagedFile(path=archive, reason=str(error)) from error
     for name in sorted(names - set(content)):
         raise DamagedFile(path=archive, reason=f"{inner}/{name}?")
     return content
+
+
+class _Bounded(gzip.GzipFile):
+    """An archive that is unpacked so far and no further: a few megabytes may stand for a thousand times as many."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most what one file of the dataset may have."""
+        if not 0 <= (size or -1) <= _MOST_OF_A_FILE or self.tell() > _MOST_OF_ALL:
+            raise tarfile.ReadError(f"> {units.size(_MOST_OF_ALL)}")
+        return super().read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Within what all files may have together."""
+        if not 0 <= offset <= _MOST_OF_ALL:
+            raise tarfile.ReadError(f"> {units.size(_MOST_OF_ALL)}")
+        return super().seek(offset, whence)
 
 
 def _batch(path: Path, data: bytes, count: int) -> tuple[Tensor, Tensor]:
@@ -130,6 +150,7 @@ def _batch(path: Path, data: bytes, count: int) -> tuple[Tensor, Tensor]:
         raise DamagedFile(path=path, reason="labels")
     for row, label in enumerate(labels):
         if not 0 <= label < count:
-            raise LabelOutOfRange(place=f"{path.name}[{row}]", label=label, last=count - 1)
+            told = label if abs(label) < 1 << 64 else "?"  # a number of a thousand digits has no text in Python
+            raise LabelOutOfRange(place=f"{path.name}[{row}]", label=told, last=count - 1)
     inputs = torch.from_numpy(pixels.copy()).view(-1, 3, 32, 32)
     return inputs, torch.tensor(labels, dtype=torch.int64)

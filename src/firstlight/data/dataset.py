@@ -338,6 +338,14 @@ class Batches:
         whole, rest = divmod(len(self.dataset), self.size)
         return whole if self.drop_last or rest == 0 else whole + 1
 
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps of the passes so far; the generators are kept apart."""
+        return {"turn": self.turn, "seed": self._seed}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on as after those passes."""
+        self.turn, self._seed = state["turn"], state["seed"]
+
     def __iter__(self) -> Iterator[tuple[Any, Tensor]]:
         count, turn = len(self.dataset), self.turn
         # Everything that chance decides is drawn here, on the CPU: the same on every device. A model that draws

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from firstlight.data.errors import DamagedFile
 
+_MOST = 1 << 28  # bytes, unpacked; MNIST's largest file has 47 million
+
 
 def read_idx(path: Path, dimensions: int) -> Tensor:
     """The `uint8` numbers of an IDX file, packed with gzip or not.
@@ -33,10 +35,10 @@ def read_idx(path: Path, dimensions: int) -> Tensor:
             if (zero, kind, found) != (0, 8, dimensions):
                 raise DamagedFile(path=path, reason=f"header {zero}, {kind}, {found}")
             shape = struct.unpack(f">{found}I", stream.read(4 * found))
-            if math.prod(shape) > 1 << 31:
+            if not 0 < math.prod(shape) <= _MOST:
                 raise DamagedFile(path=path, reason=f"shape {shape}")
             data = stream.read(math.prod(shape) + 1)
-    except (struct.error, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (struct.error, EOFError, zlib.error, OSError) as error:
         raise DamagedFile(path=path, reason=str(error)) from error
     if len(data) != math.prod(shape):
         raise DamagedFile(path=path, reason=f"{len(data)} / {math.prod(shape)} bytes")

@@ -1,7 +1,9 @@
 """`load`: one way to data of every kind."""
 
 import difflib
+import lzma
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from firstlight.data import sets
@@ -17,6 +20,7 @@ from firstlight.data.dataset import Dataset, check_share
 from firstlight.data.errors import (
     CannotLoad,
     DamagedFile,
+    DataError,
     OptionNotUsed,
     UnknownArrays,
     UnknownDataset,
@@ -30,6 +34,15 @@ from firstlight.data.preprocess import PreparePictures
 from firstlight.data.samples import finish, pair, resize, splits
 from firstlight.data.tables import Table, load_tables, read_csv, read_frame
 from firstlight.locale import _
+from firstlight.locale.units import size as size_of
+
+_LARGE, _MOST_PACKED = 512 << 20, 200  # bytes in memory; how many times smaller, packed: real data are not so empty
+_MOST_NAMES = 50  # of arrays that an error lists
+# What NumPy and zipfile say of damaged headers and packing, of passwords, and of packing that they do not know.
+_DAMAGED = (
+    *(ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, SyntaxError, RuntimeError, MemoryError),
+    *(OverflowError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
+)
 
 
 def load(
@@ -163,6 +176,8 @@ def _existing(what: str | os.PathLike[str]) -> Path:
     """The path, if something is there; else the error that fits what the person seems to have meant."""
     path = Path(what).expanduser()
     if path.exists() and str(what).strip():
+        if not path.is_file() and not path.is_dir():  # a device or a pipe would be read for ever
+            raise UnknownFile(path=path)
         return path
     text = str(what)
     if isinstance(what, os.PathLike) or path.suffix or "/" in text or "\\" in text:
@@ -203,16 +218,51 @@ def _is_frame(what: Any) -> bool:
 
 def _from_npz(path: Path, **options: Any) -> tuple[Dataset, Dataset]:
     """NumPy's archive of arrays: `x_train, y_train, x_test, y_test` as Keras writes them, or `X, y`."""
-    try:
-        with path.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)  # a pickle in there could run any program
-            arrays = {name.lower(): archive[name] for name in archive.files} if hasattr(archive, "files") else {}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DamagedFile(path=path, reason=str(error)) from error
+    parts = _arrays(path, ("x_train", "y_train", "x_test", "y_test"), ("x", "y"))
+    test = (parts[2], parts[3]) if len(parts) == 4 else None
     card = Card(name=path.stem, place=str(path.absolute()))
-    for names in (("x_train", "y_train", "x_test", "y_test"), ("x", "y")):
-        if all(name in arrays for name in names):
-            parts = [arrays[name] for name in names]
-            test = (parts[2], parts[3]) if len(parts) == 4 else None
-            return splits((parts[0], parts[1]), test, name=path.stem, card=card, **options)
-    raise UnknownArrays(path=path, names=", ".join(arrays) or "–")
+    return splits((parts[0], parts[1]), test, name=path.stem, card=card, **options)
+
+
+def _arrays(path: Path, *wanted: tuple[str, ...]) -> list[Any]:
+    """The arrays of the first of these groups of names that an archive has, and no others."""
+    try:
+        # No pickles: one in there could run any program.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            members = {name.lower(): name for name in getattr(archive, "files", ())}
+            names = next((names for names in wanted if all(name in members for name in names)), None)
+            if names is None:
+                raise UnknownArrays(path=path, names=", ".join(list(members)[:_MOST_NAMES]) or "–")
+            _check_size(path, archive.zip, {f"{members[name]}.npy" for name in names})
+            return [_only_array(archive[members[name]]) for name in names]
+    except DataError:
+        raise
+    # Of a damaged archive, of one with a password, or packed in a way that is not known here; of a damaged header.
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        SyntaxError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise DamagedFile(path=path, reason=str(error)) from error
+    except (zlib.error, lzma.LZMAError, tokenize.TokenError, RuntimeError, MemoryError, OverflowError) as error:
+        raise DamagedFile(path=path, reason=str(error) or type(error).__name__) from error
+
+
+def _only_array(found: Any) -> Any:
+    """What is no array, NumPy gives as bytes."""
+    if not isinstance(found, np.ndarray):
+        raise ValueError(type(found).__name__)
+    return found
+
+
+def _check_size(path: Path, archive: zipfile.ZipFile, members: set[str]) -> None:
+    """Refuse what would fill the memory: a few megabytes may stand for a thousand times as many."""
+    needed = sum(one.file_size for one in archive.infolist() if one.filename in members)
+    packed = sum(one.compress_size for one in archive.infolist() if one.filename in members)
+    if needed > 0.8 * psutil.virtual_memory().available or (needed > _LARGE and needed > _MOST_PACKED * packed):
+        raise DamagedFile(path=path, reason=f"{size_of(packed)} → {size_of(needed)}")

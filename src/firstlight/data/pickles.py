@@ -6,6 +6,7 @@ for something of ours that can only hold bytes and numbers, never for a function
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ def read_pickle(path: Path, data: bytes | None = None) -> Value:
         HostilePickle: It asks for anything else.
         DamagedFile: It cannot be read.
     """
-    stream = io.BytesIO(path.read_bytes() if data is None else data)
+    data = path.read_bytes() if data is None else data
     try:
-        return _finish(_Reader(stream, path).load())
+        _check_sizes(data)
+        return _finish(_Reader(io.BytesIO(data), path).load())
     except HostilePickle:
         raise
     # A damaged pickle can fail in as many ways as its machine has instructions.
@@ -38,6 +40,17 @@ def read_pickle(path: Path, data: bytes | None = None) -> Value:
         raise DamagedFile(path=path, reason=str(error) or type(error).__name__) from error
     except (AttributeError, MemoryError, OverflowError, RecursionError) as error:
         raise DamagedFile(path=path, reason=str(error) or type(error).__name__) from error
+
+
+def _check_sizes(data: bytes) -> None:
+    """Refuse numbers for which the machine would take memory before it looks for the bytes: ten bytes could take all.
+
+    Going over the instructions finds lengths that the file does not have. What it keeps is numbered from 0, without
+    gaps.
+    """
+    for place, (instruction, argument, _position) in enumerate(pickletools.genops(data)):
+        if instruction.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument not in range(place + 1):
+            raise pickle.UnpicklingError(f"{instruction.name} {argument}")
 
 
 class _Reader(pickle.Unpickler):

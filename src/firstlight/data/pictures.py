@@ -1,7 +1,9 @@
 """Picture files: read, turned upright, brought to one size. Shapes: C channels, H height, W width."""
 
+import contextlib
 import io
 import os
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +38,12 @@ SUFFIXES = frozenset(
 )
 UNSUPPORTED = frozenset((".heic", ".heif", ".avif", ".raw", ".dng", ".svg"))
 PIXELS = ((1,), (3,), (4,))  # what may follow (H, W)
+# What is opened at all. Pillow knows many more; to draw PostScript it would even start another program.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 100_000_000
+_LARGE = 10_000_000  # pixels; such pictures are decoded one after the other, since each takes up to ten bytes a pixel
+_one_large = threading.Lock()
+_AT_ONCE = 1 << 20  # pixels
 GREY = frozenset(("1", "L", "LA", "I", "I;16", "I;16B", "F"))
 # What Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -99,20 +106,23 @@ def decode(source: Any, *, channels: int, size: Size | None, name: object = None
     """
     name = source if name is None and isinstance(source, (str, os.PathLike)) else name or _("given")
     try:
-        with _open(source, name) as image:
+        # Closed, it lets go of its pixels at once; otherwise Pillow's own circles keep them until they are collected.
+        with contextlib.closing(_open(source, name)) as image:
             if size is not None and image.format == "JPEG":
                 image.draft(None, (size[1] * 2, size[0] * 2))  # decodes at a fraction of the size, many times faster
-            upright = _flatten(ImageOps.exif_transpose(image), channels)
+            with _turn_of(image):
+                ImageOps.exif_transpose(image, in_place=True)
+                upright = _flatten(image, channels)
+                if size is not None and (upright.height, upright.width) != size:
+                    upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
+                pixels = np.array(upright)
     except FileNotFoundError as error:
         raise nothing_there(name) from error
     except DataError:
         raise
     except BROKEN as error:
         raise UnreadablePicture(path=name, reason=_reason(error)) from error
-    if size is not None and (upright.height, upright.width) != size:
-        upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
-    pixels = np.asarray(upright)
-    return torch.from_numpy((pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)).copy())
+    return torch.from_numpy(pixels[None] if channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
 def read_files(
@@ -192,8 +202,9 @@ def _unless_bad(index: int, faults: dict[int, DataError], read: Callable[[], Res
 def _look(path: Path) -> tuple[Size, bool]:
     """Height and width as they will be after turning, and whether it is grey; reads the header only."""
     try:
-        with _open(path, path) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # orientations that swap the sides
+        with contextlib.closing(_open(path, path)) as image:
+            with _turn_of(image):  # a PNG may tell of it behind its pixels
+                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # orientations that swap the sides
             size = (image.width, image.height) if turned else (image.height, image.width)
             return size, image.mode in GREY or (image.mode == "P" and _grey_palette(image))
     except DataError:
@@ -211,12 +222,15 @@ def _open(source: Any, name: object) -> Image.Image:
         reason = _("a {kind} is neither a file nor a picture", kind=type(source).__name__)
         raise UnreadablePicture(path=name, reason=reason)
     suffix = Path(str(source)).suffix.lower() if isinstance(source, (str, os.PathLike)) else ""
-    if suffix in UNSUPPORTED and Path(source).exists():
-        raise UnsupportedPicture(path=name, suffix=suffix)
+    if isinstance(source, (str, os.PathLike)) and Path(source).exists():
+        if suffix in UNSUPPORTED:
+            raise UnsupportedPicture(path=name, suffix=suffix)
+        if not Path(source).is_file():  # a pipe would be read for ever
+            raise UnreadablePicture(path=name, reason=_("it is not a picture that is known here"))
     stream = io.BytesIO(source) if isinstance(source, (bytes, bytearray, memoryview)) else source
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(stream)
+        image = Image.open(stream, formats=FORMATS)
     if image.width * image.height > MAX_PIXELS:
         width, height = image.size
         image.close()
@@ -224,15 +238,27 @@ def _open(source: Any, name: object) -> Image.Image:
     return image
 
 
+def _turn_of(image: Image.Image) -> contextlib.AbstractContextManager[Any]:
+    """Large pictures are in memory one after the other, and not beside each other."""
+    return _one_large if image.width * image.height > _LARGE else contextlib.nullcontext()
+
+
 def _flatten(image: Image.Image, channels: int) -> Image.Image:
     """Grey or RGB with 8 bits; what is transparent shows white, as on a page."""
     if image.mode in ("I", "I;16", "I;16B", "F"):  # 16 bits
-        wide = np.asarray(image, dtype=np.float64)
-        image = Image.fromarray(np.clip(wide / (257 if wide.max(initial=0) > 255 else 1), 0, 255).astype(np.uint8))
+        wide = np.asarray(image)
+        narrow, flat = np.empty(wide.shape, dtype=np.uint8), wide.reshape(-1)
+        by = 257 if wide.max(initial=0) > 255 else 1
+        for start in range(0, wide.size, _AT_ONCE):  # as float64, all of them would take eight times as much
+            some = slice(start, start + _AT_ONCE)
+            narrow.reshape(-1)[some] = np.nan_to_num(np.clip(flat[some].astype(np.float64) / by, 0, 255))
+        image = Image.fromarray(narrow)
     if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-    return image.convert("L" if channels == 1 else "RGB")
+        clear = image if image.mode == "RGBA" else image.convert("RGBA")
+        image = Image.new("RGB", clear.size, "white")
+        image.paste(clear, mask=clear.getchannel("A"))
+    wanted = "L" if channels == 1 else "RGB"
+    return image if image.mode == wanted else image.convert(wanted)
 
 
 def _grey_palette(image: Image.Image) -> bool:

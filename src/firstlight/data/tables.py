@@ -8,12 +8,13 @@ import difflib
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -40,6 +41,11 @@ from firstlight.locale import _
 
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-", "<na>"))
 MOST_WORDS = 100
+MOST_CLASSES = 10_000
+MOST_COLUMNS = 100_000
+_LONGEST_LINE = 1 << 24  # characters
+_CELL = 40  # bytes in memory, as long as the columns are made from the rows
+_KNOWN = 1 << 20  # words
 Column = NDArray[np.float64] | list[str | None]  # numbers, or words with None where one is missing
 
 
@@ -180,6 +186,8 @@ def _targets(table: Table, target: str, classes: Sequence[str] | None) -> tuple[
     if np.any(missing):
         raise MissingValue(place=table.place(int(np.argmax(missing))), column=target)
     if isinstance(values, list):
+        if (count := len(set(values))) > MOST_CLASSES:
+            raise LabelsNotClasses(found=_("{count} different texts in column “{column}”", count=count, column=target))
         return np.array(values, dtype=object), None
     if classes is not None:
         return values, None
@@ -245,33 +253,27 @@ def read_csv(path: Path) -> Table:
         UnreadableTable: It is not one table.
         NotUtf8: It is in another encoding.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise NotUtf8(path=path, byte=error.start) from error
-    told = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)  # Excel's own word on what stands between
-    above = 0 if told is None else 1
-    separator = _separator(text) if told is None else told[1]
-    # Not splitlines(): cells may hold characters that it takes for the end of a line.
-    reader = csv.reader(io.StringIO(text[told.end() :] if told else text, newline=""), delimiter=separator, strict=True)
-    rows, lines = [], []
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                rows.append([cell.strip() for cell in cells])
-                lines.append(reader.line_num + above)
-    except csv.Error as error:
-        raise UnreadableTable(path=path, line=reader.line_num + above, reason=error) from error
+    # Line by line, with no limit that a real table reaches: one line of all of a large file would fill the memory.
+    with path.open("rb") as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
+        try:
+            head = stream.read(_LONGEST_LINE)
+            told = re.match(r"sep=(.)\r?\n", head, re.IGNORECASE)  # Excel's own word on what stands between
+            above = 0 if told is None else 1
+            separator = _separator(head) if told is None else told[1]
+            stream.seek(0)
+            if told is not None:
+                stream.readline()
+            rows, lines = _rows(path, stream, separator, above)
+        except UnicodeDecodeError as error:  # what it was at ends where the file was read to
+            raise NotUtf8(path=path, byte=binary.tell() - len(error.object) + error.start) from error
     if len(rows) < 2:
         raise NoSamples(place=path)
     names = rows[0]
-    for position, name in enumerate(names):
-        if name and name in names[:position]:
+    seen = set()
+    for name in names:
+        if name and name in seen:
             raise UnreadableTable(path=path, line=lines[0], reason=_("two columns are called “{name}”", name=name))
-    for cells, line in zip(rows, lines, strict=True):
-        if len(cells) != len(names):
-            reason = _("{found} values instead of {expected}", found=len(cells), expected=len(names))
-            raise UnreadableTable(path=path, line=line, reason=reason)
+        seen.add(name)
     cells_of = [list(cells) for cells in zip(*rows[1:], strict=True)]
     decimal = "," if separator == ";" else "."
     # Names that are numbers or stand again below them, as the classes of a table do, are the first row of values.
@@ -286,6 +288,39 @@ def read_csv(path: Path) -> Table:
                 path=path, line=lines[0], reason=_("column {number} has no name", number=position + 1)
             )
     return Table(columns, len(rows) - 1, lambda number: _("line {line}", line=lines[number + 1]))
+
+
+def _rows(path: Path, stream: io.TextIOWrapper, separator: str, above: int) -> tuple[list[list[str]], list[int]]:
+    """The lines that say anything, as cells, and the number of each; all with as many cells as the first."""
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    known: dict[str, str] = {}  # a word that stands in many cells is kept once
+    room = 0.8 * psutil.virtual_memory().available
+
+    def checked() -> Iterator[str]:
+        while line := stream.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                raise csv.Error(_("the line is too long"))
+            yield line
+
+    reader = csv.reader(checked(), delimiter=separator, strict=True)
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            expected = len(rows[0]) if rows else min(len(cells), MOST_COLUMNS)
+            if len(cells) != expected:
+                raise csv.Error(_("{found} values instead of {expected}", found=len(cells), expected=expected))
+            if len(known) > _KNOWN:
+                known.clear()
+            rows.append([known.setdefault(cell, cell) for cell in map(str.strip, cells)])
+            lines.append(reader.line_num + above)
+            room -= _CELL * len(cells)
+            if room < 0:
+                raise csv.Error(_("the table does not fit into the memory"))
+    except csv.Error as error:
+        raise UnreadableTable(path=path, line=max(1, reader.line_num) + above, reason=error) from error
+    return rows, lines
 
 
 def _separator(text: str) -> str:

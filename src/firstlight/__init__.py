@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from firstlight.graph import shapes as shapes
     from firstlight.graph import trace as trace
     from firstlight.run import Run as Run
+    from firstlight.run import resume as resume
     from firstlight.run import runs as runs
     from firstlight.train import choose_device as choose_device
     from firstlight.train import evaluate as evaluate
@@ -41,6 +42,7 @@ _ROOMS = {
     "nest": "train",
     "read_picture": "data",
     "recipes": "train",
+    "resume": "run",
     "runs": "run",
     "shapes": "graph",
     "show": "data",

@@ -1,7 +1,9 @@
 """Private names of other packages that we depend on: each guarded, each with a canary test."""
 
+import importlib
 import platform
 import sys
+import threading
 from typing import Any
 
 # Lab: two costs at the start of a Jupyter Server that buy a learner nothing. Canary: tests/lab/test_compat_lab.py.
@@ -60,3 +62,30 @@ def cpu_bfloat16() -> bool | None:
     asked = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
     answers = [bool(ask()) for ask in asked if ask is not None]
     return any(answers) if answers else None
+
+
+# Lab: which addresses a route stands for. Canary: tests/lab/test_audit.py.
+
+
+def parsed_pattern(pattern: str) -> Any:
+    """The syntax tree of a regular expression; raises `re.error` where it is none."""
+    parser = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+    return parser.parse(pattern)
+
+
+# Lab: threads that wait for work for ever when the loop has ended. Canary: tests/lab/test_selftest.py.
+
+
+def end_workers() -> None:
+    """Let anyio's idle threads end. Each waits for the task that it was begun under, and that may have been cut off."""
+    for thread in threading.enumerate():
+        if type(thread).__module__.startswith("anyio.") and hasattr(thread, "stop"):
+            thread.stop()
+
+
+# Run: an optimizer that has stepped in an earlier process. Canary: tests/run/test_checkpoint.py.
+
+
+def has_stepped(optimizer: Any) -> None:
+    """Spare its schedulers the warning that they step before it does."""
+    optimizer._opt_called = True

@@ -182,9 +182,9 @@ def test_a_record_that_goes_while_it_is_read_is_left_out(tmp_path: Path, monkeyp
     (folder,) = tmp_path.glob("*-gone")
     ask = Reader.query
 
-    def slowly(reader: Reader, *question: object) -> object:
+    def slowly(reader: Reader, *question: object, **kinds: object) -> object:
         shutil.rmtree(folder, ignore_errors=True)  # somebody else is faster
-        return ask(reader, *question)
+        return ask(reader, *question, **kinds)
 
     monkeypatch.setattr(Reader, "query", slowly)
     assert len(runs(tmp_path)) == 0

@@ -394,14 +394,14 @@ def test_a_killed_record_in_a_read_only_folder(tmp_path: Path, monkeypatch: pyte
     for shm in folder.glob("*-shm"):
         shm.unlink()
 
-    def denied(path: Path) -> sqlite3.Connection:
+    def denied(reader: store.Reader, path: Path) -> sqlite3.Connection:
         if path.parent == folder:
             raise sqlite3.OperationalError("unable to open database file")
-        return connect(path)
+        return connect(reader, path)
 
     # Root may write everywhere, so a folder's mode cannot show this: SQLite's answer in such a folder is given instead.
     connect = store.Reader._connect
-    monkeypatch.setattr(store.Reader, "_connect", staticmethod(denied))
+    monkeypatch.setattr(store.Reader, "_connect", denied)
     assert len(Run.open(folder).metric("lr")) == count > 0
 
 

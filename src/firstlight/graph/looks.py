@@ -27,7 +27,7 @@ from firstlight.graph.source import own_frame
 from firstlight.graph.tracer import Tracer, is_compiled, sweep
 from firstlight.graph.workspace import workspace
 from firstlight.run import Recorder
-from firstlight.run.looks import Pace, in_backward, makers, rounded, unheard
+from firstlight.run.looks import TWO_WAYS, Pace, in_backward, makers, rounded, unheard
 from firstlight.train.alive import Alive
 
 _PACE = {"share": 0.003, "growth": 0.25, "free_s": 0.03}  # see `firstlight.run.looks.Pace`
@@ -36,8 +36,6 @@ _MOST_MOMENTS = 200_000  # of its memory, also of what runs without gradients
 _MOST_ON_DISK = 32 * 2**20  # bytes of graphs in one record
 _SAMPLE = 16_384  # so many numbers of an activation say enough
 _POINTS = 100  # of the curve of memory over a step
-# Modules that take another, faster way in evaluation unless somebody listens to the functions inside of them.
-TWO_WAYS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.MultiheadAttention)
 _NUMBER_OF = torch.ops.aten._local_scalar_dense.default
 _NO_MEMORY = ("prim", "profiler")  # what asks or notes and makes no tensor
 _PHASES = ("forward", "backward", "optimizer")

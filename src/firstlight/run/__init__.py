@@ -7,14 +7,20 @@ What this room promises to the others:
 - `Recorder` fills a `Run` from an unchanged PyTorch loop: losses, weights and random numbers of the loop are the same,
   bit for bit, with and without it.
 - `audience` is a list of callables; each is given every `Run` that `Run.start()` makes.
+- Checkpoints of a run hold all that a training needs to go on; `run.epochs` and `run.batches` go on at the very step.
 
-`Recorder` needs torch and is loaded on first use; listing runs does not wait for torch.
+`Recorder` and `Checkpoints` need torch and are loaded on first use; listing runs does not wait for torch.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from firstlight.run.errors import (
+    BatchesInside,
+    CannotResume,
+    CheckpointDamaged,
+    CheckpointDiffers,
     NameOfState,
+    NotACheckpointing,
     NotAMetric,
     NotAnEnd,
     NotJson,
@@ -24,21 +30,29 @@ from firstlight.run.errors import (
     RecordReadOnly,
     RecordTooNew,
     RunEnded,
+    RunGoesOn,
     StateNotFound,
     UnknownMetric,
 )
-from firstlight.run.listing import Comparison, RunList, Summary, runs, runs_folder
+from firstlight.run.listing import Comparison, RunList, Summary, resume, runs, runs_folder
 from firstlight.run.points import Point
 from firstlight.run.record import Fact, Finding, Plan, Run, TrainingStopped, audience
 
 if TYPE_CHECKING:
+    from firstlight.run.checkpoint import Checkpoints as Checkpoints
     from firstlight.run.recorder import Recorder as Recorder
 
 __all__ = [
+    "BatchesInside",
+    "CannotResume",
+    "CheckpointDamaged",
+    "CheckpointDiffers",
+    "Checkpoints",
     "Comparison",
     "Fact",
     "Finding",
     "NameOfState",
+    "NotACheckpointing",
     "NotAMetric",
     "NotAnEnd",
     "NotJson",
@@ -52,12 +66,14 @@ __all__ = [
     "Recorder",
     "Run",
     "RunEnded",
+    "RunGoesOn",
     "RunList",
     "StateNotFound",
     "Summary",
     "TrainingStopped",
     "UnknownMetric",
     "audience",
+    "resume",
     "runs",
     "runs_folder",
 ]
@@ -68,4 +84,8 @@ def __getattr__(name: str) -> Any:
         from firstlight.run.recorder import Recorder
 
         return Recorder
+    if name == "Checkpoints":
+        from firstlight.run.checkpoint import Checkpoints
+
+        return Checkpoints
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

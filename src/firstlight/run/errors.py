@@ -105,6 +105,69 @@ class StateNotFound(FirstlightError, FileNotFoundError):
     )
 
 
+class NotStorable(FirstlightError, TypeError):
+    """A part of a checkpoint is an object that neither JSON nor safetensors can hold."""
+
+    text = Text(
+        what="The state {place} holds a value of type {kind}, which a checkpoint cannot keep.",
+        why="Checkpoints hold numbers, text, lists, dictionaries, arrays and tensors: to open one never runs code.",
+        do="Leave that object out of what is watched, or let its state_dict() give plain values.",
+    )
+
+
+class NotACheckpointing(FirstlightError, ValueError):
+    """`checkpoint=` says neither whether nor how often."""
+
+    text = Text(
+        what="checkpoint={value} is not known.",
+        why="It is True, False, a number of seconds above zero, or Checkpoints(seconds=..., steps=..., keep=...).",
+        do="Leave it out: a checkpoint is then made every few seconds, at less than one hundredth of the time.",
+    )
+
+
+class CheckpointDiffers(FirstlightError, ValueError):
+    """A checkpoint was made by another training than the one that is to go on with it."""
+
+    text = Text(
+        what="The checkpoint of step {step} in {folder} does not fit this training: {differences}.",
+        why="To go on exactly takes the same model, data, options and versions. The checkpoint was left as it is.",
+        do="Change that back and start again, or leave out resume= to train anew. If it is another training, give it a "
+        "name of its own: name=... "
+        'The weights alone: model.load_state_dict(firstlight.Run.open("{folder}").weights()).',
+    )
+
+
+class CannotResume(FirstlightError, RuntimeError):
+    """An interrupted training that several processes shared."""
+
+    text = Text(
+        what="resume= does not work under torchrun, where {size} processes train together.",
+        why="A checkpoint holds the random numbers of one process.",
+        do="Train with one process, or begin from the weights: model.load_state_dict(run.weights()).",
+    )
+
+
+class RunGoesOn(FirstlightError, RuntimeError):
+    """A run that is to be gone on with is going on already."""
+
+    text = Text(
+        what="The run in {folder} cannot be gone on with: the process {pid} is still training.",
+        why="Two trainings would write to the same record.",
+        do="Stop that process first, or leave out resume= to begin a run of your own.",
+    )
+
+
+class BatchesInside(FirstlightError, RuntimeError):
+    """`run.batches` was called inside a loop over `run.batches`."""
+
+    text = Text(
+        what="run.batches() was asked for a pass while the loop over another one goes on.",
+        why="A run remembers one place in the data, so that it can go on there after an interruption.",
+        do="Take batches that are not trained on from the data itself, such as test.batches(256), and two sources at "
+        "once as run.batches(zip(first, second)).",
+    )
+
+
 class UnknownMetric(FirstlightError, KeyError):
     """No run in the list has this metric."""
 
@@ -113,6 +176,10 @@ class UnknownMetric(FirstlightError, KeyError):
         why="They have these: {known}.",
         do="Choose one of them.",
     )
+
+
+class CheckpointDamaged(UserWarning):
+    """The newest checkpoint cannot be read, and the one before it is taken."""
 
 
 class RecordNotSaved(UserWarning):

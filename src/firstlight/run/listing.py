@@ -1,6 +1,7 @@
 """`runs()`: what was trained on this machine, as a table."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +12,9 @@ from typing import Any, overload
 import platformdirs
 
 from firstlight.errors import FirstlightError
-from firstlight.locale import _
+from firstlight.locale import _, say
 from firstlight.picture import in_columns
-from firstlight.run.errors import UnknownMetric
+from firstlight.run.errors import StateNotFound, UnknownMetric
 from firstlight.run.record import Run, SavedRun
 from firstlight.run.store import FILE
 
@@ -24,6 +25,39 @@ def runs_folder() -> Path:
     """Where runs are kept: the folder in `FIRSTLIGHT_RUNS`, else one in the person's data folder."""
     chosen = os.environ.get("FIRSTLIGHT_RUNS")
     return Path(chosen).expanduser() if chosen else platformdirs.user_data_path("firstlight", appauthor=False) / "runs"
+
+
+wanted_next: dict[str, Path] = {}
+"""By their name, the runs that the next training of that name goes on with: see `resume`."""
+
+
+def checkpoints_in(folder: Path) -> list[str]:
+    """The names of the checkpoints in a run's folder, the newest first."""
+    stems = (path.stem for path in (folder / "checkpoints").glob("step-*.safetensors"))
+    return sorted((one for one in stems if re.fullmatch(r"step-\d+", one)), key=lambda one: int(one[5:]), reverse=True)
+
+
+def resume(folder: str | Path) -> None:
+    """Let the next training go on with a run that was interrupted, without a change to its code.
+
+    The next `watch` or `fit` of the run's name behaves as with `resume=` and this folder. That is what the lab offers
+    where a kernel has died.
+
+    Args:
+        folder: The run's folder, as `fl.runs()` lists it.
+
+    Raises:
+        RecordNotFound: There is no run in the folder.
+        StateNotFound: It has no checkpoint.
+    """
+    folder = Path(folder)
+    run = Run.open(folder)
+    found = checkpoints_in(folder)
+    if not found:
+        raise StateNotFound(run=run.name, name="step-...", known=_("none"))
+    wanted_next[run.name] = folder
+    going = {"name": run.name, "step": f"{int(found[0][5:]):,}"}
+    say(_("The next training called {name} goes on from step {step}. Run the cells from the top.", **going))
 
 
 def runs(folder: str | Path | None = None) -> "RunList":
@@ -98,7 +132,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
     def __repr__(self) -> str:
-        return in_columns([self.header, *self.rows])
+        # A name from somebody else's record may hold what a terminal takes for a command.
+        return in_columns([[_plain(cell) for cell in row] for row in (self.header, *self.rows)])
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in self.header)
@@ -288,6 +323,10 @@ def _summarise(folder: Path) -> Summary | None:
         return Summary(folder.name, "damaged", written, 0.0, folder, {}, str(error))
     is_complete = status == "resting" and plan is not None and summary.steps >= plan
     return replace(summary, status="finished") if is_complete else summary
+
+
+def _plain(text: str) -> str:
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _number(value: float | None) -> str:

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from firstlight.run import environment, process
 from firstlight.run.errors import NotAMetric, NotAnEnd, RecordReadOnly, RunEnded
+from firstlight.run.foreign import NULL, NUMBER, believed, is_summary
 from firstlight.run.points import Point, Points, Row
-from firstlight.run.store import Reader, Store, add_afterwards, silent_for_too_long, warn_not_saved
+from firstlight.run.store import Kept, Reader, Store, add_afterwards, silent_for_too_long, warn_not_saved
 from firstlight.run.values import from_json, to_json
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from firstlight.graph.operations import Graph
     from firstlight.graph.recorded import MeasuredMemory
+    from firstlight.run.course import Course, Pass
 
 audience: list[Callable[["Run"], None]] = []
 """Each callable is given every run that `Run.start` makes, before its first step."""
@@ -127,6 +129,7 @@ class Run:
         self._rows: dict[str, list[tuple[Any, ...]]] = {"operations": [], "facts": [], "findings": []}
         self._states: dict[str, tuple[dict[str, Tensor], str]] = {}
         self._store: Store | None = None
+        self.course: Course | None = None
         self._callbacks: list[Callable[[str], None]] = []
         self._sources: list[Callable[[], None]] = []
         self._rested: float | None = None  # when the loop was left, None while it goes on
@@ -165,11 +168,42 @@ class Run:
             run.folder = made
         except (OSError, sqlite3.Error) as error:
             warn_not_saved(parent, str(error))
-        _keep_until_exit(run)
-        for listener in list(audience):
-            listener(run)
-        run._notify("started")
+        run._begin()
         return run
+
+    @classmethod
+    def take_up(cls, folder: str | Path, kept: Kept) -> "Run":
+        """Go on with a run that was left, in its own folder: what it noted after a moment is taken out of the record.
+
+        Args:
+            folder: The run's folder.
+            kept: The moment: that of a checkpoint.
+
+        Returns:
+            A running run that has all that was noted before.
+
+        Raises:
+            RunGoesOn: Another process is training it.
+            RecordNotFound: When the folder holds no record.
+            RecordDamaged: When it cannot be read or written.
+        """
+        folder = Path(folder)
+        end_here(folder)
+        before = SavedRun(folder)
+        run = cls(before.name)
+        run.folder, run.started = folder, before.started
+        run._plan, run._info, run._environment = before.plan, before.info, environment.describe()
+        run._paused_s = max(0.0, time.time() - run.started - kept.duration)
+        run._store = Store(folder, run._points, run._meta() | {"paused_s": run._paused_s}, kept)
+        run._begin()
+        run.add_fact(kept.step, "resumed", {"points": kept.points})
+        return run
+
+    def _begin(self) -> None:
+        _keep_until_exit(self)
+        for listener in list(audience):
+            listener(self)
+        self._notify("started")
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
@@ -478,7 +512,7 @@ class Run:
 
     def operations(self, step: int) -> list[dict[str, Any]]:
         """The operations noted for a step."""
-        return [from_json(data) for _step, data in self._select("operations", "step", (int(step),))]
+        return [self._parsed(data) for _step, data in self._select("operations", "step", (int(step),))]
 
     def add_fact(self, step: int, kind: str, data: Any = None) -> None:
         """Note that something was so at a step."""
@@ -488,7 +522,7 @@ class Run:
         """The facts, oldest first; all, or those of one kind."""
         self._collect()
         rows = self._select("facts", "kind", (kind,)) if kind is not None else self._select("facts")
-        return [Fact(step, name, from_json(data), when) for step, name, data, when in rows]
+        return [Fact(step, name, self._parsed(data), when) for step, name, data, when in rows]
 
     def facts_since(self, cursor: int, *, wait: bool = False) -> tuple[list[Fact], int]:
         """What facts came after `cursor`, and the next cursor. Begin with 0.
@@ -558,7 +592,8 @@ class Run:
 
     def findings(self) -> list[Finding]:
         """The findings, oldest first."""
-        return [Finding(step, code, from_json(data), when) for step, code, data, when in self._select("findings")]
+        rows = self._select("findings")
+        return [Finding(step, code, self._parsed(data), when) for step, code, data, when in rows]
 
     # States.
 
@@ -609,7 +644,80 @@ class Run:
 
         return tensorboard.export(self, Path(folder))
 
-    # For the recorder.
+    def weights(self) -> dict[str, "Tensor"]:
+        """The weights of the model at the newest checkpoint, for `model.load_state_dict`; of several, the first's.
+
+        Raises:
+            StateNotFound: When there is no checkpoint.
+        """
+        from firstlight.run import checkpoint, state
+
+        if self.folder is None:
+            raise state.missing(self.name, "step-...", self.states())
+        found: dict[str, Tensor] = checkpoint.newest(self.folder).part("models")[0]["state"]
+        return found
+
+    # The loop's place in its data.
+
+    def epochs(self, count: int) -> "Iterator[int]":
+        """The numbers of the epochs, `range(count)`. After an interruption they begin with the one that was left.
+
+        A run that `watch` or `fit` made with `resume=` goes on at the very step where its last checkpoint was made, if
+        the batches come from `run.batches`: weights, optimizers, schedulers, random numbers and the order of the data
+        are what they were there, and a second interruption is no different from the first.
+
+        Args:
+            count: How many there are from start to end.
+
+        Example:
+            >>> run = Run()
+            >>> [(epoch, batch) for epoch in run.epochs(2) for batch in run.batches("ab")]
+            [(0, 'a'), (0, 'b'), (1, 'a'), (1, 'b')]
+        """
+        if self.plan.total_epochs is None and not self._closed:
+            self.set_plan(total_epochs=count)
+        return self._on_course().epochs(count)
+
+    def batches(self, source: Any, size: int | None = None, **options: Any) -> "Pass":
+        """One pass over batches; after an interruption, the rest of the pass that was left.
+
+        Args:
+            source: A firstlight `Dataset` or a torch dataset with `size`; or a `DataLoader`, or what else gives the
+                same batches again as long as the random generators stand where they stood.
+            size: Samples in a batch.
+            options: As in `Dataset.batches`, such as `shuffle=True`; for a torch dataset as in `DataLoader`.
+
+        Returns:
+            What to loop over. Its `index` is the number of the batch in the pass, also right after an interruption,
+            where `enumerate` would begin at 0 again.
+
+        Raises:
+            BatchesInside: Inside of another such pass.
+            CheckpointDiffers: The data are not those that the run was interrupted on.
+        """
+        return self._on_course().batches(source, size, **options)
+
+    def _on_course(self) -> "Course":
+        if self.course is None:
+            from firstlight.run.course import Course
+
+            self.course = Course(self)
+        return self.course
+
+    # For the recorder and for checkpoints.
+
+    @property
+    def noted(self) -> int:
+        """How many numbers there are in the record."""
+        return len(self._points)
+
+    def collect(self) -> None:
+        """Bring numbers that are on their way, such as from an accelerator, into the record."""
+        self._collect()
+
+    def flush(self) -> bool:
+        """Wait until the record is on disk; False where the disk does not take it, or where there is none."""
+        return self._store is not None and self._store.flush()
 
     def add_source(self, collect: Callable[[], None]) -> None:
         """Register a function that brings numbers which are still on their way; called before the record is read."""
@@ -656,6 +764,9 @@ class Run:
 
         at = COLUMNS[table].index(where)
         return [row for row in rows if row[at] == params[0]]
+
+    def _parsed(self, text: str) -> Any:
+        return from_json(text)
 
     def _save(self, key: str, value: Any) -> None:
         if self._store is not None:
@@ -737,18 +848,20 @@ class SavedRun(Run):
             "SELECT step, value, points.time FROM points JOIN metrics ON metrics.id = metric WHERE name = ? "
             "ORDER BY points.id",
             (name,),
+            (int, (*NUMBER, NULL), NUMBER),
         )
         return [Point(step, _number(value), when) for step, value, when in rows]
 
     def metrics(self) -> list[str]:
         """Names of the metrics that are on disk by now."""
-        return [name for (name,) in self._reader.query("SELECT name FROM metrics ORDER BY id")]
+        return [name for (name,) in self._reader.query("SELECT name FROM metrics ORDER BY id", kinds=(str,))]
 
     def last(self, name: str) -> float | None:
         """The newest value of a metric that is on disk by now."""
         rows = self._reader.query(
             "SELECT value FROM points WHERE metric = (SELECT id FROM metrics WHERE name = ?) ORDER BY id DESC LIMIT 1",
             (name,),
+            ((*NUMBER, NULL),),
         )
         return _number(rows[0][0]) if rows else None
 
@@ -758,13 +871,14 @@ class SavedRun(Run):
             "SELECT points.id, name, step, value, time FROM points JOIN metrics ON metrics.id = metric "
             "WHERE points.id > ? ORDER BY points.id",
             (cursor,),
+            (int, str, int, (*NUMBER, NULL), NUMBER),
         )
         return [(name, step, _number(v), when) for _id, name, step, v, when in rows], rows[-1][0] if rows else cursor
 
     def facts_since(self, cursor: int, *, wait: bool = False) -> tuple[list[Fact], int]:  # noqa: ARG002 - nobody to wait for
         """What facts came to disk after `cursor`."""
         rows, cursor = self._reader.facts_since(cursor)
-        return [Fact(step, name, from_json(data), when) for step, name, data, when in rows], cursor
+        return [Fact(step, name, self._parsed(data), when) for step, name, data, when in rows], cursor
 
     @property
     def paused(self) -> bool:
@@ -775,22 +889,33 @@ class SavedRun(Run):
     @property
     def steps(self) -> int:
         """Number of steps up to the newest one on disk that has a metric."""
-        return int(self._reader.query("SELECT coalesce(max(step), -1) FROM points")[0][0]) + 1
+        return int(self._reader.query("SELECT coalesce(max(step), -1) FROM points", kinds=(int,))[0][0]) + 1
 
     def summary(self) -> dict[str, Any]:
         """Count, last step and value, lowest and highest value of each metric."""
         meta = self._reader.meta()
-        if "summary" in meta:
+        if is_summary(meta.get("summary")):
             return dict(meta["summary"])
         rows = self._reader.query(
             "SELECT name, count, step, value, low, high FROM "
             "(SELECT metric AS m, count(*) AS count, max(id) AS newest, min(value) AS low, max(value) AS high "
-            "FROM points GROUP BY metric) JOIN points ON points.id = newest JOIN metrics ON metrics.id = m ORDER BY m"
+            "FROM points GROUP BY metric) JOIN points ON points.id = newest JOIN metrics ON metrics.id = m ORDER BY m",
+            kinds=(str, int, int, *3 * ((*NUMBER, NULL),)),
         )
         return {
             name: {"count": count, "step": step, "last": _number(value), "low": low, "high": high}
             for name, count, step, value, low, high in rows
         }
+
+    def graph(self, step: int | None = None) -> "Graph":
+        """As of any run; a record that holds something else in its place is damaged."""
+        with believed(self._reader.path):
+            return super().graph(step)
+
+    def memory(self, step: int | None = None) -> "MeasuredMemory":
+        """As of any run; a record that holds something else in its place is damaged."""
+        with believed(self._reader.path):
+            return super().memory(step)
 
     def finish(self, status: str = "finished", reason: str | None = None) -> None:
         """Does nothing: the run belongs to the process that trains."""
@@ -800,6 +925,9 @@ class SavedRun(Run):
 
     def _select(self, table: str, where: str = "", params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         return self._reader.rows(table, where, params)
+
+    def _parsed(self, text: str) -> Any:
+        return self._reader.parsed(text)
 
     def _follow(self) -> None:
         if self._status == "running":
@@ -839,6 +967,14 @@ def new_folder(parent: Path, name: str, started: float) -> Path:
             folder.mkdir()
             return folder
     raise FileExistsError(str(folder))
+
+
+def end_here(folder: Path) -> bool:
+    """End the run of this folder where it is this process that trains it; whether it was."""
+    mine = [run for run in list(_running.values()) if run.folder and run.folder.absolute() == folder.absolute()]
+    for run in mine:
+        run.finish("stopped")
+    return bool(mine)
 
 
 def _metric(name: object, value: Any) -> float:

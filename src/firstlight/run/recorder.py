@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from firstlight.locale import _
 from firstlight.run import looks as closer
+from firstlight.run.checkpoint import Keeper
 from firstlight.run.errors import RunEnded
 from firstlight.run.points import Row
 from firstlight.run.record import Run, TrainingStopped
@@ -87,6 +88,7 @@ class Recorder:
         looks: bool | Collection[int] = True,
     ) -> None:
         self.run = run
+        self.keeper: Keeper | None = None  # makes the checkpoints of a loop that knows nothing of them
         self.models = _listed(models, nn.Module)
         self.optimizers: list[Optimizer] = []
         self.loaders = loaders
@@ -125,6 +127,8 @@ class Recorder:
         self._norm_slowdown = 1
         self._source: Source | None = None
         self._epoch = -1
+        self._joins = False  # an epoch that was interrupted: its first steps are in the record
+        self._noted: set[int] = set()  # optimizers whose weights are known to be this run's
         self._epoch_first = self._source_samples = 0
         self._planned: int | None = None
         self._mark = self._burst_at = self._info_at = self._paced_at = self._began_at = 0.0
@@ -167,9 +171,34 @@ class Recorder:
         self.run.remove_source(self.collect)
         self._unsubscribe()
 
+    def go_on_from(self, counts: list[int]) -> None:
+        """Count on from where a run was interrupted: the steps of each optimizer."""
+        for watched, count in zip(self._list, counts, strict=False):
+            watched.steps = count
+        self._next_norm = self.steps
+
+    def join(self, counts: list[int], epoch: int, inside: bool) -> None:
+        """Go on in an epoch whose beginning is in the record (`inside`), or begin this one."""
+        self.go_on_from(counts)
+        self._epoch, self._epoch_first, self._joins = epoch - (not inside), self.steps, inside
+        for watched in self._list:  # the rate that is in the record already need not be noted again
+            lr = watched.optimizer.param_groups[0]["lr"]
+            watched.lr = lr if isinstance(lr, float) and lr == self.run.last(watched.lr_name) else None
+
+    @property
+    def counts(self) -> list[int]:
+        """The steps that each optimizer has made."""
+        return [watched.steps for watched in self._list]
+
+    @property
+    def steps(self) -> int:
+        """The steps of the optimizer that leads: the first that made one."""
+        return self._leader.steps if self._leader is not None else max(self.counts, default=0)
+
     def rest(self) -> None:
         """The loop is left: note its newest steps, which no burst has ended, so that the record reaches its end."""
         self._drop_looks()
+        self._snapshot(always=True)
         steps, seconds, samples, _own = self._burst
         if steps and seconds > 0 and self._leader is not None:
             self._burst = [0, 0.0, 0, self.own_s]
@@ -288,7 +317,8 @@ class Recorder:
         step = watched.steps
         watched.steps += 1
         watched.in_step = False
-        if not step:
+        if id(optimizer) not in self._noted:
+            self._noted.add(id(optimizer))
             note_trained(watched.optimizer, self.run)
         leads = self._leads(watched)
         if self._unclaimed:
@@ -324,7 +354,8 @@ class Recorder:
             self.stop()
         if self.run.wait_if_paused():
             self._mark = perf_counter()
-        if self.run.stop_requested:
+        course = self.run.course
+        if self.run.stop_requested and not (course is not None and course.inside):  # which stops between two batches
             self._stop_seen += 1
             # With several optimizers in turns, let the round end: all have made the same number of steps.
             counts = {other.steps for other in self._list if other.steps}
@@ -630,7 +661,24 @@ class Recorder:
         for look in open_looks:
             look.drop()
 
+    def _snapshot(self, *, always: bool = False) -> None:
+        """A checkpoint of a loop that does not say where it is in its data.
+
+        Args:
+            always: Not only where it is time, as the loop is left; but of steps that no checkpoint has.
+        """
+        keeper, course = self.keeper, self.run.course
+        if keeper is None or (course is not None and course.known) or self._leader is None or _recording_a_graph():
+            return
+        if keeper.due() or (always and keeper.behind):
+            keeper.make(None)
+            self._mark = perf_counter()  # that was no step
+
     def _new_epoch(self, source: Source, step: int) -> None:
+        if self._joins:
+            self._joins, self._source = False, source
+            self._source_samples, self._waited = source.samples, source.waited
+            return
         if self._source is not None and self._epoch >= 0:
             steps = step - self._epoch_first
             if self.run.plan.steps_per_epoch == self._planned != steps:  # our own guess, and a wrong one
@@ -661,6 +709,7 @@ class Recorder:
             self.run.set_info(overhead=round(self.overhead, 4))
         spent = perf_counter() - now
         self.own_s += spent
+        self._snapshot()
 
     def _note_pace(self, now: float, step: int) -> None:
         """The mean speed of the steps since it was noted last, and where their time went."""
@@ -694,6 +743,8 @@ class Recorder:
     def _on_event(self, event: str) -> None:
         if event == "ended":
             self.stop()
+            if self.keeper is not None:
+                self.keeper.close()
         elif event == "resting":
             self.rest()
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from firstlight.locale import _
 from firstlight.run.errors import NameOfState, NotJson, RecordDamaged, StateNotFound
+from firstlight.run.foreign import MALFORMED, believed
 from firstlight.run.values import from_json, to_json
 
 # Windows keeps these for devices, whatever the case and whatever stands behind a point.
@@ -51,6 +52,7 @@ def save(folder: Path, name: str, tensors: Mapping[str, Tensor], data: Any) -> P
 
 def load(folder: Path, name: str, run: str) -> tuple[dict[str, Tensor], Any]:
     """Read what `save` wrote, tensors on the CPU."""
+    check_name(name)
     path = folder / f"{name}.safetensors"
     if not path.is_file():
         raise missing(run, name, sorted(found.stem for found in folder.glob("*.safetensors")))
@@ -59,14 +61,15 @@ def load(folder: Path, name: str, run: str) -> tuple[dict[str, Tensor], Any]:
             extra = file.metadata() or {}
             # Cloned: else they would be views of the file, and Windows replaces no file that is in use.
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118 - not a dictionary
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, *MALFORMED) as error:
         raise RecordDamaged(file=str(path), reason=str(error)) from error
     texts = extra.get("data", "null") + extra.get("aliases", "{}")
     if extra.get("sha256", "") not in ("", _checksum(tensors, texts)):  # older files have none
         raise RecordDamaged(file=str(path), reason=_("its checksum is wrong"))
-    for alias, key in json.loads(extra.get("aliases", "{}")).items():
-        tensors[alias] = tensors[key]
-    return tensors, from_json(extra.get("data", "null"))
+    with believed(path):
+        for alias, key in json.loads(extra.get("aliases", "{}")).items():
+            tensors[alias] = tensors[key]
+        return tensors, from_json(extra.get("data", "null"))
 
 
 def missing(run: str, name: str, known: list[str]) -> StateNotFound:

@@ -6,6 +6,7 @@ had not yet written: at most the last flush interval. `docs/run.md` describes th
 
 import contextlib
 import ctypes
+import math
 import os
 import shutil
 import sqlite3
@@ -18,10 +19,12 @@ import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from firstlight.locale import _, say
-from firstlight.run.errors import RecordDamaged, RecordNotFound, RecordNotSaved, RecordTooNew
+from firstlight.run import process
+from firstlight.run.errors import RecordDamaged, RecordNotFound, RecordNotSaved, RecordTooNew, RunGoesOn
+from firstlight.run.foreign import MALFORMED, NULL, NUMBER, Kind, check_files, check_meta, check_schema, rows_of
 from firstlight.run.points import Points
 from firstlight.run.values import from_json, to_json
 
@@ -55,6 +58,29 @@ COLUMNS = {
     "findings": ("step", "code", "data", "time"),
 }
 
+
+class Kept(NamedTuple):
+    """How much of a record is kept when its run is taken up again: what was there at a checkpoint.
+
+    Attributes:
+        points: How many numbers.
+        step: Optimizer steps.
+        time: Seconds since 1970.
+        duration: Seconds that the run had taken.
+    """
+
+    points: int
+    step: int
+    time: float
+    duration: float
+
+
+KINDS: dict[str, tuple[Kind, ...]] = {
+    "operations": (int, str),
+    "facts": (int, str, str, NUMBER),
+    "findings": ((int, NULL), str, str, NUMBER),
+}
+
 _stores: weakref.WeakSet["Store"] = weakref.WeakSet()
 _fork_watched = False
 
@@ -66,13 +92,16 @@ class Store:
         folder: The run's folder, which exists.
         points: The run's metrics; the thread takes from them what it has not yet written.
         meta: First entries of the table `meta`.
+        kept: What is kept of the record that is there already; None makes a new one.
 
     Raises:
         OSError: When the file cannot be made.
         sqlite3.Error: When SQLite cannot write it.
+        RunGoesOn: When another process writes the record that is there.
+        RecordDamaged: When that one cannot be read or written.
     """
 
-    def __init__(self, folder: Path, points: Points, meta: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, points: Points, meta: dict[str, Any], kept: Kept | None = None) -> None:
         self.path = folder / FILE
         self.problem: str | None = None
         self.cpu_s = 0.0
@@ -87,7 +116,18 @@ class Store:
         self._asked = self._done = 0
         self._closing = self._detached = False
         self._retry_at = self._beat_at = 0.0
-        self._connection = _create(self.path, {key: to_json(value) for key, value in meta.items()})
+        texts = {key: to_json(value) for key, value in meta.items()}
+        if kept is None:
+            self._connection = _create(self.path, texts)
+        else:
+            self._connection = _take_up(self.path, texts, kept)
+            rows = "SELECT name, step, value, time FROM points JOIN metrics ON metrics.id = metric ORDER BY points.id"
+            found = self._connection.execute(rows).fetchall()
+            points.extend(
+                [(name, step, math.nan if value is None else value, when) for name, step, value, when in found]
+            )
+            self._written = len(points)
+            self._ids = dict(self._connection.execute("SELECT name, id FROM metrics"))
         _watch_forks()
         _stores.add(self)
         self._thread = threading.Thread(target=self._work, name="firstlight-record", daemon=True)
@@ -229,7 +269,7 @@ class Store:
         for name, step, value, when in rows:
             metric = ids.get(name)
             if metric is None:
-                metric = ids[name] = len(ids) + 1
+                metric = ids[name] = max(ids.values(), default=0) + 1
                 run("INSERT INTO metrics (id, name) VALUES (?, ?)", (metric, name))
             values += (metric, step, value, when)  # SQLite has no nan: it becomes NULL, and Reader turns it back
         # Many rows per statement: sqlite3 lets go of the interpreter lock once per statement, and each time a busy
@@ -267,45 +307,46 @@ class Reader:
         self.path = folder / FILE
         if not self.path.is_file():
             raise RecordNotFound(folder=str(folder))
-        with self._open() as connection:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            owner = connection.execute("PRAGMA application_id").fetchone()[0]
-            if owner != _APPLICATION:
-                raise RecordDamaged(file=str(self.path), reason=_("it is not a record of firstlight"))
-            if found > FORMAT:
-                raise RecordTooNew(file=str(self.path), found=found, known=FORMAT)
+        with self._open():
+            pass
 
-    def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of one SELECT."""
+    def query(self, sql: str, params: Sequence[Any] = (), kinds: Sequence[Kind] = ()) -> list[tuple[Any, ...]]:
+        """All rows of one SELECT, whose values must be of these kinds."""
         with self._open() as connection:
-            rows: list[tuple[Any, ...]] = connection.execute(sql, params).fetchall()
-            return rows
+            return rows_of(self.path, connection.execute(sql, params), kinds)
 
     def rows(self, table: str, where: str = "", params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of `operations`, `facts` or `findings`, oldest first."""
         condition = f" WHERE {where} = ?" if where else ""
-        return self.query(f"SELECT {','.join(COLUMNS[table])} FROM {table}{condition} ORDER BY id", params)
+        sql = f"SELECT {','.join(COLUMNS[table])} FROM {table}{condition} ORDER BY id"
+        return self.query(sql, params, KINDS[table])
 
     def facts_since(self, cursor: int) -> tuple[list[tuple[Any, ...]], int]:
         """The facts whose number is above `cursor`, oldest first, and the highest number."""
         columns = ",".join(COLUMNS["facts"])
-        rows = self.query(f"SELECT id,{columns} FROM facts WHERE id > ? ORDER BY id", (cursor,))
+        sql = f"SELECT id,{columns} FROM facts WHERE id > ? ORDER BY id"
+        rows = self.query(sql, (cursor,), (int, *KINDS["facts"]))
         return [row[1:] for row in rows], rows[-1][0] if rows else cursor
 
     def meta(self) -> dict[str, Any]:
         """The table `meta`, each value read from its JSON."""
+        rows = self.query("SELECT key, value FROM meta", kinds=(str, str))
+        return check_meta(self.path, {key: self.parsed(text) for key, text in rows})
+
+    def parsed(self, text: str) -> Any:
+        """A value from its JSON."""
         try:
-            return {key: from_json(text) for key, text in self.query("SELECT key, value FROM meta")}
-        except ValueError as error:
+            return from_json(text)
+        except MALFORMED as error:
             raise RecordDamaged(file=str(self.path), reason=str(error)) from error
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
+        check_files(self.path)
         try:
             with contextlib.ExitStack() as after:
                 try:
                     connection = after.enter_context(contextlib.closing(self._connect(self.path)))
-                    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 except sqlite3.OperationalError as error:
                     if not _is_read_only_folder(error):
                         raise
@@ -316,13 +357,24 @@ class Reader:
                             shutil.copyfile(self.path.with_name(name), Path(copy, name))
                     connection = after.enter_context(contextlib.closing(self._connect(Path(copy, FILE))))
                 yield connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
             raise RecordDamaged(file=str(self.path), reason=str(error)) from error
 
-    @staticmethod
-    def _connect(path: Path) -> sqlite3.Connection:
+    def _connect(self, path: Path) -> sqlite3.Connection:
         address = f"{address_for_sqlite(path.absolute().as_uri())}?mode=ro"
-        return sqlite3.connect(address, uri=True, timeout=5.0, check_same_thread=False)
+        connection = sqlite3.connect(address, uri=True, timeout=5.0, check_same_thread=False)
+        try:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            owner = connection.execute("PRAGMA application_id").fetchone()[0]
+            if owner != _APPLICATION:
+                raise RecordDamaged(file=str(self.path), reason=_("it is not a record of firstlight"))
+            if found > FORMAT:
+                raise RecordTooNew(file=str(self.path), found=found, known=FORMAT)
+            check_schema(connection, self.path, _SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def add_afterwards(folder: Path, metrics: Mapping[str, float]) -> None:
@@ -366,6 +418,15 @@ def silent_for_too_long(heartbeat: float) -> bool:
     return time.time() - heartbeat > _SILENCE_S
 
 
+def is_held(meta: Mapping[str, Any]) -> bool:
+    """Whether another process trains this run, as far as can be known: one elsewhere tells by its heartbeat."""
+    writer = meta.get("process", {})
+    if meta.get("status") != "running" or writer == process.identity():
+        return False
+    there = process.alive(writer)
+    return there or (there is None and not silent_for_too_long(float(meta.get("heartbeat", meta.get("started", 0.0)))))
+
+
 def warn_not_saved(folder: Path, reason: str) -> None:
     """Say once that the record stays in memory. Never raises: training goes on."""
     message = _(
@@ -381,18 +442,53 @@ def warn_not_saved(folder: Path, reason: str) -> None:
 
 
 def _create(path: Path, meta: dict[str, str]) -> sqlite3.Connection:
-    connection = sqlite3.connect(str(path), timeout=5.0, isolation_level=None, check_same_thread=False)
-    try:
-        run = connection.execute
-        run("PRAGMA journal_mode=WAL")
-        run("PRAGMA synchronous=NORMAL")  # survives a killed process; a power cut may cost the last seconds
+    """A new record: whoever finds the file finds it whole, also after a kill in here."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(str(part), timeout=5.0, isolation_level=None)) as making:
+        run = making.execute
         run("BEGIN IMMEDIATE")
         run(f"PRAGMA application_id={_APPLICATION}")
         run(f"PRAGMA user_version={FORMAT}")
         for statement in _SCHEMA:
             run(statement)
-        connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
+        making.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
         run("COMMIT")
+    part.replace(path)
+    connection = sqlite3.connect(str(path), timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")  # survives a killed process; a power cut may cost seconds
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _take_up(path: Path, meta: dict[str, str], kept: Kept) -> sqlite3.Connection:
+    """Open a record for writing, as it was at a checkpoint. Of two processes that try, one gets it."""
+    address = f"{address_for_sqlite(path.absolute().as_uri())}?mode=rw"  # never makes the file anew
+    connection = sqlite3.connect(address, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        run = connection.execute
+        run("PRAGMA journal_mode=WAL")
+        run("PRAGMA synchronous=NORMAL")
+        run("BEGIN IMMEDIATE")
+        entries = {key: from_json(text) for key, text in run("SELECT key, value FROM meta")}
+        if is_held(entries):
+            raise RunGoesOn(folder=str(path.parent), pid=entries["process"].get("pid"))
+        run("DELETE FROM points WHERE id NOT IN (SELECT id FROM points ORDER BY id LIMIT ?)", (kept.points,))
+        run("DELETE FROM metrics WHERE id NOT IN (SELECT metric FROM points)")
+        run("DELETE FROM operations WHERE step >= ?", (kept.step,))
+        for table in ("facts", "findings"):
+            run(f"DELETE FROM {table} WHERE time > ?", (kept.time,))
+        for key in ("reason", "ended", "summary", "rested", "paused"):
+            run("DELETE FROM meta WHERE key = ?", (key,))
+        connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", list(meta.items()))
+        run("COMMIT")
+    except (sqlite3.Error, ValueError, AttributeError) as error:
+        connection.close()
+        raise RecordDamaged(file=str(path), reason=str(error)) from error
     except BaseException:
         connection.close()
         raise

@@ -163,6 +163,11 @@ class Taps:
             self._wrapped, self._handles = [], []
             self._scaled.clear()
 
+    def current(self) -> Source | None:
+        """The pass over a loader that gave this thread its newest batch, while somebody holds it."""
+        reference = getattr(self.place, "source", None)
+        return None if reference is None else reference()
+
     def _failed(self, error: Exception) -> None:
         """A mistake of ours must not end somebody's training."""
         for recorder in self.recorders:
@@ -284,8 +289,7 @@ class Taps:
 
     def _after_step(self, optimizer: Optimizer, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
         try:
-            source = getattr(self.place, "source", None)
-            source = None if source is None else source()
+            source = self.current()
             recorders = self.recorders
             if self.quiet and len(recorders) == 1:
                 passed = recorders[0].pass_by(optimizer, source)

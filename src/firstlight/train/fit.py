@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,7 +26,9 @@ from torch.utils.data import DataLoader
 from firstlight.data.dataset import Batches, Dataset
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
-from firstlight.run import Recorder, Run, TrainingStopped
+from firstlight.run import CannotResume, Recorder, Run, TrainingStopped
+from firstlight.run.checkpoint import Checkpoints, Found, Keeper, Parts, differences, interrupted
+from firstlight.run.course import Course, Pass
 from firstlight.run.store import warn_not_saved
 from firstlight.train.check import Loss, check, require_model
 from firstlight.train.clock import Clock, spell
@@ -121,6 +124,8 @@ class _Training:
     epochs: int
     patience: int | None
     run: Run
+    keeper: Keeper
+    found: Found | None  # the checkpoint to go on from
     world: World
     device: torch.device
     clock: Clock
@@ -159,6 +164,8 @@ def fit(
     patience: int | None = None,
     validation: float | None = None,
     name: str | None = None,
+    checkpoint: bool | float | Checkpoints = True,
+    resume: bool | str | Path = False,
 ) -> Run:
     """Train a model and keep its best weights.
 
@@ -198,6 +205,11 @@ def fit(
         validation: Share of the training split to keep aside and judge epochs by. By default 0.1 where no test is
             given, and none otherwise. With both, test is measured once, at the end.
         name: What the run is called; by default the model's class.
+        checkpoint: Whether to keep copies of everything that training needs to go on, at less than one hundredth of
+            its time: True, False, the least number of seconds between two, or `firstlight.run.Checkpoints`.
+        resume: Go on with the newest training of this name that was interrupted, if there is one; or with the run in
+            this folder. On the CPU, and with a seed, the weights become bit for bit what they would have become without
+            the interruption. Everything else has to be as it was then.
 
     Returns:
         The record: `run.model` is the model, `run.metric("test/accuracy")` its way there, `run.info["test"]` (or
@@ -207,6 +219,7 @@ def fit(
         FirstlightError: Model, data and options do not fit together; nothing has been trained then.
         LossNotFinite: The loss became nan or infinite. The model has its best weights.
         BatchOfOne: The model has BatchNorm, and a batch held one sample.
+        CheckpointDiffers: The training to go on with had another model, other data, options or versions.
 
     Example:
         >>> import torch
@@ -227,8 +240,20 @@ def fit(
         schedule, loss, seed,
     )  # fmt: skip
     _check_plan(precision, memory_format, compile, threads)
+    pace = Checkpoints.of(checkpoint)
     epochs, batch_size, seed = int(epochs), int(batch_size), None if seed is None else int(seed)
     world = World.here()
+    name = name or type(model).__name__
+    found = interrupted(name, resume)
+    if found is not None and not world.alone:
+        raise CannotResume(size=world.size)
+    asked = {"precision": precision, "memory_format": memory_format, "compile": compile, "threads": threads}
+    if found is not None:  # what was chosen then is chosen now
+        if found.data["fits"]["kind"] != "fit":
+            raise found.differs(list(differences({"kind": found.data["fits"]["kind"]}, {"kind": "fit"})))
+        precision, memory_format, compile, threads = (  # noqa: A001 - as above
+            found.part("extra")["plan"][choice] for choice in asked
+        )
     home, modes = home_of(model), [(module, module.training) for module in model.modules()]
     place = world.device(_place(home, device))
     world.join(place)
@@ -272,7 +297,18 @@ def fit(
                 if one is not None:
                     one.arrange(plan.memory_format)
 
-            run = Run.start(name=name or type(model).__name__) if world.first else Run()
+            options: dict[str, Any] = asked | {
+                "epochs": epochs, "batch_size": batch_size, "seed": seed, "clip": clip, "validation": validation,
+                "label_smoothing": label_smoothing, "patience": patience, "loss": _named(loss),
+                "schedule": _named(schedule), "class_weights": None if weights is None else weights.tolist(),
+            }  # fmt: skip
+            schedules = [] if course is None else [course]
+            parts = Parts([model], [update], schedules, counts=lambda: [training.step], kind="fit", options=options)
+            if found is None:
+                run = Run.start(name=name) if world.first else Run()
+            else:
+                parts.check(found)  # before anything is changed
+                run = Run.take_up(found.folder, found.kept)
             run.model = model
             run.set_plan(total_epochs=epochs, steps_per_epoch=steps)
             line = _("{device}, {parameters} parameters", device=short(place), parameters=f"{facts.parameters:,}")
@@ -289,7 +325,9 @@ def fit(
                 model=model, train=feed, judge=judge, loss=criterion, own_loss=loss, optimizer=update,
                 schedule=course, plan=plan, threads=crew, class_weights=weights, clip=clip, epochs=epochs,
                 patience=patience, run=run, world=world, device=place, clock=Clock(epochs, steps, passes, every),
+                keeper=Keeper(run, parts, pace), found=found,
             )  # fmt: skip
+            parts.extra = lambda: _extra(training)
             with arranged(model, update, place, plan):
                 _train_and_record(training, last, meter, peak)
         finally:
@@ -299,17 +337,18 @@ def fit(
     return run
 
 
-def _loop(t: _Training, network: Callable[[Any], Any]) -> str | None:
+def _loop(t: _Training, network: Callable[[Any], Any], course: Course) -> str | None:
     """The training itself. Returns why it ended early, if it did.
 
     `network` is the model, in a wrapper that averages gradients over the processes (under torchrun) or compiled.
+    `course` makes checkpoints between two batches, and gives the rest of epochs and batches after an interruption.
     """
     loss = torch.zeros(())
-    for epoch in range(t.epochs):
+    for epoch in course.epochs(t.epochs):
         t.model.train()  # dropout drops, BatchNorm learns its statistics
         t.train.start_epoch(epoch)
         t.clock.start_epoch()
-        for inputs, labels, share in t.train.shards(t.class_weights):
+        for inputs, labels, share in Pass(course, t.train.shards(t.class_weights), t.train.batches):
             _go_on(t, loss)  # raises where the loss is no number any more
             t.optimizer.zero_grad()
             with t.plan.autocast(t.device):
@@ -351,6 +390,35 @@ def _judge(t: _Training, epoch: int) -> None:
         t.best, t.best_epoch = score, epoch + 1
         _keep(t)
         _save(t)
+
+
+def _extra(t: _Training) -> dict[str, Any]:
+    """What a checkpoint of this loop needs besides: the best weights, and how each step computes."""
+    score = None if t.best is None else (t.best.loss, t.best.accuracy)
+    plan = {"precision": str(t.plan.precision).split(".")[1], "compile": t.plan.compile, "threads": t.threads.number}
+    layout = "channels_last" if t.plan.memory_format == torch.channels_last else "contiguous"
+    return {
+        "best": score, "best_epoch": t.best_epoch, "best_weights": t.best_weights,
+        "plan": plan | {"memory_format": layout},
+    }  # fmt: skip
+
+
+def _go_on_from(t: _Training, found: Found) -> None:
+    extra = found.part("extra")
+    t.step, t.best_epoch, t.saved = found.step, extra["best_epoch"], False
+    t.best = None if extra["best"] is None else Score(*extra["best"])
+    t.best_weights = {
+        name: value.to(t.device) if isinstance(value, Tensor) else value
+        for name, value in extra["best_weights"].items()
+    }
+    found.say_where()
+
+
+def _named(choice: Any) -> Any:
+    """A function or an object by its name, as a checkpoint remembers it."""
+    if choice is None or isinstance(choice, str):
+        return choice
+    return getattr(choice, "__name__", type(choice).__name__)
 
 
 def _keep(t: _Training) -> None:
@@ -405,13 +473,18 @@ def _train_and_record(t: _Training, last: Feed | None, meter: ExitStack, peak: P
         network = compiled(network)
     t.best_weights = copy.deepcopy(t.model.state_dict())
     listening: AbstractContextManager[object] = nullcontext()
+    course = Course(t.run)
     if t.world.first:
-        listening = Recorder(t.run, t.model, t.optimizer, loaders=(DataLoader, Batches))
+        listening = recorder = Recorder(t.run, t.model, t.optimizer, loaders=(DataLoader, Batches))
+        course = t.run.course = Course(t.run, t.keeper, t.found, arrived=recorder.join)
+        if t.found is not None:
+            _go_on_from(t, t.found)
+            recorder.go_on_from([t.step])
     status, reason = "finished", None
     try:
         try:
             with room_errors(t.model, t.train.size, t.device), listening:
-                reason = _loop(t, network)
+                reason = _loop(t, network, course)
         except ValueError as error:
             if "more than 1 value per channel" in str(error):  # PyTorch has no class for it
                 raise BatchOfOne from error
@@ -425,6 +498,7 @@ def _train_and_record(t: _Training, last: Feed | None, meter: ExitStack, peak: P
             if last is not None:
                 t.run.log(measure(t.model, last, t.own_loss, plan=t.plan).metrics("test"), step=t.step - 1)
         finally:
+            t.keeper.close()
             _save(t, at_once=True)
         _announce(t, None, always=True)
         meter.close()  # now `peak` is complete

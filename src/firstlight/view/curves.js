@@ -6,7 +6,7 @@
 //
 // Down, at most ten times a second:  {t: "news", all, state, curves}   and once, as an answer:  {t: "here"}
 // Up:  {t: "hello", page}  until an answer comes,  {t: "all"}  when something was missed,  {t: "stop"},  {t: "pause"},
-//      {t: "go_on"}
+//      {t: "go_on"},  and every few seconds  {t: "still"}:  this page is there, and the picture below it need not move
 // What is said about the tabs stands in tabs.py. The files of this module are put together by frontend.py.
 
 const PAGE = Math.random().toString(36).slice(2) + Date.now().toString(36); // another page sends another name
@@ -17,6 +17,7 @@ const COLOURS = {
 const FEW = 20; // fewer points than this are marked one by one
 const HELLO_TRIES = 5;
 const HELLO_EVERY_MS = 400;
+const STILL_HERE_MS = 3000;
 const STOP_PATIENCE_MS = 2000;
 const FOCUS_TRIES = 30; // frames
 const MOVING = ["waiting", "running", "pausing", "paused", "stopping"];
@@ -449,10 +450,15 @@ function initialize({ model }) {
     }
   };
 
+  let toldAt = 0;
   const hear = (message) => {
     if (message.t === "here") offer("message");
     if (tabs.hear(message)) soon();
     if (message.t !== "news") return;
+    if (way === "message" && performance.now() - toldAt > STILL_HERE_MS) {
+      toldAt = performance.now();
+      model.send({ t: "still" });
+    }
     const before = store.state.status;
     take(store, model, message);
     const after = store.state.status;

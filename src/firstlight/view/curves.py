@@ -6,6 +6,7 @@ Importing this module needs anywidget; `notebook.py` does without where there is
 import os
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,25 @@ from firstlight.run import Run
 from firstlight.view import frontend
 from firstlight.view.tabs import Tabs
 
+# A browser keeps every module that it was ever given, and gives each widget a copy of its own: a quarter of a megabyte
+# for every run that was watched on a page. So a widget brings a few lines that look for the module among those loaded.
+LOADER = """\
+const loaded = (globalThis.firstlightViews ??= new Map());
+const load = (code) => {
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  return import(url).finally(() => URL.revokeObjectURL(url));
+};
+export default {
+  async initialize({ model }) {
+    const code = model.get("code");
+    if (!loaded.has(code)) loaded.set(code, load(code));
+    model.set("code", ""); // once is enough: a page remembers its widgets longer than it shows them
+    return (await loaded.get(code)).default.initialize({ model });
+  },
+  render() {},
+};
+"""
+
 
 class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
     """The live view of one run on every page that shows it.
@@ -27,11 +47,13 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
 
     Attributes:
         heard: Set when a page spoke to us while the loop was running: messages reach us at all times.
+        heard_at: When a page last did.
         pages: Names of the pages that showed this widget; more than one when a page was loaded again.
     """
 
-    _esm = frontend.module()
+    _esm = LOADER
     _css = frontend.style()
+    code = traitlets.Unicode(frontend.module()).tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
     kernel_id = traitlets.Unicode().tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
@@ -47,6 +69,7 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
     ) -> None:
         super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=frontend.words(), state=state)
         self.heard = threading.Event()
+        self.heard_at = 0.0
         self.asks_all = threading.Event()
         self.pages: set[str] = set()
         self._run, self._tabs, self._spoken = run, tabs, spoken
@@ -55,6 +78,9 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
 
     def _hear(self, _widget: Any, message: dict[str, Any], _buffers: Any) -> None:
         kind = message.get("t")
+        self.heard_at = time.monotonic()
+        if kind == "still":
+            return
         if kind == "stop":
             self._run.request_stop()
         elif kind == "pause":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
 from firstlight.run import RecordDamaged, RecordNotFound, RunList, runs
+from firstlight.run.foreign import NULL, NUMBER
 from firstlight.run.points import Row
 from firstlight.run.record import SavedRun
 from firstlight.run.store import FILE
@@ -116,6 +117,7 @@ class FollowedRun(SavedRun):
             "SELECT points.id, name, step, value, time FROM points JOIN metrics ON metrics.id = metric "
             "WHERE points.id > ? ORDER BY points.id LIMIT ?",
             (cursor, CHUNK),
+            (int, str, int, (*NUMBER, NULL), NUMBER),
         )
         self.behind = len(rows) == CHUNK
         found = [(name, step, float("nan") if v is None else float(v), when) for _id, name, step, v, when in rows]

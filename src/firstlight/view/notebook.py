@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from firstlight.view.curves import Curves
 
 ANSWER_S = 2.5  # a page that can hear us has answered by then
+LEFT_S = 10.0  # a page that draws says every three seconds that it is still there
 ALONE_EVERY_S = 1.0  # how often the picture is drawn anew where it is all that moves
-COVERED_EVERY_S = 12.0  # and where the moving view covers it; JupyterLab saves each 20 s
+LEFT_EVERY_S = 3.0  # and where the page has left: one opened since cannot draw before the cell ends
+COVERED_EVERY_S = 12.0  # and where the moving view covers it; the notebook is saved meanwhile
 WORDS_EVERY_S = 0.5  # speed and time left change also when no point is new
 
 _retired: list["Curves"] = []  # widgets whose run has ended; the page may still be drawing the newest
@@ -69,9 +71,8 @@ class Notebook:
             elif board.cursor != self._told or board.status() != self._status or now - self._told_at > WORDS_EVERY_S:
                 self._tell(widget, board, now, everything=False)
             self._tell_tabs(widget)
-        covered = widget is not None and (widget.heard.is_set() or now - self._live_since < ANSWER_S)
         shown = (board.cursor, board.status())
-        if now - self._drawn_at >= (COVERED_EVERY_S if covered else ALONE_EVERY_S) and shown != self._drawn:
+        if now - self._drawn_at >= self._rhythm(now) and shown != self._drawn:
             self._drawn_at, self._drawn = now, shown
             self._publish(board, live=True, update=True)
 
@@ -85,6 +86,13 @@ class Notebook:
         if board.run.ended is not None and self._widget is not None:
             _retired.append(self._widget)
             self._widget = None
+
+    def _rhythm(self, now: float) -> float:
+        """How often to draw the picture anew."""
+        widget = self._widget
+        if widget is not None and widget.heard.is_set():
+            return COVERED_EVERY_S if now - widget.heard_at < LEFT_S else LEFT_EVERY_S
+        return COVERED_EVERY_S if widget is not None and now - self._live_since < ANSWER_S else ALONE_EVERY_S
 
     def _make_widget(self, board: Board, tabs: Tabs) -> "Curves | None":
         try:

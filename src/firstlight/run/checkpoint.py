@@ -1,0 +1,596 @@
+"""Checkpoints: all that a training needs to go on, written beside it while it goes on.
+
+A `Keeper` copies weights, optimizers, schedulers, generators and the place in the data between two steps, which takes
+as long as copying that memory, and a thread of its own brings the copy to disk. It measures both, and waits between two
+checkpoints until they are less than one hundredth of the time. The file is that of a saved state
+(`firstlight.run.state`): whole or not there, with a checksum, safetensors and JSON alone.
+"""
+
+import contextlib
+import errno
+import gc
+import os
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, thread_time
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from firstlight.compat import has_stepped
+from firstlight.locale import _, say
+from firstlight.run import chance, state
+from firstlight.run.errors import (
+    CheckpointDamaged,
+    CheckpointDiffers,
+    NotACheckpointing,
+    NotStorable,
+    RecordDamaged,
+    RecordNotFound,
+    RecordNotSaved,
+)
+from firstlight.run.listing import checkpoints_in, runs_folder, wanted_next
+from firstlight.run.record import Run, end_here
+from firstlight.run.store import FILE, Kept, Reader, is_held
+from firstlight.run.tree import pack, unpack
+from firstlight.run.values import from_json, to_json
+
+FORMAT = 1
+_SHARE = 0.008  # of the time, copying and writing together: under one hundredth with what is not seen of it
+_PARALLEL = ("FullyShardedDataParallel", "FSDPModule")  # to copy such a model, all processes have to take part
+_SHOWN = 4  # differences in a message
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """When a run makes checkpoints, and how many it keeps.
+
+    Attributes:
+        seconds: At least so many between two; more where they would cost more than one hundredth of the time.
+        steps: Besides, after each so many optimizer steps, whatever that costs.
+        keep: How many of the newest are kept.
+    """
+
+    seconds: float = 5.0
+    steps: int | None = None
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        whole = all(type(one) is int and one > 0 for one in (self.steps or 1, self.keep)) and self.steps != 0
+        if not whole or type(self.seconds) not in (int, float) or not self.seconds > 0:
+            raise NotACheckpointing(value=repr(self))
+
+    @classmethod
+    def of(cls, wanted: "bool | float | Checkpoints") -> "Checkpoints | None":
+        """What `checkpoint=` says; None for none at all.
+
+        Raises:
+            NotACheckpointing: It says neither whether nor how often.
+
+        Example:
+            >>> Checkpoints.of(True), Checkpoints.of(60).seconds, Checkpoints.of(False)
+            (Checkpoints(seconds=5.0, steps=None, keep=2), 60, None)
+        """
+        if isinstance(wanted, Checkpoints):
+            return wanted
+        if isinstance(wanted, bool):
+            return cls() if wanted else None
+        return cls(seconds=wanted)
+
+
+class Found(NamedTuple):
+    """A checkpoint that was read."""
+
+    folder: Path
+    tensors: dict[str, Tensor]
+    data: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps that were made before it."""
+        return int(self.data["step"])
+
+    def differs(self, told: Sequence[str]) -> CheckpointDiffers:
+        """The error that says so."""
+        more = ["..."] if len(told) > _SHOWN else []
+        shown = "; ".join([*told[:_SHOWN], *more])
+        return CheckpointDiffers(step=f"{self.step:,}", folder=str(self.folder), differences=shown)
+
+    @property
+    def kept(self) -> Kept:
+        """How much of the record belongs to it."""
+        numbers = {name: self.data[name] for name in ("points", "step", "time", "duration")}
+        return Kept(**numbers)
+
+    def say_where(self) -> None:
+        """Tell the person from where the training goes on."""
+        say(_("Going on from step {step} of the run in {folder}.", step=f"{self.step:,}", folder=self.folder))
+
+    def part(self, name: str) -> Any:
+        """A part as it was given to `pack`.
+
+        Raises:
+            RecordDamaged: It is not there, or not whole.
+        """
+        try:
+            return unpack(self.data[name], self.tensors)
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise RecordDamaged(file=str(self.folder), reason=repr(error)) from error
+
+
+def newest(folder: Path) -> Found:
+    """The newest checkpoint of a run that can be read; a warning names a newer one that cannot.
+
+    Raises:
+        StateNotFound: There is none.
+        RecordDamaged: None of them can be read.
+    """
+    failed: RecordDamaged | None = None
+    for name in checkpoints_in(folder):
+        try:
+            tensors, data = state.load(folder / "checkpoints", name, folder.name)
+            if not isinstance(data, dict) or not isinstance(data.get("step"), int):
+                raise RecordDamaged(file=f"{name}.safetensors", reason=_("it is no checkpoint"))
+        except RecordDamaged as error:
+            failed = failed or error
+            continue
+        if failed is not None:
+            line = _(
+                "The newest checkpoint cannot be read, and {name} is taken instead: {error}",
+                name=name,
+                error=str(failed),
+            )
+            warnings.warn(line, CheckpointDamaged, stacklevel=2)
+        return Found(folder, tensors, data)
+    raise failed or state.missing(folder.name, "step-...", [])
+
+
+def interrupted(name: str, resume: Any, parent: Path | None = None) -> Found | None:
+    """The checkpoint to go on from; None where there is nothing to go on with, which is said.
+
+    Args:
+        name: What the run is called.
+        resume: False; True for the newest run of this name that was left before its end and belongs to no other living
+            process; or the folder of a run, or the run itself.
+        parent: The folder of runs, by default `runs_folder()`.
+
+    Raises:
+        RecordNotFound: There is no run in the folder.
+        StateNotFound: It has no checkpoint.
+        RecordDamaged: None of its checkpoints can be read.
+    """
+    if resume is False:
+        resume = wanted_next.pop(name, False)
+    if resume is False:
+        return None
+    if resume is not True:
+        folder = Path(getattr(resume, "folder", None) or resume)
+        Reader(folder)
+        end_here(folder)
+        return newest(folder)
+    for path in sorted((runs_folder() if parent is None else parent).glob(f"*/{FILE}"), reverse=True):
+        meta: dict[str, Any] = {}
+        with contextlib.suppress(RecordDamaged, RecordNotFound):
+            meta = Reader(path.parent).meta()
+            if meta.get("name") != name or is_held(meta):
+                continue
+            status = Run.open(path.parent).status
+        if meta.get("status") == "finished":
+            break
+        if not checkpoints_in(path.parent):
+            continue
+        found = newest(path.parent)
+        whole = found.data.get("complete") or found.data["position"] is None
+        if status in ("finished", "resting") and whole:  # and nobody stopped it
+            break
+        return newest(path.parent) if end_here(path.parent) else found
+    say(_("There is no interrupted run called {name}, so a new one begins.", name=name))
+    return None
+
+
+class Parts:
+    """All that a training needs to go on, except its place in the data.
+
+    Args:
+        models: What learns.
+        optimizers: What changes it; may grow later.
+        others: Whatever else has a state: schedulers, scalers, averaged models, generators.
+        counts: How many steps each optimizer has made.
+        kind: What trains: `fit` or `loop`.
+        options: What else the course depends on, as JSON; must be the same when the run goes on.
+
+    Attributes:
+        extra: Gives what the loop itself has to remember.
+    """
+
+    def __init__(
+        self,
+        models: Iterable[nn.Module],
+        optimizers: list[Optimizer],
+        others: Iterable[Any] = (),
+        *,
+        counts: Callable[[], list[int]],
+        kind: str = "loop",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.models, self.optimizers, self.others = list(models), optimizers, list(others)
+        self.counts = counts
+        self.extra: Callable[[], Any] = lambda: None
+        self._kind = kind
+        self._options = {**(options or {}), "groups": [_settings(one) for one in optimizers]}
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimizer that has made most."""
+        return max(self.counts(), default=0)
+
+    def weights(self) -> list[str]:
+        """Where the trained weights of the models are among the tensors of a copy."""
+        models = enumerate(self.models)
+        return [f"models.{index}.state.{name}" for index, model in models for name, _one in model.named_parameters()]
+
+    @property
+    def generators(self) -> list[Any]:
+        """The generators among the others."""
+        return [other for other in self.others if chance.is_generator(other)]
+
+    def look_for_others(self) -> None:
+        """Find the schedulers of the optimizers, and gradient scalers, that nobody has named."""
+        if self._kind == "fit":  # which has named them all
+            return
+        known = {id(other) for other in self.others}
+        mine = {id(optimizer) for optimizer in self.optimizers}
+        for one in gc.get_objects():
+            kind = type(one)
+            if id(one) in known or not issubclass(kind, (LRScheduler, torch.amp.GradScaler)):
+                continue
+            scales = issubclass(kind, torch.amp.GradScaler) and one.is_enabled()
+            if scales or id(getattr(one, "optimizer", None)) in mine:
+                self.others.append(one)
+        inside = {id(inner) for other in self.others for inner in getattr(other, "_schedulers", ())}
+        self.others = [other for other in self.others if id(other) not in inside]
+        # In an order that another process finds again; two of one kind cannot be told apart there.
+        found = [other for other in self.others if id(other) not in known]
+        self.others = [other for other in self.others if id(other) in known]
+        self.others += sorted(found, key=lambda one: (type(one).__name__, self._optimizer_of(one)))
+
+    def _optimizer_of(self, one: Any) -> int:
+        ids = [id(optimizer) for optimizer in self.optimizers]
+        return ids.index(id(one.optimizer)) if id(getattr(one, "optimizer", None)) in ids else -1
+
+    def copy(self, position: dict[str, Any] | None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything as it is now: tensors, in memory of their own, and JSON.
+
+        Raises:
+            NotStorable: A part has a state that is no plain value.
+        """
+        parts = {
+            "models": [_state_of(model, exactly=position is not None) for model in self.models],
+            "loose": self._loose(),
+            "loose_gradients": [None if position is None else weight.grad for weight in self._loose()],
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "others": [other.state_dict() for other in self._with_states()],
+            "position": position,
+            "extra": self.extra(),
+        }
+        tensors: dict[str, Tensor] = {}
+        data = {name: pack(value, tensors, name) for name, value in parts.items()}
+        return tensors, data | {
+            "step": self.steps, "counts": self.counts(), "threads": torch.get_num_threads(), "fits": self._fits(),
+        }  # fmt: skip
+
+    def check(self, found: Found, *, exactly: bool = True) -> None:
+        """Raise `CheckpointDiffers` unless the checkpoint is one of this very training.
+
+        Args:
+            found: The checkpoint.
+            exactly: Compare the schedulers and the like too, which may not be there yet when the model is.
+        """
+        there, here = found.data.get("fits", {}), from_json(to_json(self._fits()))
+        if not exactly:
+            there, here = {**there, "others": None}, {**here, "others": None}
+        if told := list(differences(there, here)):
+            raise found.differs(told)
+
+    def put_back(self, found: Found, *, exactly: bool = True) -> None:
+        """Give model and optimizers their state again; `exactly` that of everything else too, gradients included."""
+        self.check(found, exactly=exactly)
+        with torch.no_grad():
+            for model, saved in zip(self.models, found.part("models"), strict=True):
+                _put_model(model, saved)
+            for weight, saved in zip(self._loose(), found.part("loose"), strict=True):
+                weight.copy_(saved)
+            for weight, saved in zip(self._loose(), found.part("loose_gradients"), strict=True):
+                weight.grad = None if saved is None else saved.to(weight.device)
+        for optimizer, saved in zip(self.optimizers, found.part("optimizers"), strict=True):
+            optimizer.load_state_dict(saved)
+            if found.step:
+                has_stepped(optimizer)
+        if exactly:
+            for other, saved in zip(self._with_states(), found.part("others"), strict=True):
+                other.load_state_dict(saved)
+
+    # Private.
+
+    def _with_states(self) -> list[Any]:
+        return [other for other in self.others if not chance.is_generator(other)]
+
+    def _loose(self) -> list[Tensor]:
+        """Weights of the optimizers that are in no model."""
+        known = {id(weight) for model in self.models for weight in model.parameters()}
+        trained = (weight for one in self.optimizers for group in one.param_groups for weight in group["params"])
+        return [weight for weight in trained if id(weight) not in known]
+
+    def _fits(self) -> dict[str, Any]:
+        """What a training must have in common with the one that made a checkpoint."""
+        return {
+            "kind": self._kind,
+            "versions": {"torch": str(torch.__version__).partition("+")[0], "checkpoint": FORMAT},
+            "models": [_described(model) for model in self.models],
+            "loose": [_kind(weight) for weight in self._loose()],
+            "optimizers": [
+                {"type": type(one).__name__, "groups": [len(group["params"]) for group in one.param_groups]}
+                for one in self.optimizers
+            ],
+            "others": [type(other).__name__ for other in self.others],
+            "options": self._options,
+        }
+
+
+class Keeper:
+    """Makes the checkpoints of one run.
+
+    Args:
+        run: A run with a folder; without one, none are made.
+        parts: What belongs into them.
+        pace: When they are made; None for never.
+
+    Attributes:
+        cost_s: Seconds of copying and writing so far.
+    """
+
+    def __init__(self, run: Run, parts: Parts, pace: Checkpoints | None) -> None:
+        self.run, self.parts = run, parts
+        self.cost_s = 0.0
+        self._pace = pace or Checkpoints()
+        self._at_step = 0
+        self._next_at = perf_counter() + self._pace.seconds
+        self._job: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = pace is None or run.folder is None or _shared_by_processes(parts.models)
+        self._process = os.getpid()
+        self._failing = False
+
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint. Asked between any two steps."""
+        if self._closed:
+            return False
+        if self._pace.steps is not None and self.parts.steps - self._at_step >= self._pace.steps:
+            return True
+        return perf_counter() >= self._next_at and self._job is None
+
+    @property
+    def behind(self) -> bool:
+        """Whether steps were made that no checkpoint has."""
+        return not self._closed and self.parts.steps != self._at_step
+
+    def make(self, position: Callable[[], dict[str, Any]] | None, *, complete: bool = False) -> None:
+        """Copy everything as it is now, and leave it to the thread to write. Never raises: training is worth more.
+
+        Args:
+            position: Says where the loop is in its data; None where only the weights and what changes them are known.
+            complete: Whether the loop is at its end.
+        """
+        if self._closed or os.getpid() != self._process:
+            return
+        began = perf_counter()
+        try:
+            self._wait_for_writer()
+            self.run.collect()
+            tensors, data = self.parts.copy(None if position is None else position())
+            data |= {
+                "time": time.time(), "complete": complete, "points": self.run.noted, "duration": self.run.duration,
+            }  # fmt: skip
+            job = (f"step-{self.parts.steps}", tensors, data)
+            if self._thread is None:  # before there is a job: else one might be left that nobody takes
+                self._start()
+        except NotStorable as error:
+            self._give_up(str(error))
+        except Exception as error:  # noqa: BLE001 - a module with a state of its own kind, or no memory left
+            self._give_up(repr(error))
+        else:
+            self._at_step = self.parts.steps
+            self._spend(perf_counter() - began)
+            with self._changed:
+                self._job = job
+                self._changed.notify_all()
+            if self._thread is None:  # none could be started
+                self._do(job)
+
+    def close(self) -> None:
+        """Bring the last checkpoint to disk, and end the thread."""
+        if os.getpid() != self._process:
+            return
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None and threading.current_thread() is not self._thread:
+            self._thread.join()
+        if self.run.folder is not None and self.run.status == "finished":
+            self._drop_all_but(1)  # nobody goes back behind the end
+
+    # Private.
+
+    def _wait_for_writer(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._job is None)
+
+    def _spend(self, seconds: float) -> None:
+        self.cost_s += seconds
+        now = perf_counter()
+        self._next_at = max(self._next_at, now + self._pace.seconds)
+        self._next_at = max(self._next_at, now + seconds / _SHARE)
+
+    def _give_up(self, reason: str) -> None:
+        self._closed = True
+        line = _("No checkpoints are made of this run, and training goes on without them: {reason}", reason=reason)
+        _warn(line, RuntimeWarning)
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name="firstlight-checkpoint", daemon=True)
+        with contextlib.suppress(RuntimeError):  # Python is about to end: no new threads
+            thread.start()
+            self._thread = thread
+
+    # The thread.
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._job is not None or self._closed)
+                job = self._job
+            if job is None:
+                return
+            self._do(job)
+
+    def _do(self, job: tuple[str, dict[str, Tensor], dict[str, Any]]) -> None:
+        began = thread_time()
+        try:
+            self._write(*job)
+        except Exception as error:  # noqa: BLE001 - without this thread, the loop would wait for it for ever
+            self._give_up(repr(error))
+        finally:
+            self._spend(thread_time() - began)
+            with self._changed:
+                self._job = None
+                self._changed.notify_all()
+
+    def _write(self, name: str, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:
+        if self.run.folder is None or not _all_finite(tensors, self.parts.weights()):  # nothing to keep any more
+            return
+        folder = self.run.folder / "checkpoints"
+        self.run.flush()  # the record reaches at least as far as the checkpoint
+        try:
+            for part in folder.glob(".*.part"):  # of a process that was killed
+                part.unlink()
+            try:
+                state.save(folder, name, tensors, data)
+            except OSError as error:
+                if error.errno != errno.ENOSPC or len(checkpoints_in(self.run.folder)) < 2:
+                    raise
+                self._drop_all_but(1)  # room for a newer one is worth more than the older of two
+                state.save(folder, name, tensors, data)
+            self._drop_all_but(self._pace.keep, written=name)
+            self._failing = False
+        except OSError as error:  # training goes on, those before are still there, and the next may be luckier
+            if not self._failing:
+                _warn_not_written(self.run.folder, error)
+            self._failing = True
+
+    def _drop_all_but(self, count: int, written: str = "") -> None:
+        assert self.run.folder is not None  # `_write` asks
+        others = [
+            name for name in checkpoints_in(self.run.folder) if name != written
+        ]  # a damaged one may have a higher number
+        for old in others[count - bool(written) :]:
+            for suffix in ("safetensors", "json"):
+                (self.run.folder / "checkpoints" / f"{old}.{suffix}").unlink(missing_ok=True)
+
+
+def _warn_not_written(folder: Path, error: OSError) -> None:
+    last = next(iter(checkpoints_in(folder)), None)
+    line = _(
+        "A checkpoint could not be written to {folder}: {reason}. Training goes on; the last good checkpoint is "
+        "{name}. Make room, or choose another folder with the variable FIRSTLIGHT_RUNS.",
+        folder=folder,
+        reason=str(error),
+        name=last or _("none"),
+    )
+    _warn(line, RecordNotSaved)
+
+
+def _warn(line: str, kind: type[Warning]) -> None:
+    try:
+        warnings.warn(line, kind, stacklevel=3)
+    except kind:  # where warnings are errors: training is worth more, and of a thread of ours nobody would hear
+        say(line, sys.stderr)
+
+
+def _shared_by_processes(models: list[nn.Module]) -> bool:
+    kinds = {kind for model in models for module in model.modules() for kind in type(module).__mro__}
+    return any(kind.__name__ in _PARALLEL for kind in kinds)
+
+
+def _all_finite(tensors: Mapping[str, Tensor], weights: Iterable[str]) -> bool:
+    return all(bool(tensors[name].isfinite().all()) for name in weights if name in tensors)
+
+
+def _state_of(model: nn.Module, *, exactly: bool) -> dict[str, Any]:
+    gradients = {name: weight.grad for name, weight in model.named_parameters() if exactly and weight.grad is not None}
+    unsaved = {
+        f"{path}.{name}" if path else name: buffer
+        for path, module in model.named_modules()
+        for name, buffer in module.named_buffers(recurse=False)
+        if name in module._non_persistent_buffers_set
+    }
+    return {
+        "state": dict(model.state_dict()),
+        "unsaved": unsaved,
+        "gradients": gradients,
+        "frozen": [name for name, weight in model.named_parameters() if not weight.requires_grad],
+        "resting": [path for path, module in model.named_modules() if not module.training],
+    }
+
+
+def _put_model(model: nn.Module, saved: dict[str, Any]) -> None:
+    model.load_state_dict(saved["state"])
+    buffers = dict(model.named_buffers())
+    for name, value in saved["unsaved"].items():
+        if name in buffers:
+            buffers[name].copy_(value)
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(name not in saved["frozen"])
+        gradient = saved["gradients"].get(name)
+        if gradient is not None and gradient.layout == torch.strided:
+            gradient = torch.empty_like(weight).copy_(gradient)  # in the weight's own order in memory
+        weight.grad = None if gradient is None else gradient.to(weight.device)
+    for path, module in model.named_modules():
+        module.training = path not in saved["resting"]
+
+
+def _described(model: nn.Module) -> dict[str, Any]:
+    weights = {name: _kind(value) for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+    devices = sorted({weight.device.type for weight in model.parameters()})
+    return {"type": type(model).__name__, "weights": weights, "device": ", ".join(devices)}
+
+
+def _settings(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """What an optimizer was made with: a scheduler that moved the learning rate since has kept the first one."""
+    names = [name for name, value in optimizer.defaults.items() if type(value) in (int, float, bool, str)]
+    return [{name: group.get(f"initial_{name}", group.get(name)) for name in names} for group in optimizer.param_groups]
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
+
+
+def differences(there: Any, here: Any, place: str = "") -> Iterable[str]:
+    """Each difference of two trees of JSON in a few words."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in [*there, *(key for key in here if key not in there)]:
+            yield from differences(there.get(key), here.get(key), f"{place}.{key}" if place else str(key))
+    elif isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        for index, (one, other) in enumerate(zip(there, here, strict=True)):
+            yield from differences(one, other, place if len(there) == 1 else f"{place}.{index + 1}")
+    elif there != here:
+        shown = [_("nothing") if one is None else str(one) for one in (there, here)]
+        yield _("{place} was {there} and is {here}", place=place, there=shown[0], here=shown[1])

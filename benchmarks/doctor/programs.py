@@ -30,8 +30,8 @@ class Program:
 
 
 def programs(part: str) -> Iterator[Program]:
-    """All of a set: `dev`, `held` or `clean`."""
-    for folder in sorted((FOLDER / part).iterdir()):
+    """All of a set: `dev`, `clean` or `held`, which is empty between two sets of unknown programs."""
+    for folder in sorted((FOLDER / part).glob("*/")):
         if part == "clean":
             yield Program(folder.name, folder / "program.py", "clean", json.loads((folder / "clean.json").read_text()))
             continue

@@ -10,6 +10,42 @@ from firstlight.doctor.rules import all_rules
 
 RULES = [rule for rule in all_rules() if rule.code.startswith("L")]
 
+TEACHER = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(480, 8)
+y = (x[:, 0] > 0).long()
+teacher, model = nn.Linear(8, 2), nn.Linear(8, 2)
+for net, guide in ((teacher, None), (model, teacher)):
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for rows in torch.randperm(480).split(16):
+        if guide is not None:
+            guide.eval()
+        goal = y[rows] if guide is None else guide(x[rows]).detach().argmax(1)
+        loss = nn.functional.cross_entropy(net(x[rows]), goal)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+STAGES = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(256, 8), torch.randint(3, (256,))
+model = nn.Linear(8, 3)
+for rate in (0.1, 0.01, 0.001):
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    for rows in torch.arange(512).remainder(256).split(64):
+        loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
 TRAINER = """\
 import torch
 from torch import nn
@@ -169,7 +205,9 @@ def test_a_fault_is_found_in_another_style(name: str) -> None:
     assert name[:3] in {one.code for one in report.alarms}, report.as_text()
 
 
-@pytest.mark.parametrize("source", [TENSORS, CLIPPED], ids=["tensors", "clipped"])
+@pytest.mark.parametrize(
+    "source", [TENSORS, CLIPPED, TEACHER, STAGES], ids=["tensors", "clipped", "a teacher", "three stages"]
+)
 def test_what_they_were_made_of_raises_no_alarm(source: str) -> None:
     report = report_of(source)
     assert not report.alarms, report.as_text()

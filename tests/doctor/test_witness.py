@@ -1,5 +1,7 @@
 """Who hears what: observers that may miss steps, and what they are told when they hear again."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -9,7 +11,7 @@ from torch import nn
 from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor import witness as listening
-from firstlight.doctor.observer import Observer
+from firstlight.doctor.observer import Feed, Observer
 
 STEPS, FAILS_AT = 200, 120
 
@@ -54,7 +56,8 @@ def _alone() -> Iterator[None]:
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_who_misses_steps_is_told_so_before_hearing_again(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "_FREE_S", -1e9)  # listening is always too dear
+    for name in ("_FREE_S", "_LISTEN_S"):
+        monkeypatch.setattr(listening, name, -1e9)  # listening is always too dear
     monkeypatch.setattr(Every, "fails", fails)
     listening.leave()
     witness = listening.witness = listening.Witness((Every, Some))
@@ -77,3 +80,39 @@ def test_who_misses_steps_is_told_so_before_hearing_again(fails: bool, monkeypat
     assert len(some.heard) < STEPS / 2
     gaps = [after for before, after in zip(some.heard, some.heard[1:], strict=False) if after > before + 1]
     assert gaps == [told + 1 for told in some.told[1:]]
+
+
+class Fed(Observer):
+    """Counts batches."""
+
+    def __init__(self, witness: Any) -> None:
+        super().__init__(witness)
+        self.batches = 0
+
+    def batch(self, feed: Feed, batch: Any) -> None:
+        self.batches += 1
+
+
+def test_our_own_loaders_are_heard_also_where_the_program_loads_them_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    from firstlight.data import dataset, load
+
+    train, _test = load((torch.rand(40, 3).numpy(), (torch.arange(40) % 2).numpy()))
+    monkeypatch.delitem(sys.modules, "firstlight.data.dataset")
+    listening.leave()
+    witness = listening.witness = listening.Witness((Fed,))
+    witness.attend()
+    monkeypatch.setitem(sys.modules, "firstlight.data.dataset", dataset)
+    nn.Linear(2, 1)  # a model is made before it is given batches
+    assert len(list(train.batches(4))) == 8
+    fed = witness.observers[0]
+    assert isinstance(fed, Fed)
+    assert fed.batches == 8
+
+
+@pytest.mark.parametrize(
+    ("module", "without"),
+    [("firstlight.doctor.running", "torch"), ("firstlight.doctor.child", "firstlight.data firstlight.train")],
+)
+def test_a_program_need_not_wait_for_what_it_has_no_use_for(module: str, without: str) -> None:
+    code = f"import sys, {module}; print([name for name in {without.split()} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

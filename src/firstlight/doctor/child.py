@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from firstlight.doctor import witness as listening
+from firstlight.doctor.running import in_order
 from firstlight.run import Run
 
 
@@ -130,24 +131,6 @@ def run_cells(shell: Any, cells: Iterable[str]) -> dict[str, Any]:
             attendant.leave()
     names: dict[str, Any] = shell.user_ns
     return names
-
-
-def in_order(cells: list[dict[str, Any]]) -> list[str]:
-    """The code of a notebook's cells in the order of their execution numbers; those without one where they stand.
-
-    Example:
-        >>> cells = [{"cell_type": "code", "source": word, "execution_count": at} for word, at in (("b", 2), ("a", 1))]
-        >>> in_order(cells)
-        ['a', 'b']
-    """
-    code = [cell for cell in cells if cell.get("cell_type") == "code"]
-    texts = [cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"]) for cell in code]
-    counts = [cell.get("execution_count") for cell in code]
-    numbered = [count for count in counts if isinstance(count, int)]
-    if len(numbered) < len(code) or len(set(numbered)) < len(numbered):
-        return [text for text in texts if text.strip()]
-    ordered = sorted(zip(numbered, texts, strict=True))
-    return [text for _count, text in ordered if text.strip()]
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Unit:
             for text in (self.text, _without_magics(self.text)):
                 try:
                     return ast.parse(text)
-                except (SyntaxError, ValueError, RecursionError):
+                except (SyntaxError, ValueError, RecursionError, MemoryError):
                     continue
         return ast.Module(body=[], type_ignores=[])
 

@@ -1,5 +1,6 @@
 """`examine`: what is wrong with a training, why, and what to do; or that nothing was found, and what was asked."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,6 +16,9 @@ from firstlight.doctor.rules import all_rules
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _
 from firstlight.run import Run
+from firstlight.run.foreign import believed
+from firstlight.run.record import SavedRun
+from firstlight.run.store import FILE
 
 _INTENDED = re.compile(r"#\s*doctor:\s*intended\b[ \t]*(?P<codes>[A-Z]\d\d(?:[ ,]+[A-Z]\d\d)*)?")
 
@@ -65,7 +69,8 @@ def examine(run: Run | str | Path | None = None, *, proof: bool = True, proof_s:
         raise NotARun(kind=type(run).__name__)
     elif heard is not None and heard.follows(run):
         run = heard.tell(_copy(run))
-    report = examined(run, all_rules())
+    with believed(run.folder / FILE) if isinstance(run, SavedRun) and run.folder else contextlib.nullcontext():
+        report = examined(run, all_rules())
     if heard is None or not live or not proof or not report.findings:
         return report
     from firstlight.doctor.replay import prove

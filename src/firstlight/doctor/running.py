@@ -2,25 +2,32 @@
 
 import ast
 import contextlib
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from firstlight.doctor.report import Report
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _
 from firstlight.run import Run
+from firstlight.run.foreign import MALFORMED
 
+if TYPE_CHECKING:
+    from firstlight.doctor.report import Report
+
+_MOST_OF_A_NOTEBOOK, _MOST_OF_A_SCRIPT = 40_000_000, 4_000_000  # bytes; what they are taken apart into is far more
 _GRACE_S = 10.0  # to put its findings together once it was asked to end
 
 
@@ -45,7 +52,7 @@ class Examined:
         detail: The exception's last line, where one ended it.
     """
 
-    report: Report
+    report: "Report"
     how: str = "static"
     status: int = 0
     detail: str = ""
@@ -91,12 +98,9 @@ def examine_program(
     Raises:
         NotAProgram: Where the file is no Python and no notebook.
     """
-    from firstlight.doctor.examining import examined
-    from firstlight.doctor.rules import all_rules
-
     units = _read(file)
     if static:
-        return Examined(examined(_record([[0, "code", units]]), all_rules()))
+        return Examined(_examined(_record([[0, "code", units]])))
     with tempfile.TemporaryDirectory(prefix="firstlight-doctor-") as folder:
         out = Path(folder) / "heard.json"
         how, status = _run(file, arguments, out, timeout, quiet=quiet)
@@ -106,7 +110,19 @@ def examine_program(
             heard = {"facts": [[0, "code", units]], "ended": {"how": "killed", "status": status, "detail": ""}}
     ended = heard["ended"]
     run = _record(heard["facts"])
-    return Examined(examined(run, all_rules()), how or ended["how"], ended["status"], ended["detail"], run)
+    return Examined(_examined(run), how or ended["how"], ended["status"], ended["detail"], run)
+
+
+def _examined(run: Run) -> "Report":
+    from firstlight.doctor.examining import examined
+    from firstlight.doctor.rules import all_rules
+
+    return examined(run, all_rules())
+
+
+def _load() -> None:
+    """What examines needs PyTorch: it is loaded while the program loads it too."""
+    import_module("firstlight.doctor.rules").all_rules()
 
 
 def _record(facts: list[list[Any]]) -> Run:
@@ -118,19 +134,39 @@ def _record(facts: list[list[Any]]) -> Run:
 
 def _read(file: Path) -> list[dict[str, Any]]:
     """The program as the fact `code` holds it."""
-    from firstlight.doctor.child import in_order
-
     try:
+        if file.stat().st_size > (_MOST_OF_A_NOTEBOOK if file.suffix == ".ipynb" else _MOST_OF_A_SCRIPT):
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
         text = file.read_text(encoding="utf-8")
         if file.suffix == ".ipynb":
             cells = in_order(json.loads(text)["cells"])
+            if sum(map(len, cells)) > _MOST_OF_A_SCRIPT:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
             return [{"file": f"<cell {at}>", "text": code, "cell": at} for at, code in enumerate(cells, start=1)]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ast.parse(text)
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, SyntaxError, MemoryError, *MALFORMED) as error:
         raise NotAProgram(name=file.name, error=str(error) or type(error).__name__) from None
     return [{"file": str(file), "text": text, "cell": None}]
+
+
+def in_order(cells: list[dict[str, Any]]) -> list[str]:
+    """The code of a notebook's cells in the order of their execution numbers; those without one where they stand.
+
+    Example:
+        >>> cells = [{"cell_type": "code", "source": word, "execution_count": at} for word, at in (("b", 2), ("a", 1))]
+        >>> in_order(cells)
+        ['a', 'b']
+    """
+    code = [cell for cell in cells if cell.get("cell_type") == "code"]
+    texts = [cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"]) for cell in code]
+    counts = [cell.get("execution_count") for cell in code]
+    numbered = [count for count in counts if isinstance(count, int)]
+    if len(numbered) < len(code) or len(set(numbered)) < len(numbered):
+        return [text for text in texts if text.strip()]
+    ordered = sorted(zip(numbered, texts, strict=True))
+    return [text for _count, text in ordered if text.strip()]
 
 
 def _run(file: Path, arguments: Sequence[str], out: Path, timeout: float | None, *, quiet: bool) -> tuple[str, int]:
@@ -145,6 +181,7 @@ def _run(file: Path, arguments: Sequence[str], out: Path, timeout: float | None,
         start_new_session=os.name == "posix",
     )
     how = ""
+    threading.Thread(target=_load, daemon=True).start()
     try:
         try:
             process.wait(timeout)

@@ -7,6 +7,7 @@ inside of models and the graph of a loss are looked at closely at the first step
 
 import contextlib
 import functools
+import gc
 import os
 import random
 import sys
@@ -27,17 +28,15 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
 
-from firstlight.data.dataset import Batches
 from firstlight.doctor.code import units_now
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.overhearing import take_all_off
 from firstlight.doctor.places import Place, here
 from firstlight.doctor.trail import Trail
-from firstlight.graph.looks import TWO_WAYS
 from firstlight.graph.source import kind_of_file
 from firstlight.run import Run, audience
 from firstlight.run.errors import NotJson
-from firstlight.run.looks import in_backward, unheard
+from firstlight.run.looks import TWO_WAYS, in_backward, unheard
 from firstlight.run.taps import Wrapped
 
 _PLAIN = (Tensor, nn.Parameter)
@@ -46,8 +45,10 @@ _TRAILS = 2  # first calls of each root whose lines are followed
 _MOST_TRAILED = 16  # roots
 _COMPLETE = 24  # so many first steps are heard by all
 _WINDOW = 3  # and so many, when something new is heard: a pass over a loader, an evaluation, an optimizer's first step
+_WAKES = 12  # times that this is done in full; then it is one step, where listening has had its share
 _FREE_S = 0.05  # so much may be spent whatever the training takes
 _SHARE = 0.01  # and of the training's time this share
+_LISTEN_S, _LISTEN = 0.01, 0.005  # the same for steps that all hear although some may miss them: looks come first
 
 
 class Witness:
@@ -82,10 +83,12 @@ class Witness:
         self._compilable: list[Wrapped] = []  # those that stand in what a program may compile
         self._later: list[Wrapped] = []  # those of `hear_now`
         self._handles: list[Any] = []
+        self._ours = False  # whether our own loaders are heard
         self._by_all: dict[str, tuple[Any, ...]] = {}
         self._by_few: dict[str, tuple[Any, ...]] = {}
         self._told = self._by_all  # or `_by_few`, where those who may miss a step miss it
         self._awake = 0  # steps that are still heard by all
+        self._wakes = 0
         self._steps_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._owns: dict[int, bool] = {}
         self._seen: weakref.WeakKeyDictionary[nn.Module, list[int]] = weakref.WeakKeyDictionary()
@@ -115,7 +118,6 @@ class Witness:
             (nn.Module, "zero_grad", self._zero_grad),
             (Optimizer, "__init__", self._made),
             (DataLoader, "__iter__", self._iterate),
-            (Batches, "__iter__", self._iterate),
             (warnings, "showwarning", self._warn),
             (torch, "compile", self._compile),
         ):
@@ -134,8 +136,16 @@ class Witness:
             register_optimizer_step_post_hook(self._after_step),
             register_module_parameter_registration_hook(self._registered),
         ]
+        self._tap_ours()
         audience.append(self._follow)
         return self
+
+    def _tap_ours(self) -> None:
+        """Our own loaders, once the program has loaded them: a program without them need not wait until they are."""
+        kind = getattr(sys.modules.get("firstlight.data.dataset"), "Batches", None)
+        if kind is not None and not self._ours:
+            self._ours = True
+            self._wrapped.append(Wrapped(kind, "__iter__", self._iterate))
 
     def leave(self) -> None:
         """Stop listening, and leave no trace in torch."""
@@ -144,14 +154,14 @@ class Witness:
             wrapped.restore()
         for handle in self._handles:
             handle.remove()
-        self._wrapped, self._later, self._compilable, self._handles = [], [], [], []
+        self._wrapped, self._later, self._compilable, self._handles, self._ours = [], [], [], [], False
         with contextlib.suppress(ValueError):
             audience.remove(self._follow)
 
     def begin(self) -> None:
         """A new episode: observers that have seen nothing."""
         self.own_s, self.backwards, self.steps, self.calls, self._feeds, self._most = 0.0, 0, 0, 0, 0, 0
-        self.lost, self._began, self._feed = {}, perf_counter(), None
+        self.lost, self._began, self._feed, self._wakes = {}, perf_counter(), None, 0
         self._steps_of, self._seen = weakref.WeakKeyDictionary(), weakref.WeakKeyDictionary()
         self._trails = weakref.WeakKeyDictionary()
         self.observers = []
@@ -244,6 +254,10 @@ class Witness:
         """Whether there is time for something costly: all that is heard stays within its share of the training."""
         return self.own_s < _FREE_S + _SHARE * (perf_counter() - self._began)
 
+    def _may_listen(self) -> bool:
+        """Whether all may hear another step: what is left of the time then is for close looks."""
+        return self.own_s < _LISTEN_S + _LISTEN * (perf_counter() - self._began)
+
     def place(self) -> Place | None:
         """The learner's line that runs now. Costs microseconds: ask at first occurrences."""
         found = here(2)
@@ -335,15 +349,16 @@ class Witness:
 
     def _listen_fully(self) -> None:
         """From here on all are told again, for some steps."""
-        self._awake = _WINDOW
         if self._told is self._by_few:
+            self._wakes += 1
             self._told = self._by_all
             self._tell("missed")
+        self._awake = _WINDOW if self._wakes <= _WAKES or self._may_listen() else 1
 
     def _spare(self) -> None:
         """A step is over: whether those who may miss some hear the next one."""
         step = self.step
-        if step < _COMPLETE or self._is_close(step) or self.may_spend():
+        if step < _COMPLETE or self._is_close(step) or self._may_listen():
             self._listen_fully()
         elif self._awake:
             self._awake -= 1
@@ -552,12 +567,15 @@ class Witness:
         def __init__(optimizer: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - as above
             original(optimizer, *args, **kwargs)
             if not self._deaf:
+                self._tap_ours()
                 place = self._made_at[optimizer] = self.place()
                 self._tell("optimizer_made", optimizer, place)
 
         return __init__
 
     def _registered(self, _module: nn.Module, _name: str, parameter: Any) -> None:
+        if not self._ours:
+            self._tap_ours()
         if parameter is not None and self._told["registered"]:
             self._tell("registered", parameter)
 
@@ -737,16 +755,15 @@ def _randomness_kept() -> Iterator[None]:
                 numpy.random.set_state(kept[2])
 
 
-# Private names, and so guarded: whether torch.func transforms what runs, and whether torch.compile traces it.
+# Private names, and so guarded: whether torch.func transforms what runs, and whether torch.compile or jit trace it.
 _transforms: Callable[[], Any] = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
-_traces: Callable[[], Any] = getattr(
-    getattr(sys.modules.get("torch._guards"), "TracingContext", None), "try_get", lambda: None
-)
+_traced: Any = getattr(sys.modules.get("torch._guards"), "_TLS", None)
+_jit: Callable[[], Any] = torch._C._get_tracing_state
 
 
 def _in_transform() -> bool:
     """Whether tensors have no values to look at just now."""
-    return _transforms() is not None or _traces() is not None or torch._C._get_tracing_state() is not None
+    return _transforms() is not None or getattr(_traced, "tracing_context", None) is not None or _jit() is not None
 
 
 _HERE = Path(__file__).parent
@@ -785,6 +802,8 @@ def attend() -> Witness:
     """Let this process be listened to, and give the one that does."""
     global witness
     if witness is None:
+        if not gc.get_freeze_count():
+            gc.freeze()  # what we keep makes collections more frequent: they need not walk through all that is loaded
         witness = Witness()
     return witness.attend()
 

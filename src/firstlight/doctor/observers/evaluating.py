@@ -83,6 +83,7 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
         "graph_place": _place(graph[0]) if graph else None,
         "graph_places": graph[0].places if graph else [],
         "graph_scored": sum(is_scored(use) for use in graph),
+        "graph_apart": _apart(samples, graph),
         "phases": len({use.phase for use in looked}),
         "prints": max(
             Counter(use.print for use in plain if use.print is not None and use.training).values(), default=0
@@ -94,6 +95,15 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
         "numbers": _numbers([use for use in unique if use.labels is not None and use.matched is not None]),
         "grad_losses": sorted({use.loss[0] for use in unique if use.loss}),
     }
+
+
+def _apart(samples: "Samples", graph: "list[Use]") -> int:
+    """Of scored calls with a graph, those of a whole pass that taught nothing: a teacher's stand within a step."""
+    phases = Counter(use.phase for use in graph)
+    return sum(
+        is_scored(use) and (_teaches_nothing(samples, use.feed) if use.feed >= 0 else phases[use.phase] >= 3)
+        for use in graph
+    )
 
 
 def _chosen(uses: "list[Use]") -> dict[str, Any] | None:

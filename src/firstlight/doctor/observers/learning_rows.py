@@ -62,7 +62,10 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
         evaluated = []  # asked before nearly every step: to choose what to learn from, or to act
     numbers = torch.cat([use.rows.cpu() for use in trained if use.rows is not None])
     times = torch.cat([torch.full((use.size,), use.at) for use in trained])
-    distinct, places = torch.unique(numbers, return_inverse=True)
+    distinct, places, often = torch.unique(numbers, return_inverse=True, return_counts=True)
+    usual = often > max(0.1 * len(numbers), 2)  # a blank picture, or no change at all: of no sample's own
+    if int(usual.sum()) > 2 or len(distinct) < 50:
+        usual[:] = False
     first = torch.full((len(distinct),), 2**31).scatter_reduce(0, places, times, "amin")
     begun = trained[0].at
     whole: list[tuple[Use, int, int]] = []
@@ -74,6 +77,9 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
         at = torch.searchsorted(distinct, mine).clamp(max=len(distinct) - 1)
         known = distinct[at] == mine
         total = int(known.sum())
+        if total <= 0.9 * use.size:
+            known &= ~usual[at]
+            total = int(known.sum())
         if total <= 0.9 * use.size and len(torch.unique(mine[known])) > 0.9 * len(distinct):
             continue  # all samples at once, those of the training among them: told apart afterwards
         before = int((known & (first[at] < use.at)).sum())

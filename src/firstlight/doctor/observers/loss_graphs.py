@@ -237,6 +237,9 @@ class LossGraphs(Observer):
             given = tensor_of(node, name) if name and below(node, at) is None else None  # nothing was computed before
             if given is None or given.numel() != batch.numel() or given.device != batch.device:
                 continue
+            same = len(given) == len(batch) and given.dtype == batch.dtype
+            if same and torch.equal(given.reshape(batch.shape), batch):
+                return  # the batch itself, as nearly always: nothing has to be sorted
             if _rows_differ(batch.detach(), given):
                 row = self._rearranged or {"times": 0, "step": self.witness.step, "line": line_of(node),
                                            "shape": list(batch.shape), "given": list(given.shape)}  # fmt: skip
@@ -389,16 +392,22 @@ class _EqualByHand:
     def look(self, graph: LossGraph, going: Backward) -> None:
         """The first look finds them; later ones compare. Units are rows, or columns where inputs stand in front."""
         if going.number == 0:
-            for leaf in list(graph.leaves.values())[:_MOST]:
+            leaves = list(graph.leaves.values())[:_MOST]
+            for leaf in leaves:
                 plain = leaf.dim() == 2 and min(leaf.shape) >= 2 and leaf.numel() <= 2_000_000 and not leaf.is_meta
                 if plain and self._owner.witness.name_of(leaf) is None and bool((leaf == leaf[0, 0]).all()):
                     self.rows.append(
                         {"weight": weakref.ref(leaf), "shape": list(leaf.shape), "step": None, "equal": False,
-                         "steps": 0, "line": _line_of_leaf(graph, leaf), "value": float(leaf[0, 0])}
+                         "steps": 0, "line": _line_of_leaf(graph, leaf), "value": float(leaf[0, 0]),
+                         "all": sum(one.dim() >= 2 for one in leaves)}
                     )  # fmt: skip
             return
         for row in self.rows:
             weight = row["weight"]()
+            if weight is None or id(weight) not in graph.leaves:  # made anew in each step, maybe
+                others = [one for one in graph.leaves.values() if list(one.shape) == row["shape"]]
+                alone = sum(one["shape"] == row["shape"] for one in self.rows) == len(others) == 1
+                weight = others[0] if alone and self._owner.witness.name_of(others[0]) is None else None
             if weight is None or going.number < 2 or id(weight) not in graph.leaves:
                 continue
             alike = bool((weight == weight[:1]).all()) or bool((weight == weight[:, :1]).all())

@@ -13,7 +13,9 @@ from firstlight.doctor.places import Place
 _HEARD = 40  # calls of each function that are heard; more tell nothing new
 _AGAIN = 0.97  # rows with noise, or changed a little, are nearer to what they were before than to others
 _ROWS, _NUMBERS = 32, 256  # that are compared
-_BOTH_LEARN = ("kl_div", "cross_entropy", "binary_cross_entropy_with_logits", "binary_cross_entropy", "nll_loss")
+_BOTH_LEARN = ("kl_div", "cross_entropy", "binary_cross_entropy_with_logits", "binary_cross_entropy", "nll_loss",
+               "poisson_nll_loss", "gaussian_nll_loss", "multi_margin_loss", "soft_margin_loss",
+               "multilabel_margin_loss", "multilabel_soft_margin_loss")  # fmt: skip
 
 
 class Losses(Observer):
@@ -28,6 +30,7 @@ class Losses(Observer):
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
         self._calls: dict[str, int] = {}
+        self._enough = False  # whether so many calls of one function were heard
         self._swapped: dict[str, Any] = {}
         self._target: weakref.ref[Tensor] | None = None
         self._at: tuple[Any, ...] | None = None
@@ -44,7 +47,7 @@ class Losses(Observer):
 
     def forward(self, call: Call) -> None:
         self._slice = None
-        if call.number > 4 * _HEARD:
+        if self._enough or call.number > 4 * _HEARD:
             return
         given = call.args[0] if call.grad and call.args else None
         if not isinstance(given, Tensor):
@@ -59,6 +62,7 @@ class Losses(Observer):
     def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         count = self._calls[name] = self._calls.get(name, 0) + 1
         if count > _HEARD:
+            self._enough, self._before, self._rows = True, None, None
             self.witness.enough(self, name)
         given = args[0] if args else kwargs.get("input")
         target = args[1] if len(args) > 1 else kwargs.get("target")

@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from firstlight.doctor.observer import Backward, Call, Observer
@@ -38,12 +39,15 @@ class _Model:
         weight = next(iter(module.parameters()), None)
         self.was = weight.detach().reshape(-1)[:_SAMPLED].clone() if weight is not None else None
         self.copied = True
+        self.still = True  # whether it was what it had been when it was shown last
+        self.given: set[Any] = set()  # a few numbers of what it was shown
+        self.since = 0  # steps that were made when it was called first
 
     def unchanged(self) -> bool:
         module = self.module()
         weight = next(iter(module.parameters()), None) if module is not None else None
         if weight is None or self.was is None:
-            return False
+            return module is None and self.shown > 0 and self.still
         now = weight.detach().reshape(-1)[:_SAMPLED]
         return now.shape == self.was.shape and bool((now == self.was).all())
 
@@ -68,6 +72,13 @@ class _State:
             return False
         own = next((w for name, w in (*module.named_parameters(), *module.named_buffers()) if name == self.name), None)
         return own is not None and kept.data_ptr() == own.data_ptr() != 0
+
+
+def _begun_as(one: _Model, other: _Model) -> bool:
+    """Whether a model is what another one was before it learned: one of them is a copy."""
+    if one.was is None or other.was is None or one.shape != other.shape or one.was.device != other.was.device:
+        return False
+    return one.was.shape == other.was.shape and torch.equal(one.was, other.was) and bool((one.was != one.was[0]).any())
 
 
 class Models(Observer):
@@ -107,6 +118,7 @@ class Models(Observer):
                 self._gone.append(one)
             one = self._models[id(module)] = _Model(module, self._count)
             self._count += 1
+            one.since = self._steps()
             first = next(iter(module.parameters()), None)
             one.copied = first is None or id(first) not in self.witness.session.get("births", {})
         return one
@@ -122,6 +134,10 @@ class Models(Observer):
             self._now.append(one) if one.pending == 1 else None
         else:
             one.shown += 1
+            given = call.args[0] if call.args and len(one.given) < 64 else None
+            if isinstance(given, Tensor) and given.device.type == "cpu" and not given.is_sparse:
+                one.given.add((*given.shape, *given.detach().reshape(-1)[:8].tolist()))
+                one.still = bool(one.learned) or one.unchanged()
             if one.shown <= 2:
                 one.shown_at = call.place or self.witness.place()
                 one.shown_way = one.shown_way or way_here(3)
@@ -207,6 +223,7 @@ class Models(Observer):
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """Models, states and wrappers."""
+        known = (*self._gone, *self._models.values())
         rows = [
             {
                 "kind": one.kind,
@@ -220,12 +237,17 @@ class Models(Observer):
                 "alive": one.module() is not None,
                 "unchanged": one.unchanged(),
                 "copied": one.copied,
+                "late": one.since >= self._steps() > 0,
+                "apart": bool(one.given) and not any(one.given & other.given for other in known if other is not one),
+                "as_begun": [
+                    other.number for other in known if other is not one and other.learned and _begun_as(one, other)
+                ],
                 "loaded": (module := one.module()) is not None and module in self._loaded,
                 "first": one.first and one.first.as_json(),
                 "shown_at": one.shown_at and one.shown_at.as_json(),
                 "shown_way": [place.as_json() for place in one.shown_way],
             }
-            for one in sorted((*self._gone, *self._models.values()), key=lambda one: one.number)
+            for one in sorted(known, key=lambda one: one.number)
         ]
         if rows:
             yield "models", rows[:_MOST]

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 import weakref
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -134,6 +135,7 @@ class Optimizers(Observer):
                 "written": any(life.written for life in lives[1:]),
                 "numbers": first.numbers,
                 "equal": all(life.numbers == first.numbers for life in lives),
+                "falls": _falls([life.numbers for life in lives]),
                 "step": lives[2].made_at if len(lives) > 2 else None,
                 "place": first.place and first.place.as_json(),
             })  # fmt: skip
@@ -153,10 +155,19 @@ def _numbers(optimizer: Optimizer) -> dict[str, Any]:
     return found
 
 
+def _falls(numbers: list[dict[str, Any]]) -> bool:
+    """Whether the learning rate got smaller from each to the next, and nothing else changed."""
+    rates = [one.get("lr", 0.0) for one in numbers]
+    others = [{key: value for key, value in one.items() if key != "lr"} for one in numbers]
+    return all(a > b for a, b in itertools.pairwise(rates)) and all(one == others[0] for one in others)
+
+
 def _remember(rows: set[bytes], given: Tensor) -> None:
-    for row in given.detach()[:_ROWS]:
-        numbers = row.contiguous().reshape(-1)[:1024].view(torch.uint8)  # NumPy knows no bfloat16
-        rows.add(hashlib.blake2b(numbers.numpy().tobytes(), digest_size=8).digest())
+    if not given.numel():
+        return
+    some = given.detach()[:_ROWS]
+    numbers = some.reshape(len(some), -1)[:, :1024].contiguous().view(torch.uint8).numpy()  # NumPy knows no bfloat16
+    rows.update(hashlib.blake2b(row, digest_size=8).digest() for row in numbers)
 
 
 def _forget(lives: list[_Life], key: int, _gone: Any) -> None:

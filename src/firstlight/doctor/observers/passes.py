@@ -75,7 +75,7 @@ class Passes(Observer):
         self._left: Counter[Way] = Counter()  # passes since then of which nothing is left, by their way
         self._calls = 0  # since then
         self._ways = 0
-        self._outside = self._outside_step = self._outside_count = 0
+        self._outside = self._outside_step = self._outside_count = self._outside_asked = 0
         self._outside_place: Place | None = None
         self._outside_backward: Place | None = None
         self._losses: list[_Node] = []
@@ -223,7 +223,10 @@ class Passes(Observer):
             self._left = Counter()
         hit = [one for one in now if one.fired]
         if calls >= 6 and hit:
+            self._outside_asked += any(one.way is not None for one in hit)
             self._judge_outside(now, hit, left, going)
+        elif calls:
+            self._outside_asked += 1
         if now and not hit:
             self._judge_stale(now)
         if now and hit:
@@ -290,6 +293,7 @@ class Passes(Observer):
             {
                 "backwards": self._plain,
                 "outside": self._outside,
+                "outside_asked": self._outside_asked,
                 "outside_step": self._outside_step,
                 "outside_count": self._outside_count,
                 "outside_forward": _json(self._outside_place),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"(?<![\w.])(\d+)\.(\d{1,6})(?![\w.]|e[-+]?\d)")
 _MOST = 400  # prints
+_LISTED = 40  # among so many prints in a row, as a list of classes, the share of all may stand
 _LONGEST = 400  # characters that are read of one
 
 
@@ -57,8 +58,10 @@ class Printed:
     def _of(self, root: "Root") -> dict[str, Any] | None:
         uses = [use for use in root.evaluated if not use.learned and use.labels is not None and use.size]
         seen: dict[str, list[dict[str, Any]]] = {}
-        true = 0
-        for (_phase, _feed, after), group in groupby(uses, key=lambda use: (use.phase, use.feed, self._next(use.at))):
+        true = asked = 0
+        for (*_where, after), group in groupby(
+            uses, key=lambda use: (use.phase, use.step, use.feed, str(use.places), self._next(use.at))
+        ):
             late = list(group)
             said = self._said[after : after + 3]
             if not said:
@@ -67,8 +70,10 @@ class Printed:
             if values is None:
                 continue
             right, others = values
+            asked += 1
             numbers = [(value, digits, text, place) for _at, some, place in said for value, digits, text in some]
-            if any(_is(value, digits, right) for value, digits, _text, _place in numbers):
+            more = [one for at, some, _place in self._said[after : after + _LISTED] if at == said[0][0] for one in some]
+            if any(_is(value, digits, right) for value, digits, _text in more):
                 true += 1
                 continue
             for name, other in others.items():
@@ -81,6 +86,12 @@ class Printed:
                              "rows": sum(use.size for use in late), "batches": len(late)}
                         )  # fmt: skip
                         break
+        if true and not seen:
+            return {"model": root.kind, "what": "right", "times": true}
+        for name, some in list(seen.items()):
+            ends = all(float(one["said"]) in (0, 1, 100) for one in some)  # all or nothing: of one class, maybe
+            if (name.startswith("axis_") and len(some) < asked) or (ends and len(some) < 3):
+                del seen[name]  # few numbers that are like that by chance
         if true or len(seen) != 1:
             return None
         name, some = next(iter(seen.items()))
@@ -108,6 +119,16 @@ class Printed:
         right, rows = sum(hits), sum(sizes)
         others: dict[str, float] = {}
         counts: dict[str, float] = {}
+        # The best row of each class, beside the first labels: as `zip` ends with the shorter.
+        across = [(a[: len(use.across)], use.across) for use, (a, _b) in zip(uses, pairs, strict=True)
+                  if use.across is not None]  # fmt: skip
+        if len(across) == len(uses):
+            met = [int((a == b[: len(a)]).sum()) for a, b in across]
+            others["axis_of_rows"] = sum(met) / max(sum(len(a) for a, _b in across), 1)
+            others["axis_of_all"] = sum(met) / rows
+            shares = sum(m / len(a) for m, (a, _b) in zip(met, across, strict=True)) / len(uses)
+            if abs(shares - others["axis_of_rows"]) > 1e-6:
+                others["axis_of_batches"] = shares
         if len(uses) > 1:
             counts["batches"] = len(uses)
             counts["batches_times_size"] = len(uses) * max(sizes)

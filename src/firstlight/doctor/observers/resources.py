@@ -11,6 +11,7 @@ from multiprocessing import get_start_method
 from time import perf_counter
 from typing import Any, ClassVar
 
+import numpy
 import psutil
 import torch
 from torch import Tensor, nn
@@ -18,9 +19,12 @@ from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.observers.fingerprint import tensors_in
+from firstlight.doctor.places import Place
 
 _MOST_POINTS = 40  # readings of the process's memory; when there are more, every second one is dropped
 _MOVES = 96  # calls of `to` that are looked at
+_FROM_NUMPY = ("from_numpy", "tensor", "as_tensor")
+_ARRAYS = 200  # calls of these that are looked at
 _LARGE = 4  # times the batch: what is moved is more than what a step learns from
 
 
@@ -33,6 +37,9 @@ class Resources(Observer):
         "loader_made": ("torch.utils.data.DataLoader", "__init__"),
         "tensor_to": ("torch.Tensor", "to"),
         "module_to": ("torch.nn.Module", "to"),
+        "from_numpy": ("torch", "from_numpy"),
+        "tensor": ("torch", "tensor"),
+        "as_tensor": ("torch", "as_tensor"),
     }
 
     def __init__(self, witness: Any) -> None:
@@ -46,7 +53,8 @@ class Resources(Observer):
         self._anomaly = self._backwards = 0
         self._types: dict[str, dict[str, Any]] = {}
         self._moved: deque[dict[str, Any]] = deque(maxlen=16)
-        self._moves = 0
+        self._moves = self._arrays = 0
+        self._double: Place | None = None
         self._batch: tuple[int, int] = (0, 0)  # rows and numbers that a step learns from
         self._learning: weakref.ref[nn.Module] | None = None
         self._tested = self._learned = 0  # rows since the last step
@@ -65,6 +73,9 @@ class Resources(Observer):
     # Loaders.
 
     def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        if name in _FROM_NUMPY:
+            self._from_numpy(args, kwargs, result)
+            return
         if name != "loader_made":
             self._to(name, args, result)
             return
@@ -98,6 +109,18 @@ class Resources(Observer):
             return
         _same, began, waited, row = self._feed
         row.update(batches=row["batches"] + 1, waited_s=feed.waited_s - waited, all_s=now - began, learned=feed.learned)
+
+    # Types.
+
+    def _from_numpy(self, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Where an array first became a tensor of float64, of which nothing was said."""
+        self._arrays += 1
+        array = args[0] if len(args) == 1 and not kwargs.get("dtype") else None
+        if self._double is None and isinstance(array, numpy.ndarray | numpy.float64) and result.dtype == torch.float64:
+            self._double = self.witness.place()
+        if self._double is not None or self._arrays >= _ARRAYS:
+            for one in _FROM_NUMPY:
+                self.witness.enough(self, one)
 
     # Moving.
 
@@ -228,6 +251,7 @@ class Resources(Observer):
             "anomaly": self._anomaly,
             "backwards": self._backwards,
             "types": list(self._types.values()),
+            "double": self._double and self._double.as_json(),
             "moved": [
                 {k: v for k, v in row.items() if k != "thing"}
                 for row in self._moved

@@ -34,7 +34,7 @@ _SMALL = 1 << 18  # elements of a small batch
 _LARGE = 1 << 20  # elements of a further input that is not read
 _MOST_ROWS = 100_000  # that are remembered as numbers
 _MOST_USES = 3_000
-_FULL = 128  # so many steps of a model are heard one by one, then
+_FULL = 64  # so many steps of a model are heard one by one, then
 _SAMPLED = 16  # one in so many
 _KEPT_ROWS = 1_200  # that are copied, for neighbours and columns
 _KEPT_WIDTH = 4_096
@@ -59,6 +59,7 @@ class Use:
     print: int | None = None  # of all of them together
     labels: Tensor | None = None
     choice: Tensor | None = None  # the class that the output speaks for
+    across: Tensor | None = None  # the row that speaks most for each class
     half: Tensor | None = None  # that it would speak for if logits were compared with 0.5
     several: dict[int, Tensor] | None = None  # the same for each dimension of an output of three
     matched: Tensor | None = None  # the same with inputs that look like those of the training
@@ -266,7 +267,7 @@ class Samples(Observer):
             few = kept.get("counted", 0)
             if feed.number < 8 and few >= 64 and 1 < len(kept["set"]) < 0.05 * few and kept.get("stored") is None:
                 with contextlib.suppress(Exception):
-                    kept["stored"] = _stored(feed.loader.dataset, tuple(kept["shape"]))
+                    kept["stored"] = _stored(feed.loader.dataset, tuple(kept["shape"]), len(kept["set"]))
             kept["learned"] = max(kept["learned"], feed.learned)
 
     def _passes(self) -> list[dict[str, Any]]:
@@ -553,6 +554,7 @@ class Samples(Observer):
             plain = output.detach()
             if plain.ndim == 2 and plain.shape[1] > 1:
                 use.choice = plain.argmax(1)
+                use.across = plain.argmax(0) if plain.shape[1] <= 100 else None
             elif plain.numel() == use.size and plain.ndim and any("binary" in name for name in root.losses):
                 use.cut = 0.5 if root.losses["binary_cross_entropy"] else 0.0
                 use.choice = (plain.reshape(-1) > use.cut).long()
@@ -592,10 +594,10 @@ class Samples(Observer):
         if name == "labels" and use.labels is None and what["labels"].numel() == use.size:
             use.scored = True
             use.labels = what["labels"].detach().reshape(-1, 1).cpu().clone()
-        if name != "equal":
+        if name not in ("equal", "taken"):
             return
         labels = what.pop("labels")
-        what.pop("chosen")
+        what.pop("chosen", None)
         use.scored = True
         if use.labels is None and labels.numel() == use.size:
             use.labels = labels.detach().reshape(-1, 1).cpu().clone()
@@ -606,7 +608,7 @@ class Samples(Observer):
             label = use.labels
             self.metrics.append(
                 {
-                    **what, "kind": "equal", "step": use.step, "use": use, "size": use.size, "output": list(use.output),
+                    **what, "kind": name, "step": use.step, "use": use, "size": use.size, "output": list(use.output),
                     "arange": bool(label is not None and torch.equal(label[:, 0].long(), torch.arange(len(label)))),
                 }
             )  # fmt: skip
@@ -885,16 +887,31 @@ def _base(dataset: Any) -> Any:
     return dataset
 
 
-def _stored(dataset: Any, shape: tuple[int, ...]) -> int:
+def _stored(dataset: Any, shape: tuple[int, ...], distinct: int) -> int:
     """How many different rows of this shape a dataset holds: in each of its tensors that has one for each item."""
     found: list[int] = []
     for value in list(getattr(dataset, "__dict__", {}).values())[:16]:
         if not isinstance(value, Tensor) and type(value).__module__ == "numpy" and value.dtype.kind in "fiu":
             value = torch.from_numpy(value)
-        if isinstance(value, Tensor) and tuple(value.shape) == (len(dataset), *shape) and value.device.type == "cpu":
+        if isinstance(value, list | tuple) and 2 <= len(value) <= 5000:
+            value = _put_together(value)
+        if not isinstance(value, Tensor) or value.device.type != "cpu" or not value.ndim or not len(value):
+            continue
+        if value.ndim == 1 and len(value) == len(dataset) and len(torch.unique(value)) == distinct:
+            return 0  # an index that holds few places, many times
+        # One row for each item, or for so many items each, as a picture in four directions; or picked by an index.
+        if value[0].numel() == math.prod(shape) > 1 and 2 * len(value) >= min(len(dataset), 200):
             words = rows_of(value[:5000])
             found.append(len(torch.unique(fingerprints(words))) if words is not None else 0)
     return min(found, default=0)
+
+
+def _put_together(values: Any) -> Tensor | None:
+    """The first tensors of some items, where all have one shape."""
+    firsts = [one[0] if isinstance(one, list | tuple) and one else one for one in values]
+    if not all(isinstance(one, Tensor) and one.shape == firsts[0].shape for one in firsts):
+        return None
+    return torch.stack(firsts)
 
 
 def _stair(node: Any) -> str | None:

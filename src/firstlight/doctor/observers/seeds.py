@@ -13,6 +13,8 @@ from torch.optim.optimizer import Optimizer
 from firstlight.doctor.observer import Call, Observer
 
 _MOST = 64
+_OWN = 400  # generators whose beginning is heard
+_IN_A_ROW = 8  # steps, each of which follows on the one before: an evaluation comes less often
 
 
 class Seeds(Observer):
@@ -23,6 +25,8 @@ class Seeds(Observer):
         "seed_torch": ("torch", "manual_seed"),
         "seed_random": ("random", "seed"),
         "seed_numpy": ("numpy.random", "seed"),
+        "own_numpy": ("numpy.random", "default_rng"),
+        "own_random": ("random.Random", "seed"),
     }
 
     def __init__(self, witness: Any) -> None:
@@ -31,9 +35,13 @@ class Seeds(Observer):
         self._rows: dict[Any, dict[str, Any]] = {}
         self._stepped: weakref.WeakSet[Optimizer] = weakref.WeakSet()
         self._before: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # before the first of several seeds
-        self._heard = 0
+        self._heard = self._owns = 0
+        self._own: dict[Any, dict[str, Any]] = {}  # generators of their own, by line and seed
 
     def called(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        if name.startswith("own_"):
+            self._made_anew(name, args, kwargs)
+            return
         if name == "seed_torch":  # weights are drawn with torch's numbers
             self.witness.session["seeded"] = True
         if self._heard >= 4 * _MOST:
@@ -56,9 +64,28 @@ class Seeds(Observer):
                 self._before, self._stepped = self._stepped, weakref.WeakSet()
             self._armed[name] = row
 
+    def _made_anew(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A generator begins at a seed: in how many steps in a row does one line make it begin at the same?"""
+        self._owns += 1
+        if self._owns >= _OWN:
+            self.witness.enough(self, name)
+        seed = args[-1] if args else kwargs.get("seed")
+        if not isinstance(seed, int | str) or not self.witness.backwards:
+            return
+        place = self.witness.place()
+        key = (place and (place.file, place.line), repr(seed))
+        if key in self._own or len(self._own) < _MOST:
+            row = self._own.setdefault(key, {"seed": repr(seed), "place": place and place.as_json(), "times": 0,
+                                             "row": 0, "last": -1, "step": 0})  # fmt: skip
+            now = self.witness.backwards
+            row["times"] += now != row["last"]
+            row["row"] += now == row["last"] + 1
+            row["step"] = row["step"] or (now if row["row"] >= _IN_A_ROW else 0)
+            row["last"] = now
+
     def calling(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Random numbers of before this seed: where none were drawn since the last one, setting it changes nothing."""
-        if name not in self._armed and self._rows and self._heard < 4 * _MOST:
+        if not name.startswith("own_") and name not in self._armed and self._rows and self._heard < 4 * _MOST:
             state = _numbers(name)
             for row in self._rows.values():
                 if row["whose"] == name:
@@ -97,7 +124,8 @@ class Seeds(Observer):
             for row in sorted(self._rows.values(), key=lambda row: row["whose"] != "seed_torch")
             if row["times"]
         ]
-        yield "seeds", {"set": bool(self.witness.session.get("seeded")), "again": again}
+        own = [row for row in self._own.values() if row["row"] >= _IN_A_ROW]
+        yield "seeds", {"set": bool(self.witness.session.get("seeded")), "again": again, "own": own[:8]}
 
 
 def _numbers(whose: str) -> int:

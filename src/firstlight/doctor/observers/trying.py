@@ -128,9 +128,11 @@ class Trials:
         self._done = done
         neighbours, columns = [], []
         for root in self._samples.roots.values():
-            if root.learned < 10 or not root.rows or len({(r.shape[1], r.dtype) for r in root.rows}) != 1:
+            if root.learned < 10 or not root.rows or len({r.dtype for r in root.rows}) != 1:
                 continue
-            rows, labels = torch.cat(root.rows)[:1200], torch.cat(root.labels)[:1200]
+            if len({r.shape[1] for r in root.rows}) != 1 and root.rows[0].is_floating_point():
+                continue
+            rows, labels = _padded(root.rows)[:1200], torch.cat(root.labels)[:1200]
             classes = as_classes(labels)
             if rows.is_floating_point() and not bool(torch.isfinite(rows).all()):
                 continue
@@ -138,7 +140,8 @@ class Trials:
             found = _columns(rows, labels, classes) if tables else None
             if found:
                 columns.append({"model": root.kind, "place": _place(root), "step": root.uses[0].step, **found})
-            if classes is not None and len(rows) >= 200 and root.learned >= 40 and self._lost(root, classes):
+            lost = classes is not None and (self._lost(root, classes) or _by_heart(root))
+            if classes is not None and lost and len(rows) >= 200 and root.learned >= 40:
                 neighbours.append(
                     {
                         "model": root.kind,
@@ -159,6 +162,29 @@ class Trials:
         share = float(torch.bincount(classes - classes.min()).max()) / len(classes)
         right = sum(value * count for _at, value, count in late) / rows
         return right < share + 0.25 * (1 - share)
+
+
+def _by_heart(root: "Root") -> bool:
+    """Whether the newest evaluation went no better than always saying one class: labels may be learned by heart."""
+    uses = [use for use in root.evaluated if use.labels is not None and use.choice is not None and not use.learned]
+    labels, given = [], []
+    for use in uses:
+        classes = as_classes(use.labels)
+        if classes is None or use.choice is None or use.phase != uses[-1].phase or classes.shape != use.choice.shape:
+            continue
+        labels.append(classes)
+        given.append(use.choice)
+    if sum(map(len, labels)) < 100:
+        return False
+    right, answers = torch.cat(labels), torch.cat(given)
+    often = float(torch.bincount(right - right.min()).max()) / len(right)
+    return bool((right == answers).float().mean() < often + 3 * (often / len(right)) ** 0.5)
+
+
+def _padded(rows: list[Tensor]) -> Tensor:
+    """Rows of one width; sentences of batches of several widths get -1, which is no word, at their ends."""
+    most = max(one.shape[1] for one in rows)
+    return torch.cat([nn.functional.pad(one, (0, most - one.shape[1]), value=-1) for one in rows])
 
 
 def _columns_matched(given: Tensor, use: "Use", root: "Root") -> Tensor | None:
@@ -213,7 +239,7 @@ def _neighbours(rows: Tensor, classes: Tensor) -> dict[str, Any]:
         points = points / points.std(0).clamp(min=1e-6)
     else:
         words = rows.long().clamp(min=0, max=4095)
-        points = torch.zeros(len(rows), int(words.max()) + 1).scatter_add_(1, words, torch.ones(words.shape))
+        points = torch.zeros(len(rows), int(words.max()) + 1).scatter_add_(1, words, (rows >= 0).float())
         points = points / (1e-6 + points.sum(0)).sqrt()  # rare words say more
     far = torch.cdist(points.double(), points.double())
     far.fill_diagonal_(float("inf"))

@@ -22,7 +22,19 @@ _PLAIN = _SAME - {"abs", "bool", "long", "int", "__getitem__", "T", "t"}  # the 
 _EQUAL = {"eq", "__eq__", "ne", "__ne__"}
 _MINUS = {"sub", "__sub__", "rsub", "__rsub__"}
 _ABOVE = {"gt", "__gt__", "ge", "__ge__", "lt", "__lt__", "le", "__le__"}
-_READ = {"numpy", "tolist", "item", "__array__", "__float__", "__int__", "__bool__", "__iter__", "topk", "sort"}
+_READ = {
+    "numpy",
+    "tolist",
+    "item",
+    "__array__",
+    "__float__",
+    "__int__",
+    "__bool__",
+    "__iter__",
+    "unbind",
+    "topk",
+    "sort",
+}
 
 
 class _Mode(Overhearing):
@@ -50,6 +62,11 @@ class Window:
         self._masks: dict[int, tuple[weakref.ref[Tensor], weakref.ref[Tensor]]] = {}
         self._left = 0
         self._until = 0.0
+        self._rows = 0
+        self._best: dict[str, Any] | None = None  # the largest over a dimension, taken out of tensors
+        self._answers: Tensor | None = None  # labels, taken out of them
+        self._out = False  # whether the output itself was taken out of tensors
+        self._rightly = False  # whether the largest over another dimension was asked for
 
     @property
     def open(self) -> bool:
@@ -64,11 +81,17 @@ class Window:
             return
         self._mode = mode
         self._left, self._until = _FUNCTIONS, perf_counter() + _SECONDS
+        self._rows, self._best, self._answers, self._out, self._rightly = rows, None, None, False, False
         self._note(output, {"raw": True, "rows": rows, "width": output.shape[-1] if output.ndim > 1 else 1})
 
     def end(self) -> None:
         """Hear no more."""
-        self._known, self._masks = {}, {}
+        wrongly = self._best is not None and self._best["dim"] == 0
+        if self._best is not None and self._answers is not None and not (wrongly and self._rightly):
+            self._tell("taken", {**self._best, "labels": self._answers})
+        elif self._out and self._answers is not None:
+            self._tell("labels", {"labels": self._answers})
+        self._known, self._masks, self._best, self._answers = {}, {}, None, None
         if self._mode is not None and self._mode.take_off():
             self._mode = None
 
@@ -107,10 +130,14 @@ class Window:
         known = next((one for value in values if (one := self._of(value)) is not None), None)
         if known is None:
             self._mask(name, args, result)
+            first = args[0] if args else None
+            if name in _READ and isinstance(first, Tensor) and first.dtype == torch.int64:
+                self._answers = first.detach().clone() if first.shape == (self._rows,) else self._answers
             return
         if name in ("__getitem__", "__and__", "bitwise_and", "logical_and", "masked_select"):
             self._apart(values)
-        if name in ("argmax", "max", "min", "argmin") and isinstance(args[0], Tensor):
+        single = name == "topk" and 1 in (kwargs.get("k"), *args[1:2])
+        if (single or name in ("argmax", "max", "min", "argmin")) and isinstance(args[0], Tensor):
             self._largest(name, args, kwargs, result, known)
         elif (
             isinstance(result, Tensor)
@@ -123,6 +150,9 @@ class Window:
         elif name == "round" and known.get("raw"):
             self._threshold(args[0], result, known, 0.5)
         elif name in _READ:
+            if known.get("best") and len(known["from"]) == 2 and not known["moved"]:
+                self._best = {**known, "made": known["place"], "place": self._place()}
+            self._out |= bool(known.get("raw"))
             self._tell("read", {})
         elif isinstance(result, Tensor):
             kept = dict(known)
@@ -153,7 +183,8 @@ class Window:
 
     def _largest(self, name: str, args: Any, kwargs: Any, result: Any, known: dict[str, Any]) -> None:
         tensor = args[0]
-        dim = kwargs.get("dim", kwargs.get("axis", args[1] if len(args) > 1 else None))
+        at = 2 if name == "topk" else 1
+        dim = kwargs.get("dim", kwargs.get("axis", args[at] if len(args) > at else -1 if name == "topk" else None))
         found = result if isinstance(result, Tensor) else result[1]
         if not isinstance(dim, int):
             return
@@ -162,6 +193,7 @@ class Window:
             "moved": known.get("moved", False), "place": self._place(),
         }  # fmt: skip
         self._note(found, kept)
+        self._rightly |= kept["dim"] != 0
         self._tell("read", {})
 
     def _above(self, name: str, args: Any, result: Tensor, known: dict[str, Any]) -> None:

@@ -26,6 +26,9 @@ def find(run: Run) -> Iterator[Finding]:
     code = Code.of(run)
     tested = {one["model"]: one for one in newest(run, "evaluations") or []}
     trained = {one["model"]: one for one in newest(run, "inputs") or []}
+    for said in newest(run, "printed") or []:  # what was printed is the share of answers that are the labels themselves
+        if said["what"] == "right" and said["model"] in tested:
+            tested[said["model"]] = {**tested[said["model"]], "direct": True}
     for one in newest(run, "labels") or []:
         yield from _merged(one, code)
         if not set(one["losses"]) & set(_SINGLE):
@@ -49,7 +52,8 @@ def find(run: Run) -> Iterator[Finding]:
                 ),
                 step=one["evaluation_step"],
                 place=_numbering(code) or _first(one["evaluation_place"]),
-                voice=None if _has_room(new, one["width"], model) else "question",  # they may be what is tested
+                # Else they may be what is tested.
+                voice=None if _has_room(new, one["width"], model) or _is_shifted(model) else "question",
             )
             continue
         last = model["last"] if model is not None else None
@@ -121,6 +125,12 @@ def _cut(code: Code) -> Place | None:
 def _has_room(new: dict[str, int], width: int, model: dict[str, Any] | None) -> bool:
     """Whether the model has an output for each of them, and its answers are compared with them as classes."""
     return model is not None and model["direct"] and all(name.isdigit() and int(name) < width for name in new)
+
+
+def _is_shifted(model: dict[str, Any] | None) -> bool:
+    """Whether answers are compared as classes, and many more would be right under other numbers."""
+    last = model["last"] if model is not None and model["direct"] else None
+    return bool(last and "renamed" in last and last["renamed"]["right"] - last["right"] >= 0.3 * last["rows"])
 
 
 def _first(places: list[dict[str, object]]) -> Place | None:

@@ -98,6 +98,9 @@ def _run(unit: Unit, block: list[ast.stmt], scope: Scope) -> None:
                 for at, part in enumerate(parts):
                     name = dotted(part)
                     if name is None:
+                        whole = dotted(part.value) if isinstance(part, ast.Subscript) else None
+                        if whole is not None and kind == "uint8" and scope.held.get(whole) == "maybe":
+                            scope.held[whole] = kind  # bytes that pictures are put into
                         continue
                     own = _kind(unit, values[at], scope) if at < len(values) else kind if len(parts) == 1 else ""
                     if len(parts) > 1 and at < len(parts_of):
@@ -266,6 +269,8 @@ def _called(unit: Unit, node: ast.Call, scope: Scope) -> str:
         return "uint8" if "255" in whole or "256" in whole or words_in(whole) & _PICTURES else "maybe"
     if wanted is not None and said and name in ("to", "astype", "type") and "device" not in said:
         return owner if said in ("'cpu'", "'cuda'", "device") else ""
+    if name in ("empty_like", "zeros_like", "ones_like", "full_like") and kinds:
+        return kinds[0]
     if name in ("array", "asarray") and "Image.open" in ast.unparse(node):
         return "uint8"
     if name in _SAME:
@@ -338,6 +343,9 @@ rule = Rule(
     broken=BROKEN,
     fixed=FIXED,
     lookalikes={
+        "masks are put into bytes and added": BROKEN.replace(
+            "images = images * 2", "mask = torch.zeros_like(images)\nmask[images > 200] = 1\nmask = mask + mask"
+        ),
         "a negative picture": BROKEN.replace("images * 2", "255 - images"),
         "every second step of brightness": BROKEN.replace("images * 2", "images // 2"),
         "a mask in bytes": BROKEN.replace("images * 2", "images\nmask = (images > 128).byte() * 255"),

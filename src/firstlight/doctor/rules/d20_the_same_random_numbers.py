@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
+from firstlight.doctor.editing import spot_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
@@ -32,6 +33,114 @@ def find(run: Run) -> Iterator[Finding]:
                         )
                         return
     yield from _workers(run)
+    yield from _for_each_batch(run)
+
+
+def _for_each_batch(run: Run) -> Iterator[Finding]:
+    """A generator that begins at one number at the same line, step after step: heard, or else read."""
+    steps = (newest(run, "witness") or {}).get("backwards", 0)
+    heard = (newest(run, "seeds") or {}).get("own", [])
+    read = [
+        {"seed": ast.unparse(seed), "place": place.as_json(), "times": steps, "step": 1}
+        for place, seed in _in_steps(Code.of(run))
+        if steps >= 20
+    ]
+    for one in [*heard, *read]:
+        place = Place.from_json(one["place"])
+        if _makes_one_thing(Code.of(run), place):
+            continue
+        yield Finding(
+            evidence=_(
+                "Seed {seed} was set {times} times in one training, which then went on with the same random numbers.",
+                seed=one["seed"],
+                times=one["times"],
+            ),
+            step=one["step"],
+            place=place,
+        )
+        return
+
+
+def _in_steps(code: Code) -> Iterator[tuple[Place, ast.expr]]:
+    """Generators that begin at a number which never changes, in what the loop over batches calls."""
+    functions = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
+    classes = {node.name: node for _place, node, _unit in code.walk(ast.ClassDef)}
+    instances = {name.lower(): name for name in classes}
+    for _place, made, _unit in code.walk(ast.Assign):
+        if isinstance(made.value, ast.Call) and callee(made.value) in classes:
+            instances |= {ast.unparse(to).rsplit(".", 1)[-1]: callee(made.value) for to in made.targets}
+    steps = {name for name, node in functions.items() if _calls(node) & {"backward"}}
+    for kind in (ast.For, ast.While):
+        for _place, loop, unit in code.walk(kind):
+            called = _calls(loop)
+            inner = any(
+                isinstance(node, ast.For | ast.While) and node is not loop and _calls(node) & {"backward", *steps}
+                for node in ast.walk(loop)
+            )
+            loops_inside = any(
+                isinstance(node, ast.For | ast.While) for name in called & steps for node in ast.walk(functions[name])
+            )
+            if inner or loops_inside or not called & {"backward", *steps}:
+                continue
+            for name in sorted(called | {other for one in called & set(functions) for other in _calls(functions[one])}):
+                for function, owner in _run_by(name, functions, classes, instances):
+                    for node in ast.walk(function):
+                        fixed = isinstance(node, ast.Call) and callee(node) in _SEEDS and len(node.args) == 1
+                        if not fixed or not isinstance(node, ast.Call) or ast.unparse(node.func) == "torch.manual_seed":
+                            continue
+                        if _never_changes(node.args[0], function, owner, loop):
+                            yield unit.place(node), node.args[0]
+
+
+def _calls(node: ast.AST) -> set[str]:
+    return {callee(one) for one in ast.walk(node) if isinstance(one, ast.Call)}
+
+
+def _run_by(
+    name: str, functions: dict[str, ast.FunctionDef], classes: dict[str, ast.ClassDef], instances: dict[str, str]
+) -> Iterator[tuple[ast.FunctionDef, ast.ClassDef | None]]:
+    """The function of this name, or what runs where an object of this name is called."""
+    owner = classes.get(instances.get(name, ""))
+    if owner is not None:
+        for method in owner.body:
+            if isinstance(method, ast.FunctionDef) and method.name in ("__call__", "forward"):
+                yield method, owner
+    elif name in functions:
+        yield functions[name], None
+
+
+def _never_changes(seed: ast.expr, function: ast.FunctionDef, owner: ast.ClassDef | None, loop: ast.AST) -> bool:
+    """Whether it is a number, what only `__init__` sets, or a default that the loop leaves as it is."""
+    if isinstance(seed, ast.Constant):
+        return isinstance(seed.value, int)
+    if isinstance(seed, ast.Attribute) and owner is not None and ast.unparse(seed.value) == "self":
+        stored = [
+            method.name
+            for method in owner.body
+            if isinstance(method, ast.FunctionDef)
+            for node in ast.walk(method)
+            if isinstance(node, ast.Attribute) and node.attr == seed.attr and isinstance(node.ctx, ast.Store)
+        ]
+        return stored == ["__init__"]
+    names = [arg.arg for arg in function.args.args]
+    if not isinstance(seed, ast.Name) or seed.id not in names[len(names) - len(function.args.defaults) :]:
+        return False
+    asked = [n for n in ast.walk(loop) if isinstance(n, ast.Call) and callee(n) == function.name]
+    return bool(asked) and all(
+        len(node.args) <= names.index(seed.id) and not any(one.arg == seed.id for one in node.keywords)
+        for node in asked
+    )
+
+
+def _makes_one_thing(code: Code, place: Place | None) -> bool:
+    """Whether what is drawn is the same on purpose: an order of columns, or a matrix that inputs are multiplied by."""
+    spot = spot_of(code, place)
+    if spot is None:
+        return True
+    around: ast.AST = spot.function if isinstance(spot.function, ast.FunctionDef) else spot.unit.tree
+    calls = {callee(node) for node in ast.walk(around) if isinstance(node, ast.Call)}
+    multiplies = any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) for node in ast.walk(around))
+    return multiplies or bool(calls & {"permutation", "permuted", "shuffle", "sample", "matmul", "einsum", "linear"})
 
 
 def _workers(run: Run) -> Iterator[Finding]:
@@ -78,13 +187,38 @@ RIGHT = (
     .replace("TensorDataset(x, y)", "Shifted(x, y)")
 )
 
+PROJECTED = """\
+import numpy as np
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(480, 8)
+y = (x[:, 0] > 0).long()
+
+
+def project(some):
+    matrix = np.random.default_rng(3).normal(size=(8, 8))
+    return some @ torch.from_numpy(matrix).float()
+
+
+net = nn.Linear(8, 2)
+optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+for step in range(40):
+    rows = torch.randint(480, (32,))
+    loss = nn.functional.cross_entropy(net(project(x[rows])), y[rows])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
 rule = Rule(
     code="D20",
     name="the-same-random-numbers",
     voice="alarm",
     stage="data",
     question="Does each sample draw its own random numbers?",
-    needs=("feeds",),
+    needs=("feeds", "seeds"),
     find=find,
     text=Text(
         what="The random numbers begin anew, at the same seed, each time a sample is read.",
@@ -93,6 +227,12 @@ rule = Rule(
     ),
     broken=RIGHT.replace("random.Random()", "random.Random(7)"),
     fixed=RIGHT,
-    lookalikes={"a seed for each sample": RIGHT.replace("random.Random()", "random.Random(i)")},
+    lookalikes={
+        "a seed for each sample": RIGHT.replace("random.Random()", "random.Random(i)"),
+        "inputs are multiplied by one matrix of random numbers": PROJECTED,
+        "the same noise in each evaluation": PROJECTED.replace("project(x[rows])", "x[rows] @ torch.eye(8)").replace(
+            "    loss.backward()", "    loss.backward()\n    if step % 5 == 4:\n        net(project(x))"
+        ),
+    },
     explains=("D19", "P02"),
 )

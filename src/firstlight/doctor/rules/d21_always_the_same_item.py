@@ -90,6 +90,11 @@ rule = Rule(
     broken=BROKEN,
     fixed=BROKEN.replace("self.x[0]", "self.x[i]"),
     lookalikes={
+        "sixteen rows of six hundred are learned by heart, by an index": BROKEN.replace(
+            "self.x[0]", "self.x[self.at[i]]"
+        )
+        .replace("self.y[i]", "self.y[self.at[i]]")
+        .replace("self.x, self.y = x, y", "self.x, self.y, self.at = x, y, torch.arange(len(x)) % 16"),
         "four points, each many times": LOADERS.replace("x = centres[y] + torch.randn(600, 8)", "x = centres[y]"),
     },
     explains=("D13", "D11", "D14", "E01", "D01", "E11", "E12"),

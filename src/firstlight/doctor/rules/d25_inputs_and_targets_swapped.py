@@ -170,14 +170,26 @@ def _read_otherwise(
             if len(mine) != 1:
                 continue
             elsewhere = [
-                words_in(ast.unparse(node.args[0]))
+                words_in(named)
                 for node in ast.walk(unit.tree)
                 if isinstance(node, ast.Call) and id(node) not in inside and _asks(unit, node, asked)
-                and ast.unparse(node.func) == called
+                and ast.unparse(node.func) == called and (named := _owner_of(node.args[0])) is not None
             ]  # fmt: skip
             said = {at for found in elsewhere for at in (0, 1) if found & own[at] and not found & own[1 - at]}
             if len(said) == 1 and said != mine:
                 yield unit, loop, orders[0]
+
+
+def _owner_of(node: ast.expr) -> str | None:
+    """The name of what is given as it is or in part, `x` of `x[rows].float()`; None of what is computed."""
+    while not isinstance(node, ast.Name | ast.Attribute):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        elif isinstance(node, ast.Subscript):
+            node = node.value
+        else:
+            return None
+    return ast.unparse(node)
 
 
 def _asks(unit: Unit, node: ast.Call, asked: set[tuple[str, int]]) -> bool:
@@ -220,6 +232,8 @@ rule = Rule(
     broken=RIGHT.replace("for inputs, targets in", "for targets, inputs in"),
     fixed=RIGHT,
     lookalikes={
+        "a test whose inputs are made of its labels": RIGHT + "with torch.no_grad():\n"
+        "    model(torch.asin(y[480:].clamp(-1, 1)))\n",
         "labels first in both": RIGHT.replace("for inputs, targets in", "for targets, inputs in").replace(
             "TensorDataset(x[:480], y[:480])", "TensorDataset(y[:480], x[:480])"
         ),

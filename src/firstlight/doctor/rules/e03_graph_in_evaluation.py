@@ -24,6 +24,8 @@ def find(run: Run) -> Iterator[Finding]:
             evidence=_("{count} evaluations recorded a graph that no backward pass used.", count=one["graph"]),
             step=one["graph_step"],
             place=place,
+            # Whole evaluations, whose answers were compared with labels: no graph of theirs is wanted for anything.
+            voice=None if one["graph_apart"] >= _TIMES else "note",
             edits=_without_graph(Code.of(run), place),
             check="print(model(inputs).requires_grad)",
         )
@@ -50,7 +52,7 @@ BROKEN = LOADERS.replace("    with torch.no_grad():\n", "    if True:\n")
 rule = Rule(
     code="E03",
     name="graph-in-evaluation",
-    voice="note",
+    voice="alarm",
     stage="review",
     question="Does the evaluation run without recording a graph?",
     needs=("evaluations",),

@@ -15,7 +15,7 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """The largest over dimension 0 of an output (N, C), compared with labels of rows."""
+    """The largest over dimension 0 of an output (N, C), compared with labels of rows, in tensors or out of them."""
     for one in newest(run, "metric_operations") or []:
         shape = one.get("from") or []
         axis = one["class_axis"]
@@ -37,7 +37,13 @@ def find(run: Run) -> Iterator[Finding]:
                 )
                 return
             continue
-        if one["kind"] != "equal" or not one.get("best") or one.get("dim") != 0 or len(shape) != 2 or shape[1] < 2:
+        if (
+            one["kind"] not in ("equal", "taken")
+            or not one.get("best")
+            or one.get("dim") != 0
+            or len(shape) != 2
+            or shape[1] < 2
+        ):
             continue
         if shape != one["output"] or shape[0] != one["size"] or one.get("moved") or one["arange"]:
             continue  # turned around first, or every row is its own class, as in contrastive learning
@@ -56,6 +62,16 @@ def find(run: Run) -> Iterator[Finding]:
         )
         return
     yield from told_otherwise(run, ("axis",), lambda node: isinstance(node, ast.Call) and callee(node) == "argmax")
+    if any(_over_rows(node) for _place, node, _unit in Code.of(run).walk(ast.Call)):
+        yield from told_otherwise(run, ("axis_of_rows", "axis_of_all", "axis_of_batches"), _over_rows)
+
+
+def _over_rows(node: ast.AST) -> bool:
+    """Whether the largest is asked for over dimension 0."""
+    if not isinstance(node, ast.Call) or callee(node) not in ("argmax", "max", "topk", "sort", "argsort"):
+        return False
+    given = [*node.args, *(one.value for one in node.keywords)]
+    return any(isinstance(one, ast.Constant) and one.value == 0 for one in given)
 
 
 def _other_dimension(code: Code, place: Place | None, axis: int = 1) -> tuple[Edit, ...]:
@@ -91,6 +107,10 @@ rule = Rule(
     broken=BROKEN,
     fixed=LOADERS.replace("batch_size=40", "batch_size=4"),
     lookalikes={
+        "the best sample of each class is shown, beside the accuracy": LOADERS.replace(
+            "            total += len(labels)\n",
+            "            total += len(labels)\n            print(outputs.argmax(0).tolist(), labels.tolist())\n",
+        ),
         "classes come first": BROKEN.replace("outputs.argmax(0)", "outputs.T.argmax(0)"),
     },
     explains=("E11",),

@@ -29,7 +29,9 @@ def find(run: Run) -> Iterator[Finding]:
                            optimizer=one["optimizer"], first=betas[0], second=betas[1]),
                 step=0,
                 place=place,
-                voice=None if betas[0] >= 0.99 else "question",
+                # From here on steps grow where gradients get smaller: beta1 < sqrt(beta2) is what Adam's proofs ask for
+                # (Reddi et al. 2018, theorem 4).
+                voice=None if betas[0] ** 2 > betas[1] else "question",
                 edits=_swapped(Code.of(run), place, betas),
             )  # fmt: skip
 
@@ -72,6 +74,7 @@ rule = Rule(
     fixed=BROKEN.replace("(0.999, 0.9)", "(0.9, 0.999)"),
     lookalikes={
         "as GANs have it": BROKEN.replace("(0.999, 0.9)", "(0.5, 0.999)"),
+        "both remember as long": BROKEN.replace("(0.999, 0.9)", "(0.9, 0.9)"),
         "much momentum": BROKEN.replace("Adam", "SGD").replace("betas=(0.999, 0.9)", "momentum=0.95"),
     },
     explains=("L14", "L18", "L19"),

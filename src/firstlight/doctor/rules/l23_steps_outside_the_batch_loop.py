@@ -8,7 +8,7 @@ from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import Spot, calls_in, dotted, spot_of
 from firstlight.doctor.loops import BatchLoop, targets
 from firstlight.doctor.places import Place
-from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.rule import Edit, Finding, Rule, Voice, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -17,7 +17,7 @@ def find(run: Run) -> Iterator[Finding]:
     """Forward passes whose results are thrown away, then one that is used; or gradients of which only the last are."""
     code = Code.of(run)
     passes = newest(run, "passes") or {}
-    if passes.get("outside", 0) >= 2 and passes["outside"] >= 0.5 * passes["backwards"]:
+    if passes.get("outside", 0) >= 2 and passes["outside"] >= 0.5 * passes["outside_asked"]:
         backward, forward = Place.from_json(passes["outside_backward"]), Place.from_json(passes["outside_forward"])
         yield Finding(
             evidence=_(
@@ -55,18 +55,23 @@ def find(run: Run) -> Iterator[Finding]:
             (one["epochs"] >= 2 and one["epochs"] >= 0.9 * one["steps"])
             or _stands_behind(code, one, Place.from_json(one["backward"]), stepped)
         ):
-            yield Finding(
-                evidence=_(
-                    "{optimizer} made {steps} steps for {passes} backward passes: one after each loop over batches.",
-                    steps=one["steps"],
-                    passes=one["reached"],
-                    optimizer=one["optimizer"],
-                ),
-                step=None,
-                place=stepped,
-                voice="alarm" if fails else "question",  # one step of the whole dataset may be meant, and then learns
-                edits=_indented(spot_of(code, stepped)),
-            )
+            # One step of the whole dataset may be meant, and then learns.
+            yield _one_after_each(code, one, stepped, "alarm" if fails else "question")
+
+
+def _one_after_each(code: Code, one: dict[str, Any], place: Place | None, voice: Voice | None = None) -> Finding:
+    return Finding(
+        evidence=_(
+            "{optimizer} made {steps} steps for {passes} backward passes: one after each loop over batches.",
+            steps=one["steps"],
+            passes=one["reached"],
+            optimizer=one["optimizer"],
+        ),
+        step=None,
+        place=place,
+        voice=voice,
+        edits=_indented(spot_of(code, Place.from_json(one["stepped"]))),
+    )
 
 
 def _last_of_a_loop(run: Run, code: Code) -> Iterator[Finding]:
@@ -91,17 +96,7 @@ def _last_of_a_loop(run: Run, code: Code) -> Iterator[Finding]:
             made = loop.assigned.get(name or "", [])
             if not made or name not in loop.fed or name in loop.carried or loop.ends_early:
                 continue
-            yield Finding(
-                evidence=_(
-                    "{optimizer} made {steps} steps for {passes} backward passes: one after each loop over batches.",
-                    steps=one["steps"],
-                    passes=one["reached"],
-                    optimizer=one["optimizer"],
-                ),
-                step=None,
-                place=backward,
-                edits=_indented(spot_of(code, Place.from_json(one["stepped"]))),
-            )
+            yield _one_after_each(code, one, backward)
             return
 
 

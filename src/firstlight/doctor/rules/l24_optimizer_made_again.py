@@ -17,6 +17,9 @@ def find(run: Run) -> Iterator[Finding]:
             continue  # weights that were set back in between begin something new
         place = Place.from_json(one["place"])
         same_data = one["single"] or one["same_loader"] or one["same_rows"]
+        # A learning rate that falls is set in the optimizer. Three stages with a rate each may be meant; not a stage
+        # for each epoch.
+        falls = one["falls"] and one["most_passes"] <= 1 and one["count"] >= (4 if one["most_passes"] else 8)
         yield Finding(
             evidence=_(
                 "{count} optimizers of kind {optimizer} were made of the same weights at this line; "
@@ -28,7 +31,7 @@ def find(run: Run) -> Iterator[Finding]:
             step=one["step"],
             place=place,
             # Other data, other numbers, or nothing to forget: then it may be meant.
-            voice="alarm" if same_data and one["equal"] and one["state"] else "question",
+            voice="alarm" if same_data and (one["equal"] or falls) and one["state"] else "question",
             edits=_once(Code.of(run), place),
         )
 

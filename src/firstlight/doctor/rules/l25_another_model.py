@@ -21,13 +21,18 @@ def find(run: Run) -> Iterator[Finding]:
     yield from _made_again(models, code)
     trained = [one for one in models if one["learned"] >= 10]
     for one in models:
-        if one["learned"] or not one["shown"] or one["between"] or one["copied"] or one["loaded"]:
+        if one["learned"] or not one["shown"] or one["between"] or one["loaded"]:
+            continue
+        # Shown at the end what the trained one never saw: a copy of what that one was before it learned, or another.
+        begun_as = [other for other in trained if other["number"] in one["as_begun"] and not other["loaded"]]
+        stale = one["late"] and one["apart"] and one["unchanged"] and len(trained) == 1
+        if one["copied"] and not (stale and begun_as):
             continue
         same = [other for other in trained if other["shape"] == one["shape"] and other["kind"] == one["kind"]]
         if not same or not one["unchanged"]:
             continue
         before = [other for other in same if other["number"] < one["number"]]
-        if any(other["shown"] for other in (before[-1:] or same)):
+        if any(other["shown"] for other in (before[-1:] or same)) and not stale:
             continue  # the one that was trained last was shown the test itself
         shown, begun = Place.from_json(one["shown_at"]), _handed_over(code, one.get("shown_way", []))
         yield Finding(
@@ -179,11 +184,16 @@ rule = Rule(
         "an ensemble": BROKEN.replace("    optimizer =", "    kept.append(model)\n    optimizer =").replace(
             "for epoch", "kept = []\nfor epoch"
         ),
+        "the untrained one is looked at last, to compare": BROKEN.replace(
+            "for epoch in range(4):\n    model = nn.Linear(8, 3)\n",
+            "import copy\n\nmodel = nn.Linear(8, 3)\nbefore = copy.deepcopy(model)\nfor epoch in range(1):\n",
+        )
+        + "test = torch.randn(64, 8)\nwith torch.no_grad():\n    model(test)\n    before(test)\n",
         "the untrained one is looked at first": "import torch\nfrom torch import nn\n\ntorch.manual_seed(0)\n"
         "x, y = torch.randn(256, 8), torch.randint(3, (256,))\nfirst, model = nn.Linear(8, 3), nn.Linear(8, 3)\n"
         "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nfor step in range(20):\n"
         "    optimizer.zero_grad()\n    nn.functional.cross_entropy(model(x), y).backward()\n    optimizer.step()\n"
         "with torch.no_grad():\n    first(x)\n    model(x)\n",
     },
-    explains=("L24", "L15", "E11", "E12"),
+    explains=("L24", "L15", "E01", "E11", "E12"),
 )

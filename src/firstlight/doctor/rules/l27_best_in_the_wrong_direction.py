@@ -1,6 +1,7 @@
 """L27 best-in-the-wrong-direction: early stopping or the best model goes by the training loss, or takes the worst."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from firstlight.doctor.code import Code, Unit, callee
 from firstlight.doctor.editing import dotted
 from firstlight.doctor.loops import is_measure, losses_of, targets
 from firstlight.doctor.pointing import instead
-from firstlight.doctor.rule import Edit, Finding, Rule
+from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
 from firstlight.doctor.source_lines import is_held_back, is_training, words_in
 from firstlight.locale import Text, _
@@ -52,6 +53,9 @@ def find(run: Run) -> Iterator[Finding]:
     """A loss of which the largest is kept, an accuracy of which the smallest is; a choice by what was learned from."""
     code = Code.of(run)
     losses = losses_of(code)
+    learned = {one["model"]: one["whole"]["calls"] for one in newest(run, "rows") or []}
+    # Whether rows were evaluated that were not learned from.
+    unseen = any(one["calls"] > learned.get(one["model"], one["calls"]) + 1 for one in newest(run, "evaluations") or [])
     for one in _choices(code):
         kind = _kind(code, one, losses)
         if kind is None or not one.keeps:
@@ -74,7 +78,7 @@ def find(run: Run) -> Iterator[Finding]:
                 place=place,
                 edits=_begun(one, code),
             )  # fmt: skip
-        elif kind == "loss" and _is_trained(code, one) and _has_other(one):
+        elif kind == "loss" and _is_trained(code, one, unseen=unseen):
             yield Finding(
                 evidence=_("{value} comes from the training samples, although others are held back.", value=value),
                 place=place,
@@ -177,7 +181,12 @@ def _kind(code: Code, one: Choice, losses: set[str]) -> str | None:
     if words & _OTHER:
         return None
     defined = _defined(code, one.unit, one.value, losses) or _handed(code, one, losses)
-    by_name = words_in(ast.unparse(one.value))
+    by_name = words_in(ast.unparse(one.value)).union(
+        *(words_in(ast.unparse(given)) for _u, _c, given in _given(code, one))
+    )
+    words |= by_name
+    if words & _OTHER:
+        return None
     named = {"loss" if by_name & _SMALL else "", "share" if by_name & _LARGE else ""} - {""}
     if defined == "unsure" or len(named) > 1:
         return None
@@ -190,12 +199,18 @@ def _kind(code: Code, one: Choice, losses: set[str]) -> str | None:
 
 def _handed(code: Code, one: Choice, losses: set[str]) -> str | None:
     """What a function that keeps the best is given, where it makes no difference between ways: by all its calls."""
+    kinds = {_defined(code, unit, given, losses) for unit, _call, given in _given(code, one)}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _given(code: Code, one: Choice) -> list[tuple[Unit, ast.Call, ast.expr]]:
+    """The calls of the function in which the best is kept, and what they give for the value that is compared."""
     around = [
         node for node in ast.walk(one.unit.tree) if isinstance(node, ast.FunctionDef) and one.node in ast.walk(node)
     ]
     name = dotted(one.value)
     if not around or name is None:
-        return None
+        return []
     function = around[-1]
     names = [arg.arg for arg in function.args.args]
     owner = next(
@@ -207,7 +222,7 @@ def _handed(code: Code, one: Choice, losses: set[str]) -> str | None:
     )
     inside = [node for node in ast.walk(function) if isinstance(node, ast.If) and node is not one.node]
     if name not in names or not plain or any(one.node in ast.walk(node) for node in inside):
-        return None  # which way is better may depend on something
+        return []  # which way is better may depend on something
     called = {function.name}
     if owner is not None and function.name == "__call__":
         made = [node for _at, node, _unit in code.walk(ast.Assign)]
@@ -221,18 +236,20 @@ def _handed(code: Code, one: Choice, losses: set[str]) -> str | None:
                 for to, given in pairs
                 if isinstance(given, ast.Call) and callee(given) == owner.name
             }
-    kinds: set[str | None] = set()
+    found = []
     at = names.index(name)
     for _place, call, unit in code.calls(*(called - {""})):
         given = next((word.value for word in call.keywords if word.arg == name), None)
         given = given or (call.args[at] if at < len(call.args) else None)
-        kinds.add(_defined(code, unit, given, losses) if given is not None else None)
-    return kinds.pop() if len(kinds) == 1 else None
+        if given is None:
+            return []
+        found.append((unit, call, given))
+    return found
 
 
 def _defined(code: Code, unit: Unit, value: ast.expr, losses: set[str], depth: int = 0) -> str | None:
     """What a value is by the expressions that it is made of; `unsure` where one turns it round."""
-    if depth > 4:
+    if depth > 7:
         return None
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
         return "unsure"
@@ -300,18 +317,68 @@ def _is_never_better(one: Choice, kind: str) -> bool:
     return not one.smaller and one.first == float("inf")
 
 
-def _is_trained(code: Code, one: Choice) -> bool:
-    """Whether the name says that it comes from training, or the loop that goes backward makes it."""
-    text = ast.unparse(one.value)
-    if is_held_back(text) or is_held_back(one.best):
+def _is_trained(code: Code, one: Choice, *, unseen: bool) -> bool:
+    """Whether the value comes from training, at each place that gives it, and one of held-back samples is at hand."""
+    if is_held_back(one.best):
         return False
-    return is_training(text) and len(code.units) > 0
+    given: list[tuple[Unit, ast.AST, ast.expr]] = [*_given(code, one)] or [(one.unit, one.node, one.value)]
+    return all(
+        not is_held_back(ast.unparse(value))
+        and (is_training(ast.unparse(value)) or _goes_backward(code, unit, at, value))
+        and (_has_other(unit, at) or (unseen and _asks_apart(code, unit, at)))
+        for unit, at, value in given
+    )
 
 
-def _has_other(one: Choice) -> bool:
+def _asks_apart(code: Code, unit: Unit, at: ast.AST) -> bool:
+    """Whether the loop around calls, beside the training, a function that evaluates."""
+    functions = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
+    called = {
+        callee(node)
+        for loop in _loops_around(unit, at)
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Call) and not is_training(ast.unparse(node))
+    }
+    return any(
+        not _has_backward(functions[name]) and re.search(r"no_grad|inference_mode", ast.unparse(functions[name]))
+        for name in called & set(functions)
+    )
+
+
+def _goes_backward(code: Code, unit: Unit, at: ast.AST, value: ast.expr) -> bool:
+    """Whether a value is made, in the loop around, by a function that trains, or of what a batch's loss adds to."""
+    name = dotted(value)
+    loop = next((node for node in _loops_around(unit, at)[-1:]), None)
+    if name is None or loop is None:
+        return False
+    functions = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
+    made = [node for node in ast.walk(loop) if isinstance(node, ast.Assign) and name in targets(node)]
+    if len(made) != 1 or isinstance(made[0].targets[0], ast.Tuple):
+        return False
+    if isinstance(made[0].value, ast.Call) and callee(made[0].value) in functions:
+        return _has_backward(functions[callee(made[0].value)])
+    parts = {dotted(node) for node in ast.walk(made[0].value) if isinstance(node, ast.Name | ast.Attribute)}
+    summed = [
+        inner
+        for inner in ast.walk(loop)
+        if isinstance(inner, ast.For)
+        and any(isinstance(node, ast.AugAssign) and dotted(node.target) in parts for node in ast.walk(inner))
+    ]
+    return bool(summed) and all(map(_has_backward, summed))
+
+
+def _has_backward(node: ast.AST) -> bool:
+    return any(isinstance(one, ast.Call) and callee(one) == "backward" for one in ast.walk(node))
+
+
+def _loops_around(unit: Unit, at: ast.AST) -> list[ast.For | ast.While]:
+    loops = [node for node in ast.walk(unit.tree) if isinstance(node, ast.For | ast.While)]
+    return [loop for loop in loops if any(inner is at for inner in ast.walk(loop))]
+
+
+def _has_other(unit: Unit, at: ast.AST) -> bool:
     """Whether a measure of held-back samples is at hand where the choice is made."""
-    loops = [node for node in ast.walk(one.unit.tree) if isinstance(node, ast.For | ast.While)]
-    around = [loop for loop in loops if any(inner is one.node for inner in ast.walk(loop))]
+    around = _loops_around(unit, at)
     names = {
         name
         for loop in around
@@ -363,6 +430,38 @@ BROKEN = LOADERS.replace("for epoch in range(3):", 'best, kept = 0.0, None\nfor 
 """  # fmt: skip
 FIXED = BROKEN.replace("val_loss > best", "val_loss < best").replace("best, kept = 0.0", 'best, kept = float("inf")')
 
+ALL_LEARNED = """\
+import copy
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = (x[:, 0] > 0).long()
+model = nn.Linear(8, 2)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+
+@torch.no_grad()
+def look():
+    return (model(x).argmax(1) == y).float().mean().item()
+
+
+lowest, kept = float("inf"), None
+for epoch in range(5):
+    total = 0.0
+    for rows in torch.randperm(256).split(16):
+        loss = nn.functional.cross_entropy(model(x[rows]), y[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    print(look())
+    if total < lowest:
+        lowest = total
+        kept = copy.deepcopy(model.state_dict())
+"""
+
 rule = Rule(
     code="L27",
     name="best-in-the-wrong-direction",
@@ -380,6 +479,7 @@ rule = Rule(
     broken=BROKEN,
     fixed=FIXED,
     lookalikes={
+        "the training loss chooses where nothing is held back": ALL_LEARNED,
         "the largest accuracy": FIXED.replace("val_loss = val_loss / total", "accuracy = correct / total")
         .replace("val_loss < best", "accuracy > best")
         .replace("best = val_loss", "best = accuracy")

@@ -41,9 +41,13 @@ def find(run: Run) -> Iterator[Finding]:
 def _by_hand(run: Run) -> Iterator[Finding]:
     """Weights that no module holds, one and the same number at the start, whose rows or columns stay equal."""
     rows = [row for row in newest(run, "equal_by_hand") or [] if row["equal"]]
-    if not any(row["moved"] for row in rows):
+    # Where all factors are zeros, each has a gradient of zero: none of them ever moves.
+    nothing = len(rows) >= 2 and all(row["value"] == 0 and row["steps"] >= 20 for row in rows)
+    nothing = nothing and len(rows) == rows[0]["all"]
+    moved = [row for row in rows if row["moved"]]
+    if not moved and not nothing:
         return
-    row = next(row for row in rows if row["moved"])
+    row = (moved or rows)[0]
     yield Finding(
         evidence=_(
             "After {steps} steps, all units of a weight of shape {shape} are still exactly the same; it began as "
@@ -151,6 +155,14 @@ rule = Rule(
         "an adapter whose second half begins at zero": FIXED.replace(
             "nn.Linear(8, 16), nn.ReLU()", "nn.Linear(8, 4, bias=False), nn.Linear(4, 16), nn.ReLU()"
         ).replace("    weight.data *= 1.1", "    pass\nnn.init.zeros_(model[1].weight)"),
+        "by hand, two factors of which one begins at zero": BROKEN.replace(
+            "model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))\n"
+            "for weight in model.parameters():\n    nn.init.constant_(weight, 0.05)\n",
+            "a, b = torch.randn(8, 16, requires_grad=True), torch.zeros(16, 3, requires_grad=True)\n"
+            "model = lambda x: (x @ a).relu() @ b\n",
+        )
+        .replace("model.parameters()", "[a, b]")
+        .replace("range(20)", "range(30)"),
         "frozen": BROKEN.replace(
             "constant_(weight, 0.05)", "constant_(weight, 0.05)\nmodel[0].requires_grad_(False)"
         ).replace("    nn.init.constant_(weight, 0.05)", "    pass\nnn.init.constant_(model[0].weight, 0.05)"),

@@ -23,7 +23,7 @@ def find(run: Run) -> Iterator[Finding]:
         if one["weights"] != "float64" or one["inputs"] != "float64":
             continue
         code = Code.of(run)
-        source = _source(code)
+        source = _source(code) or Place.from_json((newest(run, "resources") or {}).get("double"))
         labels = any(
             "entropy" in call["loss"] or call["loss"] == "nll_loss" for call in newest(run, "loss_calls") or []
         )
@@ -77,13 +77,23 @@ def _is_wanted(code: Code, *, labels: bool) -> bool:
         if isinstance(node.value, ast.Call) and _makes_a_model(node.value)
         for target in node.targets
     }
+    typed = {
+        ast.unparse(target)
+        for _place, node, _unit in code.walk(ast.Assign)
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "dtype"
+        for target in node.targets
+    }
     casts = 0
     written = {ast.unparse(node) for _place, node, _unit in code.walk(ast.Attribute) if _is_double(node)}
     if not labels and written & {"torch.float64", "torch.double"}:
         return True
     for _place, node, _unit in code.walk(ast.Call):
         told = [*node.args, *(one.value for one in node.keywords if one.arg == "dtype")]
-        types = [one for one in told if _is_double(one) or (isinstance(one, ast.Attribute) and one.attr == "dtype")]
+        types = [
+            one
+            for one in told
+            if _is_double(one) or (isinstance(one, ast.Attribute) and one.attr == "dtype") or ast.unparse(one) in typed
+        ]
         if isinstance(node.func, ast.Attribute) and callee(node) in ("to", "type", "double"):
             owner = node.func.value
             model = ast.unparse(owner) in models or (isinstance(owner, ast.Call) and _makes_a_model(owner))

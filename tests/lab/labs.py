@@ -63,6 +63,7 @@ def running_lab(
     env: dict[str, str] | None = None,
     port: int | None = 0,
     browser: bool = False,
+    program: Sequence[str] = ("-m", "firstlight"),
 ) -> Iterator[Lab]:
     """Start `firstlight lab` on a folder under `tmp`; stop it, kernels included, at the end.
 
@@ -75,6 +76,7 @@ def running_lab(
         env: More variables of its environment.
         port: The port; 0 for any, None to say nothing about it.
         browser: Whether the lab may open one.
+        program: What Python runs; else firstlight as it is.
     """
     folder = folder or tmp / "lab"
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +96,7 @@ def running_lab(
     environment.update(env or {})
     with messages.open("w", encoding="utf-8") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "firstlight", "lab", *words],
+            [sys.executable, *program, "lab", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

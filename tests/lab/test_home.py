@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from firstlight.lab import home as room
+from firstlight.lab.folder import prepare
 from firstlight.lab.home import is_runtime_of, open_room, remove
 
 
@@ -84,6 +85,19 @@ def test_kernels_talk_through_files_where_the_path_is_short(environment: pytest.
     assert (other.runtime.parent, other.transport) == (long, "tcp")
     remove(short)
     remove(other)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of POSIX")
+def test_folders_are_their_owners(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "was there before"
+    home.mkdir(mode=0o755)
+    environment.setenv("FIRSTLIGHT_HOME", str(home))
+    opened = room.open_room("en", language_chosen=False)
+    for folder in (home, opened.folder, opened.runtime):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+    remove(opened)
+    prepare(tmp_path / "learner", "en")
+    assert (tmp_path / "learner").stat().st_mode & 0o077 == 0
 
 
 def test_only_our_own_runtime_folders_are_removed(environment: pytest.MonkeyPatch) -> None:

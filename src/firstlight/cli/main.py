@@ -56,26 +56,33 @@ def _lab(arguments: argparse.Namespace) -> int:
         if arguments.list:
             return list_labs(as_json=arguments.json)
         return stop_labs(port=arguments.port)
+    if arguments.set_password:
+        from firstlight.cli.labs import set_password
+
+        return set_password()
     from firstlight.lab.folder import default_folder
     from firstlight.lab.server import Wishes, serve
 
-    serve(
-        Wishes(
-            folder=arguments.dir or default_folder(),
-            port=arguments.port,
-            notebook=arguments.notebook,
-            ui=arguments.ui,
-            browser=arguments.browser,
-            language_chosen=hasattr(arguments, "lang"),
-            remote=arguments.remote,
-            ip=arguments.ip,
-            host_names=tuple(arguments.host_name),
-            certfile=arguments.certfile,
-            keyfile=arguments.keyfile,
-            allow_root=arguments.allow_root,
-            expose_app=arguments.expose_app,
-        )
+    wishes = Wishes(
+        folder=arguments.dir or default_folder(),
+        port=arguments.port,
+        notebook=arguments.notebook,
+        ui=arguments.ui,
+        browser=arguments.browser,
+        language_chosen=hasattr(arguments, "lang"),
+        remote=arguments.remote,
+        ip=arguments.ip,
+        host_names=tuple(arguments.host_name),
+        certfile=arguments.certfile,
+        keyfile=arguments.keyfile,
+        allow_root=arguments.allow_root,
+        expose_app=arguments.expose_app,
     )
+    if arguments.audit:
+        from firstlight.cli.labs import audit_labs
+
+        return audit_labs(wishes, as_json=arguments.json)
+    serve(wishes)
     return 0
 
 
@@ -164,7 +171,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     lab.add_argument("--list", action="store_true", help=_("show your running labs and their links"))
     lab.add_argument("--stop", action="store_true", help=_("stop your running labs, or the one at --port"))
-    lab.add_argument("--json", action="store_true", help=_("with --list: as JSON"))
+    lab.add_argument(
+        "--audit", action="store_true", help=_("say what is open to whom, of your running labs or of one like this")
+    )
+    lab.add_argument("--json", action="store_true", help=_("with --list or --audit: as JSON"))
     far = lab.add_argument_group(_("for other machines"))
     far.add_argument("--remote", action="store_true", help=_("let other machines in: TLS, password, list of names"))
     far.add_argument(
@@ -179,6 +189,9 @@ def _parser() -> argparse.ArgumentParser:
         "--certfile", type=Path, metavar=_("FILE"), help=_("your certificate, PEM (else the lab signs one itself)")
     )
     far.add_argument("--keyfile", type=Path, metavar=_("FILE"), help=_("the certificate's private key"))
+    far.add_argument(
+        "--set-password", action="store_true", help=_("choose the password yourself, once (else each lab makes one)")
+    )
     far.add_argument("--allow-root", action="store_true", help=_("let root open a lab that other machines can reach"))
     lab.add_argument(
         "--expose-app", action="store_true", help=argparse.SUPPRESS

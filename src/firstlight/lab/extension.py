@@ -1,4 +1,4 @@
-"""What runs inside the Jupyter Server: `/firstlight/api/health`, and the session of a notebook.
+"""What runs inside the Jupyter Server: `/firstlight/api/health` and `.../doors`, and the session of a notebook.
 
 The wheel turns it on for every Jupyter Server of the environment, so that it is there under `jupyter lab` and
 JupyterHub too. Only the health answer is on by default:
@@ -9,15 +9,18 @@ JupyterHub too. Only the health answer is on by default:
 import asyncio
 import json
 import os
+from dataclasses import asdict
 from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import authenticated
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 from traitlets.config import LoggingConfigurable
 
 from firstlight import __version__
+from firstlight.lab.audit import DOORS, NOBODY, doors
+from firstlight.lab.running import HEALTH
 from firstlight.locale import _
 
 KERNEL_EVENTS = "https://events.jupyter.org/jupyter_server/kernel_actions/v1"
@@ -29,6 +32,7 @@ class FirstlightExtension(LoggingConfigurable):  # type: ignore[misc]  # traitle
 
     notebook = Unicode(help="Open this notebook's session, and so its kernel, when the server starts.").tag(config=True)
     key = Unicode(help="Which of our labs this is.").tag(config=True)
+    keep = Bool(False, help="Know what cells print while no page is there; needs our lab's settings.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -113,6 +117,24 @@ class HealthHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is read
         )
 
 
+class DoorsHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is read without its types
+    """Names every route of this server, to those who have the token: `firstlight lab --audit` tries each."""
+
+    @authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
+    def get(self) -> None:
+        """The routes, as `firstlight.lab.audit.Door`."""
+        extension: FirstlightExtension = self.settings["firstlight"]
+        kernels = [*self.kernel_manager.list_kernel_ids()]
+        notebook = extension.notebook or "notebook.ipynb"
+        real = {
+            "kernel_id": [NOBODY, *kernels],
+            "path": [f"/{notebook}"],
+            "(.*)": [notebook],
+            "kernel_name": ["python3"],
+        }
+        self.finish(json.dumps([asdict(door) for door in doors(self.application, {**real, "format": ["html"]})]))
+
+
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     return [{"module": "firstlight.lab.extension"}]
 
@@ -120,11 +142,24 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server: Any) -> None:
     extension = FirstlightExtension(parent=server)
     server.web_app.settings["firstlight"] = extension
-    path = url_path_join(server.web_app.settings["base_url"], "firstlight/api/health")
-    server.web_app.add_handlers(".*$", [(path, HealthHandler)])
+    base = server.web_app.settings["base_url"]
+    server.web_app.add_handlers(
+        ".*$", [(url_path_join(base, HEALTH), HealthHandler), (url_path_join(base, DOORS), DoorsHandler)]
+    )
     if extension.notebook:
         server.event_logger.add_listener(schema_id=KERNEL_EVENTS, listener=extension.on_kernel_event)
+    if extension.keep:
+        from firstlight.lab import keeping
+
+        pattern, handler = keeping.ROUTE
+        server.web_app.settings[keeping.SETTING] = keeping.Keeper(server)
+        server.web_app.add_handlers(".*$", [(url_path_join(server.web_app.settings["base_url"], pattern), handler)])
 
 
 async def _start_jupyter_server_extension(server: Any) -> None:
-    await server.web_app.settings["firstlight"].open_session()
+    extension: FirstlightExtension = server.web_app.settings["firstlight"]
+    if extension.keep:
+        from firstlight.lab.keeping import SETTING
+
+        server.web_app.settings[SETTING].start()
+    await extension.open_session()

@@ -69,7 +69,7 @@ def prepare(folder: Path, lang: str, lesson: str = LESSON) -> Place:
     """
     shipped = {name: notebook_path(name, lang) for name in (lesson, *lessons())}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # notebooks and runs are their owner's
         places = [_place(folder, lang, name, path.read_bytes()) for name, path in shipped.items()]
         return Place(places[0].notebook, newer=", ".join(place.newer for place in places if place.newer) or None)
     except OSError as error:
@@ -139,7 +139,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         return {
             "copies": {name: {key: str(c[key]) for key in ("lesson", "lang", "sha256")} for name, c in copies.items()}
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {"copies": {}}
 
 
@@ -148,5 +148,5 @@ def _read_metadata(path: Path, lesson: str) -> dict[str, str] | None:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))["metadata"]["firstlight"]
         return {"lesson": lesson, "lang": str(about["lang"]), "sha256": ""}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -1,5 +1,6 @@
 """Where our own Jupyter files are. The learner's `~/.jupyter` and `~/.ipython` are neither read nor written."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -64,6 +66,11 @@ def log_file() -> Path:
     return home() / "logs" / "lab.log"
 
 
+def encrypts() -> bool:
+    """Whether this ipykernel can encrypt what it sends over a port."""
+    return tuple(int(number) for number in metadata.version("ipykernel").split(".")[:2]) >= (7, 4)
+
+
 def open_room(lang: str, *, language_chosen: bool) -> Room:
     """Make the folders of a new lab and point every `JUPYTER_*` variable at them.
 
@@ -76,6 +83,8 @@ def open_room(lang: str, *, language_chosen: bool) -> Room:
     """
     for folder in (home(), home() / "labs", home() / "logs", settings_folder()):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(OSError):  # a folder that was there before, or a file system without modes: `lab --audit` says so
+        home().chmod(0o700)
     _shorten_log()
     key = uuid4().hex[:8]
     folder = home() / "labs" / key
@@ -85,6 +94,7 @@ def open_room(lang: str, *, language_chosen: bool) -> Room:
     if language_chosen:
         _forget_chosen_language()
     _write_kernel(folder / "data")
+    _write_page(folder / "data")
     _set_environment(room)
     return room
 
@@ -178,10 +188,21 @@ def _write_kernel(data: Path) -> None:
             "argv": [sys.executable, *frozen_off, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": "Python 3",
             "language": "python",
-            "metadata": {"debugger": True},
+            "metadata": {"debugger": True, **({"supported_encryption": ["curve"]} if encrypts() else {})},
             "env": {"KINETO_LOG_LEVEL": "6"},  # else torch.profiler writes about itself below a lesson's cell
         },
     )
+
+
+def _write_page(data: Path) -> None:
+    """Our part of the page, as an extension of JupyterLab. Its name changes with it: browsers keep what they know."""
+    script = Path(__file__).with_name("page") / "survive.js"
+    name = f"static/remoteEntry.{hashlib.sha256(script.read_bytes()).hexdigest()[:12]}.js"
+    folder = data / "labextensions" / "firstlight"
+    (folder / "static").mkdir(parents=True)
+    shutil.copyfile(script, folder / name)
+    build = {"load": name, "extension": "./extension"}
+    write_json(folder / "package.json", {"name": "firstlight", "version": "1.0.0", "jupyterlab": {"_build": build}})
 
 
 def _set_environment(room: Room) -> None:

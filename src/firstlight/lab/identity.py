@@ -4,16 +4,18 @@ import hmac
 import ipaddress
 import time
 from collections import defaultdict, deque
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, quote, urlencode
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import PasswordIdentityProvider, User
 from jupyter_server.auth.login import LoginFormHandler
-from tornado.web import RequestHandler
+from jupyter_server.base.handlers import APIHandler
+from tornado.web import Finish, RequestHandler
 from traitlets import Unicode
 
 from firstlight.lab.command import command
+from firstlight.lab.headers import LOGIN
 from firstlight.locale import _, language
 
 FAILURES = 5  # wrong passwords that one address may send ...
@@ -67,16 +69,41 @@ class LabIdentity(PasswordIdentityProvider):  # type: ignore[misc]  # jupyter_se
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.brake = Brake()
+        self.guesses = Brake()  # of tokens
 
     async def get_user_token(self, handler: RequestHandler) -> User | None:
-        """The person who shows a token, if it is the right one."""
+        """The person who shows a token, if it is the right one.
+
+        An address that shows wrong ones is turned away for a while, with all but the right one: any page in the
+        person's own browser can ask with a wrong token, and would lock them out; 192 bits are not guessed.
+        """
         match = self.auth_header_pat.match(handler.request.headers.get("Authorization", ""))
-        shown = match.group(2) if match else ""
+        in_address = handler.get_argument("token", "") if self.token else ""
+        shown, address = match.group(2) if match else in_address, handler.request.remote_ip or ""
+        if not shown:
+            return None
         if _same(shown, self.control_token):
             return self.generate_anonymous_user(handler)
-        if self.token and _same(shown or handler.get_argument("token", ""), self.token):
-            return self.get_user_cookie(handler) or self.generate_anonymous_user(handler)
+        if _same(shown, self.token):
+            user: User = self.get_user_cookie(handler) or self.generate_anonymous_user(handler)
+            if in_address and _is_page(handler):
+                self._lead_on(handler, user)
+            return user
+        if wait := self.guesses.wait_s(address):
+            handler.set_status(429)
+            handler.set_header("Retry-After", str(int(wait) + 1))
+            raise Finish
+        self.guesses.failed(address)
         return None
+
+    def _lead_on(self, handler: RequestHandler, user: User) -> NoReturn:
+        """To the same page without the token: it stays in no address bar, bookmark or referrer."""
+        self.set_login_cookie(handler, user)
+        kept = [(name, value) for name, value in parse_qsl(handler.request.query, True) if name != "token"]
+        handler.set_header("Cache-Control", "no-store")
+        handler.set_header("Location", _on_this_server(handler.request.path) + (f"?{urlencode(kept)}" if kept else ""))
+        handler.set_status(302)
+        raise Finish
 
     def admits(self, word: str) -> bool:
         """Whether a word typed into the login page is the password or the token."""
@@ -87,6 +114,16 @@ class LabIdentity(PasswordIdentityProvider):  # type: ignore[misc]  # jupyter_se
 
 class LabLogin(LoginFormHandler):  # type: ignore[misc]  # jupyter_server is read without its types
     """The login page, in the learner's language."""
+
+    @property
+    def content_security_policy(self) -> str:
+        """A page with a form, and nothing else."""
+        return LOGIN
+
+    def check_xsrf_cookie(self) -> None:
+        """A form that holds the token is not forged: our own file, which the browser opens first, sends it so."""
+        if not _same(self.get_argument("password", default=""), self.identity_provider.token):
+            super().check_xsrf_cookie()
 
     @allow_unauthenticated  # type: ignore[untyped-decorator]  # jupyter_server is read without its types
     def post(self) -> None:
@@ -135,6 +172,20 @@ class LabLogin(LoginFormHandler):  # type: ignore[misc]  # jupyter_server is rea
                 button=_("Sign in"),
             )
         )
+
+
+def _is_page(handler: RequestHandler) -> bool:
+    """Whether a person's browser asks for a page, not a program for an answer."""
+    return (
+        handler.request.method == "GET"
+        and not isinstance(handler, APIHandler)
+        and "text/html" in handler.request.headers.get("Accept", "")
+    )
+
+
+def _on_this_server(path: str) -> str:
+    """`//elsewhere.example` would lead to another server, and so would a backslash."""
+    return "/" + path.replace("\\", "%5C").lstrip("/")
 
 
 def _same(shown: str, secret: str) -> bool:

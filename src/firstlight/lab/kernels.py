@@ -1,12 +1,21 @@
-"""How kernels are started: warm, and in the lab so that what they write below Python goes to the log file."""
+"""How kernels are started: warm, and in the lab so that what they write below Python goes to the log file.
+
+And how they are looked after: the lab sees within a second that one has ended, and says why (`deaths.py`).
+"""
 
 import os
 from functools import cache
 from typing import Any
 
+from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 
+from firstlight.lab import deaths, snapshots
 from firstlight.lab.home import log_file
+from firstlight.lab.keeping import DEATH, SETTING
+from firstlight.lab.lastwords import path_beside
+
+deaths.offers.append(snapshots.offer)
 
 
 class WarmKernelManager(ServerKernelManager):  # type: ignore[misc]  # jupyter_server is read without its types
@@ -24,11 +33,44 @@ class WarmKernelManager(ServerKernelManager):  # type: ignore[misc]  # jupyter_s
         return command
 
 
+class Restarter(AsyncIOLoopKernelRestarter):  # type: ignore[misc]  # jupyter_client is read without its types
+    """Starts a kernel again that has ended, and says before why it has."""
+
+    _witness: deaths.Witness | None = None
+
+    async def poll(self) -> None:
+        """See whether the kernel is there; each second."""
+        try:
+            await self._look()
+        except Exception:
+            self.log.exception("could not say why a kernel ended")
+        await super().poll()
+
+    async def _look(self) -> None:
+        manager = self.kernel_manager
+        process = getattr(manager.provisioner, "process", None)
+        if process is None or manager.shutting_down:
+            return
+        if self._witness is None or self._witness.pid != process.pid:
+            self._witness = deaths.Witness(manager.kernel_id, process.pid, path_beside(manager.connection_file))
+        if await manager.is_alive():
+            self._witness.look()
+            return
+        death = self._witness.tell(process.poll())
+        self._witness = None
+        self.log.warning("a kernel ended (%s): exit code %s", death.cause, death.code)
+        keeper = manager.parent.parent.web_app.settings.get(SETTING)
+        if keeper is not None:
+            await keeper.died(manager.kernel_id, deaths.bundle(death, DEATH))
+
+
 class QuietKernelManager(WarmKernelManager):
     """A warm kernel whose own messages, tracebacks of an interrupted start for one, go to the log file.
 
     What a cell prints is not among them: it reaches the notebook.
     """
+
+    restarter_class = Restarter
 
     async def start_kernel(self, **kwargs: Any) -> Any:
         """Start the kernel; a restart comes with the same arguments."""

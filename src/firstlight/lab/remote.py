@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import GeneralName
 
 WORDS = 5  # of 16 bits each: 80 bits, more than six words of a dice list
+PASSWORD_LENGTH = 12  # of a person's own, at least
 VALID_DAYS = 397  # browsers accept no more of a certificate for a server
 
 
@@ -31,6 +32,16 @@ class CertificateUnusable(FirstlightError, ValueError):
         what="The certificate {certfile} cannot be used: {reason}",
         why="Other machines reach the lab over TLS only, and TLS needs a certificate (PEM) and its private key.",
         do="Give both: --certfile CERT.pem --keyfile KEY.pem, or give neither, and the lab makes its own.",
+    )
+
+
+class PasswordTooShort(FirstlightError, ValueError):
+    """The password could be guessed."""
+
+    text = Text(
+        what="The password needs at least {count} characters.",
+        why="Whoever guesses it can run any program on this machine as you.",
+        do="Take four words that do not belong together.",
     )
 
 
@@ -73,6 +84,35 @@ def password() -> str:
         (5, 29)
     """
     return "-".join(_proquint(secrets.randbits(16)) for _word in range(WORDS))
+
+
+def kept_password() -> str:
+    """The argon2 hash of the password that the person set once for all remote labs; empty where there is none."""
+    try:
+        return _password_file().read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def keep_password(word: str) -> None:
+    """Set the password of all remote labs from now on, as a hash; an empty one makes each lab choose its own again.
+
+    Raises:
+        PasswordTooShort: It could be guessed.
+    """
+    if not word:
+        _password_file().unlink(missing_ok=True)
+        return
+    if len(word) < PASSWORD_LENGTH:
+        raise PasswordTooShort(count=PASSWORD_LENGTH)
+    from jupyter_server.auth import passwd
+
+    _password_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = _password_file().with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(passwd(word))  # argon2
+    part.replace(_password_file())
 
 
 def names_of_this_machine() -> list[str]:
@@ -131,6 +171,10 @@ def certificate(certfile: Path | None, keyfile: Path | None, names: list[str]) -
     return Certificate(certfile.absolute(), keyfile.absolute() if keyfile else None, fingerprint, own=False)
 
 
+def _password_file() -> Path:
+    return home() / "password"
+
+
 def _self_signed(names: list[str]) -> Certificate:
     """One certificate per set of names, so that a browser that was told to trust it still does next week."""
     names = sorted({"localhost", "127.0.0.1", "::1", *names})
@@ -173,8 +217,8 @@ def _make(certfile: Path, keyfile: Path, names: list[str]) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     keyfile.unlink(missing_ok=True)
-    keyfile.touch(mode=0o600)
-    keyfile.write_bytes(secret)
+    with os.fdopen(os.open(keyfile, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secret)
     certfile.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import logging
 import os
 import secrets
 import signal
@@ -10,26 +11,27 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from firstlight.compat import quick_server_imports
+from firstlight.compat import end_workers, quick_server_imports
 from firstlight.errors import FirstlightError
 from firstlight.lab import remote, running
 from firstlight.lab.command import command
 from firstlight.lab.folder import Place, chosen, default_folder, prepare
-from firstlight.lab.home import Room, log_file, open_room, remove
+from firstlight.lab.home import LOG_BYTES, Room, encrypts, log_file, open_room, remove
 from firstlight.locale import Text, _, language
 
 PORT = 8888
 PORTS = 100  # tried in a row before we give up
 PAGES = {"lab": "doc/tree", "notebook": "notebooks"}  # one document, not yesterday's workspace with yesterday's kernels
 NEEDS = {"lab": ("torch", "ipykernel", "anywidget", "jupyter_server", "jupyterlab"), "notebook": ("notebook",)}
+NEEDLESS = ("LicensesHandler", "CSPReportHandler", "NotebooksRedirectHandler")  # see `close_doors`
 ENDING_ATTEMPTS = 12  # a restart takes about a second
 OPEN_FILE_S = 30.0  # a browser that takes longer finds the link in the terminal
 
@@ -109,14 +111,7 @@ def serve(wishes: Wishes) -> None:
     Raises:
         FirstlightError: It cannot start; the message says why and what to do.
     """
-    _check_packages(wishes.ui)
-    ip = wishes.ip or ("0.0.0.0" if wishes.remote else "127.0.0.1")  # remote alone means every address
-    port = _free_port(ip, wishes.port)
-    if not remote.is_loopback(ip):
-        if not wishes.remote:
-            raise NeedsRemote(ip=ip, ssh=remote.ssh_line(port))
-        if getattr(os, "geteuid", lambda: -1)() == 0 and not wishes.allow_root:
-            raise NotForRoot(ssh=remote.ssh_line(port))
+    ip, port = check(wishes)
     folder = wishes.folder.expanduser().absolute()
     spoken = language() if wishes.language_chosen else None
     if wishes.browser and sys.stdin.isatty() and _gone_to_running(folder, spoken):
@@ -132,12 +127,33 @@ def serve(wishes: Wishes) -> None:
         remove(room)
 
 
-def show_in_browser(url: str, folder: Path) -> Path | None:
-    """Open a page whose address holds a token, without the token on any command line.
+def check(wishes: Wishes) -> tuple[str, int]:
+    """Whether a lab like this may start at all.
 
-    A browser's command line can be read by every user of the machine. So the browser is given a small file of ours,
-    readable by its owner only, that leads on to the URL. The file lies in the learner's folder, because browsers in a
-    sandbox (snap, flatpak) may not read hidden folders of the home folder.
+    Returns:
+        The address and the port where it would listen.
+
+    Raises:
+        FirstlightError: It may not; the message says why and what to do.
+    """
+    _check_packages(wishes.ui)
+    ip = wishes.ip or ("0.0.0.0" if wishes.remote else "127.0.0.1")  # remote alone means every address
+    port = _free_port(ip, wishes.port)
+    if not remote.is_loopback(ip):
+        if not wishes.remote:
+            raise NeedsRemote(ip=ip, ssh=remote.ssh_line(port))
+        if getattr(os, "geteuid", lambda: -1)() == 0 and not wishes.allow_root:
+            raise NotForRoot(ssh=remote.ssh_line(port))
+    return ip, port
+
+
+def show_in_browser(url: str, folder: Path) -> Path | None:
+    """Open a page whose address holds a token, without the token on any command line or in the browser's history.
+
+    A browser's command line can be read by every user of the machine, and its history outlives the lab. So the browser
+    is given a small file of ours, readable by its owner only, that signs in with a form and is led on to the page. The
+    file lies in the learner's folder, because browsers in a sandbox (snap, flatpak) may not read hidden folders of the
+    home folder.
 
     Returns:
         The file, to be removed once the browser has read it; None when there is no browser to open.
@@ -148,15 +164,20 @@ def show_in_browser(url: str, folder: Path) -> Path | None:
         browser = webbrowser.get()
     except webbrowser.Error:
         return None
-    path = folder / f".firstlight-open-{os.getpid()}.html"
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    link = escape(url)
-    path.write_text(
-        f'<!DOCTYPE html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
-        f'<meta http-equiv="refresh" content="0;url={link}"><a href="{link}">firstlight</a>',
-        encoding="utf-8",
-    )
+    path = folder / f".firstlight-open-{secrets.token_hex(8)}.html"  # nobody has put a link there before
+    parts = urlsplit(url)
+    if token := parts.query.removeprefix("token="):
+        action = escape(f"{parts.scheme}://{parts.netloc}/login?next={quote(parts.path, safe='')}")
+        way = (
+            f'<form method="post" action="{action}"><input type="hidden" name="password" value="{escape(token)}">'
+            "<button>firstlight</button></form><script>document.forms[0].submit()</script>"
+        )
+    else:
+        link = escape(url)
+        way = f'<meta http-equiv="refresh" content="0;url={link}"><a href="{link}">firstlight</a>'
+    page = f'<!DOCTYPE html><meta charset="utf-8"><meta name="referrer" content="no-referrer">{way}'
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(page)
     threading.Thread(target=browser.open, args=(path.as_uri(),), daemon=True).start()
     return path
 
@@ -178,7 +199,8 @@ class _Lab:
         self.ip, self.port, self.neighbours = ip, port, neighbours
         self.token = "" if wishes.remote else secrets.token_hex(24)
         self.control_token = secrets.token_hex(24)
-        self.password = remote.password() if wishes.remote else ""
+        self.kept_password = remote.kept_password() if wishes.remote else ""  # its hash
+        self.password = remote.password() if wishes.remote and not self.kept_password else ""
         self.certificate: remote.Certificate | None = None
         self.names: list[str] = []
         self.open_file: Path | None = None
@@ -193,6 +215,9 @@ class _Lab:
         quick_server_imports()
         from jupyter_server.serverapp import ServerApp
 
+        from firstlight.lab.headers import guard_answers
+        from firstlight.lab.keeping import SETTING as KEEPER
+
         config_folder = str(self.room.folder / "config")
 
         class App(ServerApp):  # type: ignore[misc]  # jupyter_server is read without its types
@@ -204,6 +229,7 @@ class _Lab:
 
             async def cleanup_kernels(self) -> None:
                 """A kernel that is being restarted at this moment cannot be ended: upstream raises, and never stops."""
+                await self.web_app.settings[KEEPER].end()
                 for _attempt in range(ENDING_ATTEMPTS):
                     try:
                         await super().cleanup_kernels()
@@ -218,8 +244,8 @@ class _Lab:
             self.app.no_browser_open_file = True  # no setting: a file with the token that nobody needs
             self._initialize()
             close_doors(self.app.web_app)
-            if self.wishes.remote:
-                admit_only(self.app.web_app, self.names)
+            admit_only(self.app.web_app, [*self.names, self.ip])
+            guard_answers(self.app.web_app)
             self._take_signals()
             self.app.io_loop.add_callback(self._announce)  # runs after the callback that binds the port
             self.app.start()
@@ -228,6 +254,7 @@ class _Lab:
                 _free_port(self.ip, self.port)  # says so if another program was faster
                 raise LabFailed(path=log_file(), command=command()) from end
         finally:
+            end_workers()
             if self.open_file:
                 self.open_file.unlink(missing_ok=True)
         _say(_("The lab has stopped. Your work is in {folder}", folder=self.folder))
@@ -272,7 +299,7 @@ class _Lab:
         if self.wishes.remote:
             from jupyter_server.auth import passwd
 
-            c.LabIdentity.hashed_password = passwd(self.password)  # argon2
+            c.LabIdentity.hashed_password = self.kept_password or passwd(self.password)  # argon2
             c.LabIdentity.password_required = True
             server.allow_remote_access = True  # its list knows no addresses; `admit_only` keeps ours
             if self.certificate:
@@ -281,17 +308,23 @@ class _Lab:
         else:
             server.allow_remote_access = False
             server.local_hostnames = ["localhost"]
+        server.contents_manager_class = "firstlight.lab.saving.Contents"
+        server.kernel_websocket_connection_class = "firstlight.lab.keeping.Connection"
+        c.KernelRestarter.time_to_dead = 1.0  # seconds until a kernel that has ended is missed
         c.KernelManager.transport = self.room.transport
+        if self.room.transport == "tcp" and encrypts():  # whoever is on this machine can reach the kernels' ports
+            c.MappingKernelManager.transport_encryption = "required"
         c.MultiKernelManager.kernel_manager_class = "firstlight.lab.kernels.QuietKernelManager"
         c.NotebookNotary.data_dir = str(self.room.folder.parents[1] / "trust")
         c.FirstlightExtension.notebook = self.place.notebook
         c.FirstlightExtension.key = self.room.key
+        c.FirstlightExtension.keep = True
         c.LabApp.news_url = None
         c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
         c.LabApp.extension_manager = "readonly"
         c.LabApp.expose_app_in_browser = c.JupyterNotebookApp.expose_app_in_browser = self.wishes.expose_app
         c.Application.log_level = 30
-        c.Application.logging_config = _logging()
+        c.Application.logging_config = _logging([self.token, self.control_token, self.password])
         return c
 
     def _announce(self) -> None:
@@ -364,7 +397,10 @@ class _Lab:
     def _announce_remote(self, urls: list[str]) -> None:
         _say(_("Other machines can reach it. Open this link in a browser there:"))
         _show(*urls)
-        _say(_("Password: {password}", password=self.password))
+        if self.kept_password:
+            _say(_("The password is the one that you set: {command} lab --set-password", command=command()))
+        else:
+            _say(_("Password: {password}", password=self.password))
         if self.certificate:
             if self.certificate.own:
                 _say(_("The browser will warn: this machine signed the certificate itself."))
@@ -404,7 +440,7 @@ class _Lab:
         threading.Thread(target=self._ask, daemon=True).start()
 
     def _ask(self) -> None:
-        question = _("Stop the lab? Notebooks are saved every 20 seconds, programs that run in them end. [y/N] ")
+        question = _("Stop the lab? Notebooks are saved every few seconds, programs that run in them end. [y/N] ")
         sys.stderr.write("\n" + question)
         sys.stderr.flush()
         answer = _read_line()
@@ -425,10 +461,12 @@ class _Lab:
 
 
 def close_doors(web_app: Any) -> None:
-    """Two doors that jupyter_server leaves open to strangers.
+    """What jupyter_server leaves open to strangers, or wider than it need be.
 
-    `/lab/api/licenses/` never answers a stranger, so that its connections can be piled up; nothing in the lab needs it.
-    `/api` tells a stranger the server's version; after this it tells those who have signed in.
+    `/lab/api/licenses/` never answers a stranger, so that its connections can be piled up; `/api/security/csp-report`
+    lets pages of others write into the log; `/api/notebooks` sends strangers on. Nothing in the lab needs them.
+    `/api` tells a stranger the server's version; after this it tells those who have signed in. Pages hold the token for
+    their own requests; a cookie does as well, and is not in a page that is saved.
     """
     from jupyter_server.base.handlers import APIVersionHandler
     from tornado.web import authenticated
@@ -438,8 +476,9 @@ def close_doors(web_app: Any) -> None:
         def get(self) -> None:
             super().get()
 
-    for rules in _rule_lists(web_app.default_router):
-        rules[:] = [rule for rule in rules if getattr(rule.target, "__name__", "") != "LicensesHandler"]
+    web_app.settings["token"] = web_app.settings.setdefault("page_config_data", {})["token"] = ""
+    for rules in rule_lists(web_app.default_router):
+        rules[:] = [rule for rule in rules if getattr(rule.target, "__name__", "") not in NEEDLESS]
         for rule in rules:
             if rule.target is APIVersionHandler:
                 rule.target = Version
@@ -547,11 +586,12 @@ def _read_line() -> str:
     return line.decode(sys.stdin.encoding or "utf-8", errors="replace")
 
 
-def _rule_lists(router: Any) -> list[list[Any]]:
+def rule_lists(router: Any) -> list[list[Any]]:
+    """The lists of rules by which the server finds a handler, those of extensions too; to be read, and changed."""
     lists = [router.rules]
     for rule in router.rules:
         if hasattr(rule.target, "rules"):
-            lists += _rule_lists(rule.target)
+            lists += rule_lists(rule.target)
     return lists
 
 
@@ -563,13 +603,34 @@ def _host_of(header: str) -> str:
     return host.rpartition(":")[0] if host.count(":") == 1 else host
 
 
-def _logging() -> dict[str, Any]:
+class Discreet(logging.Formatter):
+    """Leaves out what must stand in no log, whoever wrote it: tornado writes down whole addresses where it fails."""
+
+    def __init__(self, secrets: Sequence[str], **how: Any) -> None:
+        super().__init__(**how)
+        self.secrets = [secret for secret in secrets if secret]
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, traceback included."""
+        line = super().format(record)
+        for secret in self.secrets:
+            line = line.replace(secret, "[secret]")
+        return line
+
+
+def _logging(secrets: Sequence[str]) -> dict[str, Any]:
     """Everything to the log file: what the server says is for those who look for a fault."""
+    bounded = {  # strangers' requests are written down, and they must not fill the disk
+        "class": "logging.handlers.RotatingFileHandler",
+        "maxBytes": LOG_BYTES,
+        "backupCount": 1,
+        ".": {"namer": lambda _name: str(log_file().with_suffix(".old.log"))},
+    }
     to_file = {"handlers": ["file"], "level": "WARNING", "propagate": False}
     return {
         "handlers": {
             "file": {
-                "class": "logging.FileHandler",
+                **({"class": "logging.FileHandler"} if os.name == "nt" else bounded),  # there no open file is renamed
                 "formatter": "file",
                 "level": "WARNING",
                 "filename": str(log_file()),
@@ -577,7 +638,13 @@ def _logging() -> dict[str, Any]:
                 "delay": True,
             }
         },
-        "formatters": {"file": {"format": "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s"}},
+        "formatters": {
+            "file": {
+                "()": Discreet,
+                "secrets": secrets,
+                "fmt": "%(asctime)s %(process)d %(name)s %(levelname)s %(message)s",
+            }
+        },
         "loggers": dict.fromkeys(("App", "ServerApp", "LabApp", "JupyterNotebookApp"), to_file),
         "root": {"handlers": ["file"], "level": "WARNING"},
     }

@@ -13,6 +13,7 @@ import sys
 import threading
 from typing import Any
 
+from firstlight.lab import lastwords
 from firstlight.lessons import guide
 
 MODULES = ("torch", "torch._dynamo", "firstlight.data", "firstlight.train", "firstlight.view", "firstlight.lessons")
@@ -28,6 +29,7 @@ def start() -> threading.Thread:
     shell = _shell()
     thread = threading.Thread(target=_load, args=(shell,), name="firstlight-warm", daemon=True)
     if shell is not None:
+        lastwords.keep(shell)
         _hold_back_imports(shell, thread)
         guide.attend(shell)
     thread.start()

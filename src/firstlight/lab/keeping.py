@@ -1,0 +1,381 @@
+"""What cells print is kept by the server too, so that a page that is closed misses nothing.
+
+A page of JupyterLab that is closed forgets what its running cells print, and a page that is opened meanwhile never
+hears of them. So the server listens to each kernel as a page does and knows of every cell what it has printed so far.
+Where a notebook is read while more is known than stands in its file, that is added to what is read (`saving.py`); and a
+page that joins a running kernel asks for the cells that run (`OutputsHandler`) and follows them (`page/survive.js`).
+The file itself is written by pages alone: a page that slept never finds it changed behind its back. While no page
+saves, what is known lies in our own folder every few seconds, in case this process is ended too; and when the lab ends,
+it is put into the notebooks.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.session import Session
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from tornado.web import authenticated
+
+from firstlight.lab.home import home, write_json
+
+SETTING = "firstlight_keeper"
+TO_DISK_S = 1.5  # between two looks at what to keep
+UNSAVED_S = 5.0  # a page that has not saved for so long may be gone, or stuck
+STREAM_CHARACTERS = 4_000_000  # of what one cell prints, the last so many; no page could show more
+KEPT_BYTES = 64_000_000  # of all outputs of a kernel; the oldest go first
+OUTPUTS = ("stream", "display_data", "execute_result", "error")
+DEATH = "application/vnd.firstlight.death+json"
+
+
+@dataclass
+class Execution:
+    """One run of one cell, as the server heard it."""
+
+    cell: str
+    code: str
+    header: dict[str, Any]  # of the request: what is said about it later names it as its parent
+    state: str = "waiting"  # then "running", "done"
+    count: int | None = None
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    newest: str = ""  # when the kernel said the last thing that is in here: the page drops what is older
+    changed: float = 0.0
+    _clear: bool = False
+
+    def add(self, message: dict[str, Any]) -> None:
+        """Take in one message about this run, as JupyterLab would."""
+        kind, content = message["header"]["msg_type"], message["content"]
+        if kind == "execute_input":
+            self.state, self.count = "running", content.get("execution_count")
+        elif kind == "status" and content.get("execution_state") == "idle":
+            self.state = "done"
+        elif kind == "clear_output":
+            self._clear = bool(content.get("wait"))
+            if not self._clear:
+                self.outputs.clear()
+        elif kind in OUTPUTS:
+            if self._clear:
+                self.outputs.clear()
+                self._clear = False
+            self._append(kind, content)
+        else:
+            return
+        self.changed = time.time()
+
+    def put(self, display: str, content: dict[str, Any]) -> None:
+        """Replace what is shown in the place with this display id."""
+        for output in self.outputs:
+            if output.get("transient", {}).get("display_id") == display:
+                output.update(data=content["data"], metadata=content["metadata"])
+                self.changed = time.time()
+
+    def saved(self) -> list[dict[str, Any]]:
+        """The outputs as they stand in a notebook's file."""
+        return [{key: value for key, value in output.items() if key != "transient"} for output in self.outputs]
+
+    def _append(self, kind: str, content: dict[str, Any]) -> None:
+        last = self.outputs[-1] if self.outputs else {}
+        if kind == "stream" and last.get("name") == content["name"]:
+            last["text"] = on_screen(last["text"], content["text"])[-STREAM_CHARACTERS:]
+        elif kind == "stream":
+            text = on_screen("", content["text"])[-STREAM_CHARACTERS:]
+            self.outputs.append({"output_type": kind, "name": content["name"], "text": text})
+        else:
+            self.outputs.append({"output_type": kind, **content})
+
+
+def on_screen(text: str, more: str) -> str:
+    r"""What a terminal shows when more is written to it: a bar that draws itself over and over is one line.
+
+    Example:
+        >>> on_screen("a\n10%", "\r20%\r30%\nb")
+        'a\n30%\nb'
+    """
+    if "\r" not in more and "\b" not in more and not text.endswith("\r"):
+        return text + more
+    head, newline, line = text.rpartition("\n")
+    lines = (line + more).replace("\r\n", "\n").split("\n")
+    return head + newline + "\n".join(_overwritten(one) for one in lines)
+
+
+def _overwritten(line: str) -> str:
+    pending = line.endswith("\r")  # what comes next writes over it
+    shown = ""
+    for part in line.removesuffix("\r").split("\r"):
+        shown = part + shown[len(part) :]
+    while "\b" in shown:
+        at = shown.index("\b")
+        shown = shown[: max(0, at - 1)] + shown[at + 1 :]
+    return shown + "\r" * pending
+
+
+class Kept:
+    """What is known of one kernel."""
+
+    def __init__(self, manager: Any) -> None:
+        self.executions: dict[str, Execution] = {}  # by message, in the order of the requests
+        self.pages: set[Any] = set()
+        self.saved_at = 0.0  # when a page last wrote the notebook
+        self.written = 0.0  # when it was last written to our own folder
+        self.death: dict[str, Any] | None = None  # the last, for pages to show
+        self._reader = Session(key=manager.session.key)
+        self._stream = manager.connect_iopub()
+        self._stream.on_recv(self._hear)
+
+    def ask(self, header: dict[str, Any], cell: str, code: str) -> None:
+        """A page asked for a cell to be run."""
+        for message, execution in list(self.executions.items()):
+            if execution.cell == cell:
+                del self.executions[message]
+        self.executions[header["msg_id"]] = Execution(cell, code, header, changed=time.time())
+        self._forget_the_oldest()
+
+    def running(self) -> Execution | None:
+        """The cell that runs, or runs next."""
+        return next((one for one in self.executions.values() if one.state != "done"), None)
+
+    def news(self) -> list[Execution]:
+        """What may not stand in the notebook's file yet."""
+        return [one for one in self.executions.values() if one.state != "done" or one.changed > self.saved_at]
+
+    def newest(self) -> float:
+        """When the last thing changed."""
+        return max((one.changed for one in self.executions.values()), default=0.0)
+
+    def is_unsaved(self) -> bool:
+        """Whether no page looks after the notebook, or none has got round to it lately."""
+        return not self.pages or time.time() - self.saved_at > UNSAVED_S
+
+    def flush(self) -> None:
+        """Take in what the kernel said before it ended."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if not self._stream.closed():
+            self._stream.close()
+
+    def _hear(self, frames: list[bytes]) -> None:
+        if frames[0].startswith(b"comm"):  # the live view's: many, and no output
+            return
+        try:
+            _names, rest = self._reader.feed_identities(frames)
+            message = self._reader.deserialize(rest)
+        except ValueError:  # a second copy, or not of this kernel
+            return
+        header, content = message["header"], message["content"]
+        date = header["date"] if isinstance(header["date"], str) else header["date"].isoformat()
+        if header["msg_type"] == "update_display_data":
+            for execution in self.executions.values():
+                execution.put(content.get("transient", {}).get("display_id", ""), content)
+        if asked := self.executions.get(message["parent_header"].get("msg_id", "")):
+            asked.add(message)
+            asked.newest = date
+
+    def _forget_the_oldest(self) -> None:
+        held = 0
+        for message, execution in reversed(list(self.executions.items())):
+            held += sum(len(str(output)) for output in execution.outputs)
+            if held > KEPT_BYTES and execution.state == "done":
+                del self.executions[message]
+
+
+class Keeper:
+    """What is known of all kernels of one lab."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._kernels: dict[str, Kept] = {}
+        self._loop_task: asyncio.Task[None] | None = None
+
+    def of(self, kernel_id: str) -> Kept:
+        """What is known of a kernel, from now on."""
+        if kernel_id not in self._kernels:
+            self._kernels[kernel_id] = Kept(self._server.kernel_manager.get_kernel(kernel_id))
+        return self._kernels[kernel_id]
+
+    def get(self, kernel_id: str) -> Kept | None:
+        """What is known of a kernel, if any page has ever joined it."""
+        return self._kernels.get(kernel_id)
+
+    def start(self) -> None:
+        """Look after our own folder, until the lab ends."""
+        self._loop_task = asyncio.create_task(self._look_after())
+
+    async def add_to(self, path: str, content: dict[str, Any]) -> None:
+        """Put into a notebook that was just read what its file does not hold yet."""
+        kept = await self._kept_of(path)
+        found = [(one.cell, one.code, one.count, one.saved()) for one in kept.news()] if kept else []
+        put_outputs(content, found or self._left_behind(path))
+
+    async def page_saved(self, path: str) -> None:
+        """A page has written what it shows."""
+        if kept := await self._kept_of(path):
+            kept.saved_at = time.time()
+        self._file(path).unlink(missing_ok=True)
+
+    async def died(self, kernel_id: str, bundle: dict[str, Any]) -> None:
+        """Keep why a kernel ended, below the cell that ran, or that ran last; pages ask for it when they hear of it."""
+        kept = self.get(kernel_id)
+        if kept is None:
+            return
+        kept.flush()
+        execution = kept.running() or next(reversed(kept.executions.values()), None)
+        for one in kept.executions.values():
+            one.state = "done"
+        if execution is None:
+            return
+        execution.add({"header": {"msg_type": "display_data"}, "content": {"data": bundle, "metadata": {}}})
+        kept.death = {"id": uuid.uuid4().hex, "cell": execution.cell, "data": bundle}
+
+    async def end(self) -> None:
+        """The lab ends: what no page wrote goes into the notebooks."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+        for kernel_id, kept in list(self._kernels.items()):
+            path = await self._path_of(kernel_id)
+            if path and kept.newest() > kept.saved_at:
+                with suppress(Exception):  # a disk that is full; what is kept stays in our own folder
+                    manager = self._server.contents_manager
+                    model = await manager.get(path, content=True, type="notebook")  # with what is kept
+                    await manager.save({"type": "notebook", "format": "json", "content": model["content"]}, path)
+            kept.close()
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(TO_DISK_S)
+            for kernel_id, kept in list(self._kernels.items()):
+                try:
+                    if kernel_id not in self._server.kernel_manager:
+                        kept.close()
+                        del self._kernels[kernel_id]
+                    elif kept.is_unsaved() and kept.newest() > max(kept.written, kept.saved_at):
+                        await self._to_disk(kernel_id, kept)
+                except Exception:  # of many packages, and the next time may do
+                    self._server.log.exception("what a kernel's cells printed could not be kept")
+
+    async def _to_disk(self, kernel_id: str, kept: Kept) -> None:
+        if path := await self._path_of(kernel_id):
+            kept.written = time.time()
+            news = [[one.cell, one.code, one.count, one.saved()] for one in kept.news()]
+            with suppress(OSError):
+                self._file(path).parent.mkdir(mode=0o700, exist_ok=True)
+                await asyncio.to_thread(write_json, self._file(path), news)
+
+    def _left_behind(self, path: str) -> list[Any]:
+        """What a lab knew that was ended from outside."""
+        with suppress(OSError, ValueError):
+            found = json.loads(self._file(path).read_text(encoding="utf-8"))
+            return found if isinstance(found, list) else []
+        return []
+
+    def _file(self, path: str) -> Path:
+        whole = str(Path(self._server.root_dir) / path.strip("/"))
+        return home() / "kept" / f"{hashlib.sha256(whole.encode()).hexdigest()[:32]}.json"
+
+    async def _kept_of(self, path: str) -> Kept | None:
+        for kernel_id, kept in self._kernels.items():
+            if await self._path_of(kernel_id) == path.strip("/"):
+                return kept
+        return None
+
+    async def _path_of(self, kernel_id: str) -> str | None:
+        for session in await self._server.session_manager.list_sessions():
+            if session["kernel"] and session["kernel"]["id"] == kernel_id:
+                return str(session["path"]).strip("/")
+        return None
+
+
+def put_outputs(content: dict[str, Any], found: list[Any]) -> None:
+    """Put outputs below the cells that printed them, where these still stand as they were run."""
+    known = {cell: (code, count, outputs) for cell, code, count, outputs in found}
+    for cell in _code_cells(content):
+        code, count, outputs = known.get(cell.get("id"), (None, None, None))
+        if code is not None and "".join(cell["source"]) == code:
+            cell["outputs"], cell["execution_count"] = outputs, count
+            cell["metadata"]["trusted"] = True  # this person ran it, in this lab
+
+
+def _code_cells(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    return (cell for cell in content.get("cells", ()) if cell.get("cell_type") == "code")
+
+
+class Connection(ZMQChannelsWebsocketConnection):  # type: ignore[misc]  # jupyter_server is read without its types
+    """A page's line to a kernel. The keeper learns which cell a request runs, and what pages are there."""
+
+    def connect(self) -> Any:
+        """A page joins."""
+        self._keeper.of(self.kernel_id).pages.add(self)
+        return super().connect()
+
+    def disconnect(self) -> None:
+        """A page has left, or its network has."""
+        if kept := self._keeper.get(self.kernel_id):
+            kept.pages.discard(self)
+        super().disconnect()
+
+    def handle_incoming_message(self, incoming_msg: Any) -> None:
+        """A page says something."""
+        if asked := _request(incoming_msg, self.subprotocol):
+            self._keeper.of(self.kernel_id).ask(*asked)
+        super().handle_incoming_message(incoming_msg)
+
+    @property
+    def _keeper(self) -> Keeper:
+        keeper: Keeper = self.websocket_handler.settings[SETTING]
+        return keeper
+
+
+def _request(incoming: Any, protocol: str | None) -> tuple[dict[str, Any], str, str] | None:
+    """Header, cell and code of a message that asks for a cell to be run."""
+    if len(incoming) > 0 and (b"execute_request" if isinstance(incoming, bytes) else "execute_request") not in incoming:
+        return None
+    try:
+        if protocol == "v1.kernel.websocket.jupyter.org":
+            _channel, parts = deserialize_msg_from_ws_v1(incoming)
+            header, metadata, content = (json.loads(parts[part]) for part in (0, 2, 3))
+        else:
+            message = json.loads(incoming)
+            header, metadata, content = message["header"], message["metadata"], message["content"]
+        if header["msg_type"] == "execute_request" and not content.get("silent"):
+            return header, str(metadata["cellId"]), str(content["code"])
+    except (ValueError, KeyError, IndexError, TypeError):  # what is wrong with it is for the kernel to say
+        pass
+    return None
+
+
+class OutputsHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is read without its types
+    """What the cells of a kernel printed, and why it ended, to those who have the token."""
+
+    @authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
+    def get(self, kernel_id: str) -> None:
+        """Every cell that runs or waits, and those that ended after the notebook was last saved."""
+        keeper: Keeper = self.settings[SETTING]
+        kept = keeper.get(kernel_id)
+        fresh = kept.news() if kept else []
+        executions = [
+            {
+                "message": message,
+                "cell": one.cell,
+                "code": one.code,
+                "state": one.state,
+                "count": one.count,
+                "outputs": one.outputs,
+                "newest": one.newest,
+                "fresh": one in fresh,
+            }
+            for message, one in (kept.executions.items() if kept else ())
+        ]
+        self.finish(json.dumps({"executions": executions, "death": kept.death if kept else None}))
+
+
+ROUTE: tuple[str, Callable[..., Any]] = (r"firstlight/api/outputs/([\w-]+)", OutputsHandler)

@@ -51,7 +51,9 @@ def work(name: str, seconds: float) -> dict[str, Any]:
     """Watch one work for so long, and for so many steps."""
     one = WORKS[name]
     stream = Stream(one)
-    run = fl.watch(stream.model, stream.optimizer)
+    run = fl.watch(
+        stream.model, stream.optimizer, checkpoint=False
+    )  # weights are as large as the model, not as long as the run
     begun = time.perf_counter()
     early: tuple[int, int] | None = None
     while (passed := time.perf_counter() - begun) < seconds or len(stream.losses) < FEWEST:

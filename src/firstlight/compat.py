@@ -83,6 +83,16 @@ def end_workers() -> None:
             thread.stop()
 
 
+# Doctor: what torch.compile knows of torch's functions, each by itself. Canary: tests/doctor/test_witness.py.
+
+
+def forget_wrappers() -> None:
+    """Have torch.compile look torch's functions up again: where it first did, wrappers may have stood in their places."""
+    forget = getattr(sys.modules.get("torch._dynamo.trace_rules"), "clear_lru_cache", None)
+    if forget is not None:
+        forget()
+
+
 # Run: an optimizer that has stepped in an earlier process. Canary: tests/run/test_checkpoint.py.
 
 

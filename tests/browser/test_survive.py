@@ -179,7 +179,7 @@ def test_why_a_kernel_ended_stands_below_the_cell_that_ran(
     if cause == "crash":
         assert 'File "<cell>", line 2' in told["words"], "the line of the cell that crashed"
     file = lab.folder / "dies.ipynb"
-    wait_until(page, lambda: told["sentences"][2] in file.read_text(encoding="utf-8"), 10)
+    wait_until(page, lambda: told["sentences"][2] in file.read_text(encoding="utf-8"))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from torch import nn
+from torch._dynamo import trace_rules
 from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor import witness as listening
@@ -116,3 +117,19 @@ def test_our_own_loaders_are_heard_also_where_the_program_loads_them_later(monke
 def test_a_program_need_not_wait_for_what_it_has_no_use_for(module: str, without: str) -> None:
     code = f"import sys, {module}; print([name for name in {without.split()} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("compiles", [False, True], ids=["it leaves", "the program compiles"])
+def test_a_compiler_that_looked_functions_up_while_they_were_wrapped_looks_again(compiles: bool) -> None:
+    """The canary of `firstlight.compat.forget_wrappers`: torch._dynamo keeps a table, made at its first use."""
+    trace_rules.clear_lru_cache()
+    dropout = torch.dropout
+    listening.attend()
+    assert torch.dropout is not dropout
+    assert dropout not in trace_rules.get_torch_obj_rule_map()
+    if compiles:
+        torch.compile(nn.Dropout(0.5), backend="eager")
+    else:
+        listening.leave()
+    assert torch.dropout is dropout
+    assert dropout in trace_rules.get_torch_obj_rule_map()

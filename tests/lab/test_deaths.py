@@ -16,7 +16,7 @@ from firstlight.lab.lastwords import MOST_BYTES, LastWords
 
 KIND = "application/vnd.firstlight.death+json"
 KEEP = "import sys, time; from pathlib import Path; from firstlight.lab.lastwords import LastWords\n"
-KEEP += "words = LastWords(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.readline()\n"
+KEEP += "words = LastWords(Path(sys.argv[1])); words.begin('first cell'); words.begin('cell'); print('ready', flush=True); sys.stdin.readline()\n"
 
 
 @pytest.fixture
@@ -64,6 +64,7 @@ def ended(tmp_path: Path) -> Callable[[str], Death]:
 def test_the_cause_is_told(ended: Callable[..., Death], code: str, number: int | None, cause: str) -> None:
     death = ended(code, number)
     assert death.cause == cause
+    assert death.cell == "cell"
     assert death.held_bytes > 5_000_000
     assert death.free_bytes > 0
     told = bundle(death, KIND)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from firstlight.lab.keeping import STREAM_CHARACTERS, Execution, on_screen, put_outputs
+from firstlight.lab.keeping import STREAM_CHARACTERS, Execution, Kept, on_screen, put_outputs
 
 
 def said(kind: str, **content: Any) -> dict[str, Any]:
@@ -84,3 +84,15 @@ def test_outputs_go_to_the_cells_that_were_run_and_to_no_other() -> None:
     put_outputs(content, [("a", "run()", 7, ["new"]), ("b", "x = 1\nx", None, ["so far"]), ("c", "run()", 8, ["no"])])
     assert [one["outputs"] for one in content["cells"]] == [["new"], ["so far"], ["old"], ["old"]]
     assert [one["execution_count"] for one in content["cells"]] == [7, None, 1, 1]
+
+
+def test_why_a_kernel_ended_stands_below_the_cell_that_ran_however_much_it_could_still_say() -> None:
+    kept = Kept.__new__(Kept)  # without a kernel to listen to
+    kept.executions = {name: Execution(name, "1", {"msg_id": name}) for name in ("first", "second", "third")}
+    assert kept.last("second") is kept.executions["second"], "the end of the first one was never heard"
+    assert kept.last("") is kept.executions["first"]
+    kept.executions["first"].state = "done"
+    assert kept.last("elsewhere") is kept.executions["second"]
+    for one in kept.executions.values():
+        one.state = "done"
+    assert kept.last("") is kept.executions["third"]

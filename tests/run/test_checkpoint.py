@@ -628,6 +628,22 @@ def test_what_costs_much_is_done_seldom() -> None:
     assert before <= 4  # twice for each checkpoint: its weights, and what they look like
 
 
+def test_the_first_checkpoint_of_many_weights_waits_until_it_is_paid_for() -> None:
+    made = []
+    for width in (10, 3000):
+        model = nn.Linear(width, width)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+        run = fl.watch(model, optimizer, name=f"wide-{width}", checkpoint=1e-9, looks=False)
+        for batch in run.batches([torch.ones(1, width)] * 8):
+            model(batch).sum().backward()
+            optimizer.step()
+            time.sleep(0.01)
+        run.finish()
+        assert run.folder is not None
+        made.append(len(checkpoints_in(run.folder)))
+    assert made == [1, 0], "of nine million weights, it waits for half a minute"
+
+
 def test_weights_that_are_no_numbers_never_take_the_place_of_good_ones() -> None:
     model = nn.Linear(2, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -673,6 +689,38 @@ def test_a_full_disk_keeps_the_old_checkpoints_and_says_so(monkeypatch: pytest.M
     assert run.folder is not None
     assert [name for name in checkpoints_in(run.folder) if int(name[5:]) <= 4]
     assert checkpoint.newest(run.folder).step <= 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a limit on files as on Unix")
+def test_a_file_that_the_system_cuts_off_is_an_error_of_the_system_and_leaves_nothing(tmp_path: Path) -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)) as told:
+            state.save(tmp_path, "wide", {"a": torch.zeros(100_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert told.value.errno == errno.EFBIG
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes of files as on Unix")
+def test_others_may_read_a_checkpoint_where_they_may_read_files(tmp_path: Path) -> None:
+    (tmp_path / "any").touch()
+    path = state.save(tmp_path, "state", {"a": torch.zeros(1)}, {})
+    assert path.stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_being_written_is_not(tmp_path: Path) -> None:
+    left, tempfile_of_safetensors, writing = (tmp_path / name for name in (".a.1f.part", ".tmpT64KlG", ".b.2e.part"))
+    for path in (left, tempfile_of_safetensors, writing):
+        path.touch()
+    for path in (left, tempfile_of_safetensors):
+        os.utime(path, (1, 1))
+    state.clean(tmp_path)
+    assert list(tmp_path.iterdir()) == [writing]
 
 
 def test_what_cannot_be_kept_is_said_once_and_training_goes_on() -> None:

@@ -28,6 +28,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader
 
+from firstlight.compat import forget_wrappers
 from firstlight.doctor.code import units_now
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.overhearing import take_all_off
@@ -152,6 +153,7 @@ class Witness:
         take_all_off()
         for wrapped in reversed([*self._wrapped, *self._later]):
             wrapped.restore()
+        forget_wrappers()
         for handle in self._handles:
             handle.remove()
         self._wrapped, self._later, self._compilable, self._handles, self._ours = [], [], [], [], False
@@ -618,6 +620,7 @@ class Witness:
             self.blind.add("compile")
             for wrapped in self._compilable:  # a compiler would compile our wrappers too, or break off at them
                 wrapped.restore()
+            forget_wrappers()
             return original(*args, **kwargs)
 
         return compile

@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
+from firstlight.lab.lastwords import path_of_cell
 from firstlight.locale import Text, _
 from firstlight.locale.units import size
 
@@ -73,6 +74,7 @@ class Death:
     held_bytes: int  # the most that it was seen to hold
     free_bytes: int  # of the machine, a moment before
     words: str = ""  # what it wrote at the end
+    cell: str = ""  # the one that ran, or ran last; empty where it is not known
 
     @property
     def cause(self) -> Cause:
@@ -164,7 +166,13 @@ class Witness:
             held_bytes=self._held,
             free_bytes=self._free,
             words=self._last_words(),
+            cell=self._last_cell(),
         )
+
+    def _last_cell(self) -> str:
+        with suppress(OSError):
+            return path_of_cell(self._words).read_text(encoding="utf-8", errors="replace")
+        return ""
 
     def _last_words(self) -> str:
         try:

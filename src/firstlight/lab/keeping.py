@@ -139,9 +139,16 @@ class Kept:
         self.executions[header["msg_id"]] = Execution(cell, code, header, changed=time.time())
         self._forget_the_oldest()
 
-    def running(self) -> Execution | None:
-        """The cell that runs, or runs next."""
-        return next((one for one in self.executions.values() if one.state != "done"), None)
+    def last(self, cell: str) -> Execution | None:
+        """The cell that ran when the kernel ended.
+
+        Args:
+            cell: The kernel's own word. Without it, the first that is not known to have ended, else the last of all:
+                what the kernel said at the very end may not have reached us.
+        """
+        known = list(self.executions.values())
+        candidates = [one for one in known if one.cell == cell] or [one for one in known if one.state != "done"]
+        return candidates[0] if candidates else known[-1] if known else None
 
     def news(self) -> list[Execution]:
         """What may not stand in the notebook's file yet."""
@@ -223,13 +230,13 @@ class Keeper:
             kept.saved_at = time.time()
         self._file(path).unlink(missing_ok=True)
 
-    async def died(self, kernel_id: str, bundle: dict[str, Any]) -> None:
+    async def died(self, kernel_id: str, bundle: dict[str, Any], cell: str) -> None:
         """Keep why a kernel ended, below the cell that ran, or that ran last; pages ask for it when they hear of it."""
         kept = self.get(kernel_id)
         if kept is None:
             return
         kept.flush()
-        execution = kept.running() or next(reversed(kept.executions.values()), None)
+        execution = kept.last(cell)
         for one in kept.executions.values():
             one.state = "done"
         if execution is None:

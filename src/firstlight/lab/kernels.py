@@ -61,7 +61,7 @@ class Restarter(AsyncIOLoopKernelRestarter):  # type: ignore[misc]  # jupyter_cl
         self.log.warning("a kernel ended (%s): exit code %s", death.cause, death.code)
         keeper = manager.parent.parent.web_app.settings.get(SETTING)
         if keeper is not None:
-            await keeper.died(manager.kernel_id, deaths.bundle(death, DEATH))
+            await keeper.died(manager.kernel_id, deaths.bundle(death, DEATH), death.cell)
 
 
 class QuietKernelManager(WarmKernelManager):

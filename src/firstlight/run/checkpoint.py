@@ -2,7 +2,7 @@
 
 A `Keeper` copies weights, optimizers, schedulers, generators and the place in the data between two steps, which takes
 as long as copying that memory, and a thread of its own brings the copy to disk. It measures both, and waits between two
-checkpoints until they are less than one hundredth of the time. The file is that of a saved state
+checkpoints until they are less than one hundredth of the time; the first waits as if it had been measured. The file is that of a saved state
 (`firstlight.run.state`): whole or not there, with a checksum, safetensors and JSON alone.
 """
 
@@ -45,6 +45,8 @@ from firstlight.run.values import from_json, to_json
 
 FORMAT = 1
 _SHARE = 0.008  # of the time, copying and writing together: under one hundredth with what is not seen of it
+_S_PER_BYTE = 2e-9  # what the first is taken to cost: copying, the checksum and writing, on a slow laptop
+_COPIES = 4  # of each weight: itself, its gradient, and the two moments of AdamW
 _PARALLEL = ("FullyShardedDataParallel", "FSDPModule")  # to copy such a model, all processes have to take part
 _SHOWN = 4  # differences in a message
 
@@ -232,6 +234,11 @@ class Parts:
         """Steps of the optimizer that has made most."""
         return max(self.counts(), default=0)
 
+    @property
+    def bytes(self) -> int:
+        """Of all weights."""
+        return sum(weight.nbytes for model in self.models for weight in model.parameters())
+
     def weights(self) -> list[str]:
         """Where the trained weights of the models are among the tensors of a copy."""
         models = enumerate(self.models)
@@ -362,13 +369,14 @@ class Keeper:
         self.cost_s = 0.0
         self._pace = pace or Checkpoints()
         self._at_step = 0
-        self._next_at = perf_counter() + self._pace.seconds
+        self._next_at = perf_counter()
         self._job: tuple[str, dict[str, Tensor], dict[str, Any]] | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = pace is None or run.folder is None or _shared_by_processes(parts.models)
         self._process = os.getpid()
         self._failing = False
+        self._pay_for(0.0 if self._closed else _COPIES * parts.bytes * _S_PER_BYTE)
 
     def due(self) -> bool:
         """Whether it is time for a checkpoint. Asked between any two steps."""
@@ -436,9 +444,10 @@ class Keeper:
 
     def _spend(self, seconds: float) -> None:
         self.cost_s += seconds
-        now = perf_counter()
-        self._next_at = max(self._next_at, now + self._pace.seconds)
-        self._next_at = max(self._next_at, now + seconds / _SHARE)
+        self._pay_for(seconds)
+
+    def _pay_for(self, seconds: float) -> None:
+        self._next_at = max(self._next_at, perf_counter() + max(self._pace.seconds, seconds / _SHARE))
 
     def _give_up(self, reason: str) -> None:
         self._closed = True
@@ -480,8 +489,7 @@ class Keeper:
         folder = self.run.folder / "checkpoints"
         self.run.flush()  # the record reaches at least as far as the checkpoint
         try:
-            for part in folder.glob(".*.part"):  # of a process that was killed
-                part.unlink()
+            state.clean(folder)
             try:
                 state.save(folder, name, tensors, data)
             except OSError as error:
@@ -498,9 +506,8 @@ class Keeper:
 
     def _drop_all_but(self, count: int, written: str = "") -> None:
         assert self.run.folder is not None  # `_write` asks
-        others = [
-            name for name in checkpoints_in(self.run.folder) if name != written
-        ]  # a damaged one may have a higher number
+        # What was written is the newest, whatever its number: a damaged one may have a higher one.
+        others = [name for name in checkpoints_in(self.run.folder) if name != written]
         for old in others[count - bool(written) :]:
             for suffix in ("safetensors", "json"):
                 (self.run.folder / "checkpoints" / f"{old}.{suffix}").unlink(missing_ok=True)

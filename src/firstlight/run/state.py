@@ -11,19 +11,22 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
+from safetensors.torch import save_file
 from torch import Tensor
 
 from firstlight.locale import _
 from firstlight.run.errors import NameOfState, NotJson, RecordDamaged, StateNotFound
 from firstlight.run.foreign import MALFORMED, believed
 from firstlight.run.values import from_json, to_json
+
+_BEGAN = time.time()  # this process, or nearly
 
 # Windows keeps these for devices, whatever the case and whatever stands behind a point.
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³")}
@@ -45,8 +48,8 @@ def save(folder: Path, name: str, tensors: Mapping[str, Tensor], data: Any) -> P
     target = folder / f"{name}.safetensors"
     names = json.dumps(aliases)
     extra = {"data": text, "aliases": names, "sha256": _checksum(stored, text + names)}
-    _replace(target, to_bytes(stored, metadata=extra))
-    _replace(folder / f"{name}.json", (text + "\n").encode())
+    _replace(target, lambda part: _write(part, stored, extra))
+    _replace(folder / f"{name}.json", lambda part: part.write_bytes((text + "\n").encode()))
     return target
 
 
@@ -70,6 +73,14 @@ def load(folder: Path, name: str, run: str) -> tuple[dict[str, Tensor], Any]:
         for alias, key in json.loads(extra.get("aliases", "{}")).items():
             tensors[alias] = tensors[key]
         return tensors, from_json(extra.get("data", "null"))
+
+
+def clean(folder: Path) -> None:
+    """Remove what an earlier process has left that was killed while it wrote. What is newer is being written."""
+    for part in (*folder.glob(".*.part"), *folder.glob(".tmp*")):
+        with contextlib.suppress(FileNotFoundError):
+            if part.stat().st_mtime < _BEGAN:
+                part.unlink()
 
 
 def missing(run: str, name: str, known: list[str]) -> StateNotFound:
@@ -115,13 +126,25 @@ def _checksum(tensors: Mapping[str, Tensor], texts: str) -> str:
     return found.hexdigest()
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _write(part: Path, tensors: dict[str, Tensor], extra: dict[str, str]) -> None:
+    """Straight from the memory of the tensors: `safetensors.torch.save` would take twice as much again."""
+    mode = part.stat().st_mode
+    try:
+        save_file(tensors, part, metadata=extra)
+    except SafetensorError as error:
+        if code := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(code[1]), os.strerror(int(code[1])), str(part)) from error
+        raise
+    part.chmod(mode)  # safetensors makes a file that nobody but its owner may read
+
+
+def _replace(target: Path, write: Callable[[Path], object]) -> None:
     # A name of our own, since tempfile would make a file that nobody but its owner may ever read.
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
+        part.touch(exist_ok=False)
+        write(part)
+        with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(target)
     except BaseException:

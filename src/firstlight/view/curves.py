@@ -21,17 +21,20 @@ from firstlight.view.tabs import Tabs
 
 # A browser keeps every module that it was ever given, and gives each widget a copy of its own: a quarter of a megabyte
 # for every run that was watched on a page. So a widget brings a few lines that look for the module among those loaded.
+# The style sheet would stay in each model too, if it came as anywidget's own.
 LOADER = """\
 const loaded = (globalThis.firstlightViews ??= new Map());
 const load = (code) => {
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   return import(url).finally(() => URL.revokeObjectURL(url));
 };
+const wear = (text) => document.head.append(Object.assign(document.createElement("style"), { textContent: text }));
 export default {
   async initialize({ model }) {
-    const code = model.get("code");
+    const [code, style] = [model.get("code"), model.get("style")];
     if (!loaded.has(code)) loaded.set(code, load(code));
-    model.set("code", ""); // once is enough: a page remembers its widgets longer than it shows them
+    if (!loaded.has(style)) loaded.set(style, wear(style));
+    for (const name of ["code", "style"]) model.set(name, ""); // a page remembers its widgets longer than it shows them
     return (await loaded.get(code)).default.initialize({ model });
   },
   render() {},
@@ -52,7 +55,7 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
     """
 
     _esm = LOADER
-    _css = frontend.style()
+    style = traitlets.Unicode(frontend.style()).tag(sync=True)
     code = traitlets.Unicode(frontend.module()).tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
     kernel_id = traitlets.Unicode().tag(sync=True)

@@ -87,7 +87,7 @@ def end_workers() -> None:
 
 
 def forget_wrappers() -> None:
-    """Have torch.compile look torch's functions up again: where it first did, wrappers may have stood in their places."""
+    """Have torch.compile look torch's functions up again: wrappers may have stood there when it first did."""
     forget = getattr(sys.modules.get("torch._dynamo.trace_rules"), "clear_lru_cache", None)
     if forget is not None:
         forget()

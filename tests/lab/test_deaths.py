@@ -16,7 +16,8 @@ from firstlight.lab.lastwords import MOST_BYTES, LastWords
 
 KIND = "application/vnd.firstlight.death+json"
 KEEP = "import sys, time; from pathlib import Path; from firstlight.lab.lastwords import LastWords\n"
-KEEP += "words = LastWords(Path(sys.argv[1])); words.begin('first cell'); words.begin('cell'); print('ready', flush=True); sys.stdin.readline()\n"
+KEEP += "words = LastWords(Path(sys.argv[1])); words.begin('first cell'); words.begin('cell')\n"
+KEEP += "print('ready', flush=True); sys.stdin.readline()\n"
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 A `Keeper` copies weights, optimizers, schedulers, generators and the place in the data between two steps, which takes
 as long as copying that memory, and a thread of its own brings the copy to disk. It measures both, and waits between two
-checkpoints until they are less than one hundredth of the time; the first waits as if it had been measured. The file is that of a saved state
-(`firstlight.run.state`): whole or not there, with a checksum, safetensors and JSON alone.
+checkpoints until they are less than one hundredth of the time; the first waits as if it had been measured. The file is
+that of a saved state (`firstlight.run.state`): whole or not there, with a checksum, safetensors and JSON alone.
 """
 
 import contextlib

@@ -59,6 +59,7 @@ class Killed(BaseException):
 def own_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("FIRSTLIGHT_RUNS", str(tmp_path / "runs"))
     threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so little work is slower in two, most of all beside a thread that writes
     yield
     for run in list(record._running.values()):  # those whose loop was left by an error
         run.finish("stopped")

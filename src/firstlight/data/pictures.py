@@ -110,12 +110,7 @@ def decode(source: Any, *, channels: int, size: Size | None, name: object = None
         with contextlib.closing(_open(source, name)) as image:
             if size is not None and image.format == "JPEG":
                 image.draft(None, (size[1] * 2, size[0] * 2))  # decodes at a fraction of the size, many times faster
-            with _turn_of(image):
-                ImageOps.exif_transpose(image, in_place=True)
-                upright = _flatten(image, channels)
-                if size is not None and (upright.height, upright.width) != size:
-                    upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
-                pixels = np.array(upright)
+            pixels = _in_turn(image, lambda: _pixels(image, channels, size))
     except FileNotFoundError as error:
         raise nothing_there(name) from error
     except DataError:
@@ -203,8 +198,8 @@ def _look(path: Path) -> tuple[Size, bool]:
     """Height and width as they will be after turning, and whether it is grey; reads the header only."""
     try:
         with contextlib.closing(_open(path, path)) as image:
-            with _turn_of(image):  # a PNG may tell of it behind its pixels
-                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)  # orientations that swap the sides
+            exif = _in_turn(image, image.getexif)  # a PNG may tell of it behind its pixels
+            turned = exif.get(0x0112, 1) in (5, 6, 7, 8)  # orientations that swap the sides
             size = (image.width, image.height) if turned else (image.height, image.width)
             return size, image.mode in GREY or (image.mode == "P" and _grey_palette(image))
     except DataError:
@@ -238,9 +233,24 @@ def _open(source: Any, name: object) -> Image.Image:
     return image
 
 
-def _turn_of(image: Image.Image) -> contextlib.AbstractContextManager[Any]:
-    """Large pictures are in memory one after the other, and not beside each other."""
-    return _one_large if image.width * image.height > _LARGE else contextlib.nullcontext()
+def _in_turn(image: Image.Image, work: Callable[[], Result]) -> Result:
+    """Large pictures are in memory one after the other, and not beside each other.
+
+    Each in a thread of its own: what threads give back, the C library keeps for them, and such a thread hands it on to
+    the next one.
+    """
+    if image.width * image.height <= _LARGE:
+        return work()
+    with _one_large, ThreadPoolExecutor(1) as alone:
+        return alone.submit(work).result()
+
+
+def _pixels(image: Image.Image, channels: int, size: Size | None) -> np.ndarray[Any, Any]:
+    ImageOps.exif_transpose(image, in_place=True)
+    upright = _flatten(image, channels)
+    if size is not None and (upright.height, upright.width) != size:
+        upright = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.BILINEAR)
+    return np.array(upright)
 
 
 def _flatten(image: Image.Image, channels: int) -> Image.Image:

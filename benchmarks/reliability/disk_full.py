@@ -5,7 +5,7 @@
 The folder of runs lies on a file system of its own in memory (tmpfs, 24 MiB; to mount one takes root on Linux). A
 training makes checkpoints there without a pause. From a random moment on, another process takes all room that is left.
 Counted is a training that ends as if nothing had happened, after which the newest checkpoint can be read and is not
-older than the last one before, the record can be read and has what it had, and one message said what had happened and
+older than the last one before, the record can be read and has all numbers that it had then, and one message said what had happened and
 what to do, unless the checkpoints found room all the same. Then the room is given back, another process goes on from
 that checkpoint, and ends in the same weights bit for bit.
 """
@@ -126,9 +126,9 @@ def once(span_s: float, digest: str) -> str | None:
             return f"nothing was said: {errors[-300:]}"
         if found is not None and found.step < int(before[0][5:]):
             return f"older than before: {found.step}, {before}"
-        run = runs(disk / "runs")[0].open()
-        if before and run.steps < int(before[0][5:]):
-            return f"the record ends at {run.steps}, and had reached {before}"
+        numbers = sum(one["count"] for one in runs(disk / "runs")[0].open().summary().values())
+        if found is not None and numbers < found.kept.points:
+            return f"the record has {numbers} numbers, and had {found.kept.points}"
         (disk / "somebody-elses").unlink(missing_ok=True)  # a training that was quicker than we
         again = start(disk)
         said = digest_of(again)

@@ -5,9 +5,9 @@
 The folder of runs lies on a file system of its own in memory (tmpfs, 24 MiB; to mount one takes root on Linux). A
 training makes checkpoints there without a pause. From a random moment on, another process takes all room that is left.
 Counted is a training that ends as if nothing had happened, after which the newest checkpoint can be read and is not
-older than the last one before, the record can be read and has all numbers that it had then, and one message said what had happened and
-what to do, unless the checkpoints found room all the same. Then the room is given back, another process goes on from
-that checkpoint, and ends in the same weights bit for bit.
+older than the last one before, the record can be read and has all numbers that it had then, and one message said what
+had happened and what to do, unless the checkpoints found room all the same. Then the room is given back, another
+process goes on from that checkpoint, and ends in the same weights bit for bit.
 """
 
 import argparse

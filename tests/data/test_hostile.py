@@ -1,8 +1,10 @@
 """Files that want to do harm: the short form of `benchmarks/reliability/hostile.py`, and who may call what."""
 
 import ast
+import io
 import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +140,19 @@ def test_many_rows_of_deep_pixels_are_what_few_are(mode):
     image = Image.fromarray(pixels.astype({"I": np.int32, "I;16": np.uint16, "F": np.float32}[mode]))
     found = decode(image, channels=1, size=None)[0].numpy()
     assert np.array_equal(found, np.clip(pixels / 257, 0, 255).astype(np.uint8))
+
+
+def test_a_tiff_whose_pixels_begin_at_a_fraction(tmp_path):
+    """Found by `benchmarks.reliability.fuzz`: Pillow takes the type of a place from the file, and stumbles."""
+    written = io.BytesIO()
+    Image.new("L", (8, 8)).save(written, "TIFF")
+    content = bytearray(written.getvalue())
+    at = content.index(struct.pack("<HHI", 273, 4, 1))
+    content[at + 2 : at + 12] = struct.pack("<HII", 5, 1, len(content))
+    content += struct.pack("<II", 8, 1)
+    (tmp_path / "bad.tif").write_bytes(content)
+    with pytest.raises(errors.UnreadablePicture, match=r"bad\.tif"):
+        decode(tmp_path / "bad.tif", channels=1, size=None)
 
 
 def test_what_is_transparent_shows_white():

@@ -99,8 +99,9 @@ def test_what_a_run_says_of_itself_has_our_form(run: Path, key: str, value: str)
 
 def test_a_summary_of_another_form_is_counted_anew(run: Path) -> None:
     whole = Run.open(run).summary()
-    change(run, 'UPDATE meta SET value = \'{"train/loss": {"step": "x"}}\' WHERE key = \'summary\'')
-    assert Run.open(run).summary() == whole
+    for entry in ('{"step": "x"}', '{"count": 1, "step": 0, "last": 0.5, "high": 1.0}'):
+        change(run, f"UPDATE meta SET value = '{{\"train/loss\": {entry}}}' WHERE key = 'summary'")
+        assert Run.open(run).summary() == whole
     assert runs(run.parent)[0].steps == 5
 
 

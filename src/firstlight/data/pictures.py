@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import struct
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -46,7 +47,9 @@ _one_large = threading.Lock()
 _AT_ONCE = 1 << 20  # pixels
 GREY = frozenset(("1", "L", "LA", "I", "I;16", "I;16B", "F"))
 # What Pillow's decoders raise for damaged files; SyntaxError comes from broken PNG chunks.
-BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+# What Pillow's readers raise for a damaged file; some trust what its tables say of themselves and stumble.
+_STUMBLED = (TypeError, LookupError, AttributeError, ArithmeticError, struct.error)
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError, *_STUMBLED)
 Size = tuple[int, int]
 Result = TypeVar("Result")
 

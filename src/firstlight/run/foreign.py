@@ -129,7 +129,7 @@ def is_summary(value: Any) -> bool:
         isinstance(entry, dict)
         and all(type(entry.get(key)) is int for key in ("count", "step"))
         and isinstance(entry.get("last"), NUMBER)
-        and all(isinstance(entry.get(key), (*NUMBER, type(None))) for key in ("low", "high"))
+        and all(isinstance(entry.get(key, ""), (*NUMBER, type(None))) for key in ("low", "high"))
         for entry in value.values()
     )
 

@@ -182,7 +182,7 @@ def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     assert said
     stopped_at = int(said[1].replace(",", ""))
     run_cell(page, 3)  # the same loop again: it goes on in the same place, and can be stopped again
-    page.wait_for_timeout(2500)  # the page waited less for an answer to the first press: this loop is not its
+    page.wait_for_timeout(4500)  # the page waited less for an answer to the first press: this loop is not its
     live(page, stopped_at + 50)
     assert page.locator(LIVE).count() == 1
     page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()

@@ -18,7 +18,7 @@ const FEW = 20; // fewer points than this are marked one by one
 const HELLO_TRIES = 5;
 const HELLO_EVERY_MS = 400;
 const STILL_HERE_MS = 3000;
-const STOP_PATIENCE_MS = 2000;
+const STOP_PATIENCE_MS = 4000; // an interrupt too much takes the plots that a cell draws at its end
 const FOCUS_TRIES = 30; // frames
 const MOVING = ["waiting", "running", "pausing", "paused", "stopping"];
 
@@ -340,7 +340,7 @@ function initialize({ model }) {
     pause.classList.toggle("fl-holds", holds);
     setText(pause, holds ? words.go_on : words.pause);
     pause.title = holds ? words.go_on_title : words.pause_title;
-    if (state.status === "stopping" || stopping) button.disabled = true;
+    button.disabled = stopping || state.status === "stopping" || !way || way === "words";
     if (!moving) setText(hint, "");
     const now = performance.now();
     if (state.status !== saidStatus || now - saidAt > 10000) {
@@ -363,13 +363,9 @@ function initialize({ model }) {
   let patience = 0; // until an answer comes: a loop that stopped may run again by then, and is not to be interrupted
   const offer = (name) => {
     way = seen.way = name;
-    button.disabled = stopping || store.state.status === "stopping";
     if (name === "message") tabs.greet(); // what was said before the kernel could hear us is said again
     soon();
-    if (name === "words") {
-      button.disabled = true;
-      setText(hint, words.toolbar);
-    } else setText(hint, "");
+    setText(hint, name === "words" ? words.toolbar : "");
   };
   button.addEventListener("click", async () => {
     stopping = true;

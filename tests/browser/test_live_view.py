@@ -46,7 +46,6 @@ for step in range({steps}):
 PLOT = "plt.plot([1, 2, 3])"
 AFTER = "print('went on', run.status, len(run.metric('train/loss')))"
 LIVE = ".fl-live"
-STOPPED_S = 25  # on a busy machine; the loop itself would go on for forty seconds
 
 Start = Callable[..., Lab]
 
@@ -105,7 +104,7 @@ def test_curves_move_and_stop_stops_and_the_notebook_goes_on(
     began = time.monotonic()
     page.keyboard.press("Enter")
     wait_run_all(page)
-    assert time.monotonic() - began < STOPPED_S
+    assert time.monotonic() - began < 2
     _, trained, after = outputs(page)
     assert not errors(page)
     assert kinds(trained) == [PICTURE, ["image/png", "text/plain"]], "the plot of the same cell is there too"
@@ -144,7 +143,7 @@ def test_a_page_loaded_again_shows_the_curve_and_the_toolbar_stops_cleanly(
     command(page, "notebook:interrupt-kernel")
     # The new page has followed the cell, and shows what stays: the picture of all that was trained.
     while "停止" not in str(outputs(page)[1][0].get("data", {}).get("text/plain")):
-        assert time.monotonic() - began < STOPPED_S
+        assert time.monotonic() - began < 25  # the loop itself would go on for forty seconds
         page.wait_for_timeout(100)
     print(f"stopped and shown after {time.monotonic() - began:.1f} s")
     shown = re.search(r"ステップ ([\d,]+) /", str(outputs(page)[1][0]["data"]["text/plain"]))
@@ -172,7 +171,7 @@ def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     began = time.monotonic()
     page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()
     wait_run_all(page)
-    assert time.monotonic() - began < STOPPED_S
+    assert time.monotonic() - began < 2
     _, watched, first, second, after = outputs(page)
     assert kinds(watched) == [PICTURE]
     assert not first
@@ -207,7 +206,7 @@ run = fl.fit(net, train, test, epochs=200)"""
     began = time.monotonic()
     page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()
     wait_run_all(page)
-    assert time.monotonic() - began < STOPPED_S
+    assert time.monotonic() - began < 2
     assert not errors(page)
     _, trained, after = outputs(page)
     assert PICTURE in kinds(trained)

@@ -14,7 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.browser.jupyterlab import (
     ROOT,
@@ -115,6 +115,36 @@ def test_training_goes_on_without_a_page_and_is_there_on_another_device(
         assert "image/png" in str(saved.cells[1].outputs)
 
 
+@pytest.mark.parametrize("ui", ["lab", "notebook"])
+def test_what_changes_while_the_notebook_is_being_saved_is_saved_too(
+    start_lab: Callable[..., Lab], page: Page, tmp_path: Path, ui: str
+) -> None:
+    lab = start_lab(notebook=small_notebook(tmp_path / "slow.ipynb", "'first'"), extra=["--ui", ui])
+    page.goto(lab.url)
+    wait_notebook(page, cells=1)
+    wait_kernel(page)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "PUT" and not held:
+            held.append(route)
+        else:
+            route.fallback()
+
+    page.route("**/api/contents/**", hold)
+    edit = "(text) => window.jupyterapp.shell.currentWidget.content.widgets[0].model.sharedModel.setSource(text)"
+    page.evaluate(edit, "'second'")
+    wait_until(page, lambda: held)  # a slow disk, or a slow network
+    page.evaluate(edit, "'third'")
+    held[0].continue_()
+    file = lab.folder / "slow.ipynb"
+    wait_until(page, lambda: "second" in file.read_text(encoding="utf-8"))
+    wait_until(page, lambda: "third" in file.read_text(encoding="utf-8"))
+    written = file.stat().st_mtime_ns
+    page.wait_for_timeout(5000)
+    assert file.stat().st_mtime_ns == written, "it is not saved again and again"
+
+
 SAY_PID = "import os\nprint('pid', os.getpid(), flush=True)"
 TRAIN_ON = "import time\nfor step in range(600): print('step', step, flush=True); time.sleep(0.1)"
 CRASH = """\
@@ -179,7 +209,7 @@ def test_why_a_kernel_ended_stands_below_the_cell_that_ran(
     if cause == "crash":
         assert 'File "<cell>", line 2' in told["words"], "the line of the cell that crashed"
     file = lab.folder / "dies.ipynb"
-    wait_until(page, lambda: told["sentences"][2] in file.read_text(encoding="utf-8"))
+    wait_until(page, lambda: told["sentences"][2] in file.read_text(encoding="utf-8"), 10)
 
 
 @pytest.fixture

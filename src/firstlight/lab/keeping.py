@@ -242,7 +242,8 @@ class Keeper:
         if execution is None:
             return
         execution.add({"header": {"msg_type": "display_data"}, "content": {"data": bundle, "metadata": {}}})
-        kept.death = {"id": uuid.uuid4().hex, "cell": execution.cell, "data": bundle}
+        message = execution.header["msg_id"]
+        kept.death = {"id": uuid.uuid4().hex, "message": message, "cell": execution.cell, "data": bundle}
 
     async def end(self) -> None:
         """The lab ends: what no page wrote goes into the notebooks."""

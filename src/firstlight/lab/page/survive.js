@@ -3,7 +3,8 @@
 //
 // - A notebook that is opened while its kernel runs shows what the cells have printed so far, and follows them:
 //   the server tells what it has heard (keeping.py), and the kernel's messages reach every page.
-// - A notebook is saved a few seconds after it changes, and when a cell starts or ends.
+// - A notebook is saved a few seconds after it changes, and when a cell starts or ends; what changes while it is being
+//   saved is saved after that.
 // - Why a kernel ended is shown below the cell that ran, with buttons for what to do next (deaths.py).
 
 const DEATH = "application/vnd.firstlight.death+json";
@@ -47,8 +48,9 @@ class Follower {
     await this.panel.context.ready;
     await this.panel.revealed;
     const { executions, death } = await this.ask(kernel);
-    if (death) this.explained.add(death.id); // it stands among the outputs
     executions.forEach((execution) => this.take(execution));
+    if (this.own.has(death?.message)) this.show(death); // the kernel ended before the server answered
+    else if (death) this.explained.add(death.id); // it stands among the outputs
     const waiting = this.waiting ?? [];
     this.waiting = null;
     waiting.forEach((message) => this.route(message));
@@ -135,7 +137,11 @@ class Follower {
   // Asked for, not sent as a message of the kernel: JupyterLab drops those that still wait when it hears of a restart.
   async explain() {
     const { death } = await this.ask(this.kernel);
-    if (!death || this.explained.has(death.id)) return;
+    if (death) this.show(death);
+  }
+
+  show(death) {
+    if (this.explained.has(death.id)) return;
     this.explained.add(death.id);
     const cell = this.panel.content.widgets.find((one) => one.model.id === death.cell);
     if (cell?.model.type !== "code") return;
@@ -165,6 +171,15 @@ function keepSaved(panel, NotebookActions, documents) {
     }
     busy = false;
   };
+  // JupyterLab takes what changes while a save is on its way for saved, though that save no longer took it along.
+  let changed = false;
+  context.model.contentChanged.connect(() => {
+    changed = true;
+  });
+  context.saveState.connect((_, state) => {
+    if (state === "started") changed = false;
+    else if (changed && state.startsWith("completed")) context.model.dirty = true;
+  });
   const timer = setInterval(() => {
     if (busy || !context.isReady || documents?.autosave === false || !context.model?.dirty || !context.canSave) return;
     due = due || Date.now() + pause;

@@ -133,3 +133,31 @@ def test_a_compiler_that_looked_functions_up_while_they_were_wrapped_looks_again
         listening.leave()
     assert torch.dropout is dropout
     assert dropout in trace_rules.get_torch_obj_rule_map()
+
+
+@pytest.mark.parametrize("evaluated", [False, True], ids=["frozen, in front of what learns", "evaluated between"])
+def test_a_transformer_takes_its_fast_way_whatever_is_listened_to(
+    evaluated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = []
+    through = torch._transformer_encoder_layer_fwd
+
+    def counted(*given: Any) -> Any:
+        fast.append(len(given))
+        return through(*given)
+
+    monkeypatch.setattr(torch, "_transformer_encoder_layer_fwd", counted)
+    encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval().requires_grad_(False)
+    listening.attend()
+    head = nn.Linear(8, 2)
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+    inputs, labels = torch.randn(6, 3, 8), torch.randint(2, (6,))
+    for _ in range(4):
+        nn.functional.cross_entropy(head(encoder(inputs)[:, 0]), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        if evaluated:
+            with torch.no_grad():
+                for part in (inputs[:3], inputs[3:]):
+                    head(encoder(part)[:, 0]).argmax(dim=1).tolist()
+    assert len(fast) == 4 * (3 if evaluated else 1)

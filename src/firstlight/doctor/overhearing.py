@@ -2,14 +2,18 @@
 
 A mode can come off only in its own thread, and only while it is on top. So whoever wants one off asks; where something
 stands above it, the mode stays, silent, and comes off when it is asked for again. None outlives its episode, as
-`take_all_off` is called when the next one begins and when the witness leaves.
+`take_all_off` is called when the next one begins and when the witness leaves. And all make way for a model that would
+compute in another way while they stand there.
 """
 
 from contextlib import ExitStack
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
+
+from firstlight.run.looks import may_take_two_ways
 
 _on: "list[Overhearing]" = []
 
@@ -19,11 +23,12 @@ class Overhearing(TorchFunctionMode):
 
     Attributes:
         over: Whether nothing more is to be heard. Setting it is how `hear` itself ends.
+        spoiled: Whether something was missed, so that what was heard is not the whole.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.over = False
+        self.over = self.spoiled = False
         self._stack: ExitStack | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -68,6 +73,14 @@ class _ComesOff:
 
     def __del__(self) -> None:
         self._mode.take_off()
+
+
+def make_way(model: nn.Module) -> None:
+    """Come off before a call of this model, if it computes in another way as long as somebody hears its functions."""
+    if _on and may_take_two_ways(model):
+        for mode in _on:
+            mode.spoiled = True
+        take_all_off()
 
 
 def take_all_off() -> None:

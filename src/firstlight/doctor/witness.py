@@ -31,13 +31,13 @@ from torch.utils.data import DataLoader
 from firstlight.compat import forget_wrappers
 from firstlight.doctor.code import units_now
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
-from firstlight.doctor.overhearing import take_all_off
+from firstlight.doctor.overhearing import make_way, take_all_off
 from firstlight.doctor.places import Place, here
 from firstlight.doctor.trail import Trail
 from firstlight.graph.source import kind_of_file
 from firstlight.run import Run, audience
 from firstlight.run.errors import NotJson
-from firstlight.run.looks import TWO_WAYS, in_backward, unheard
+from firstlight.run.looks import in_backward, may_take_two_ways, unheard
 from firstlight.run.taps import Wrapped
 
 _PLAIN = (Tensor, nn.Parameter)
@@ -451,6 +451,7 @@ class Witness:
             if call is None:
                 return original(module, *args, **kwargs)
             self._tell("forward_begins", call)
+            make_way(module)
             local.call = call if call.close else _INSIDE
             try:
                 with call.trail or _NO_TRAIL:
@@ -514,7 +515,7 @@ class Witness:
         if made >= _TRAILS or len(self._trails) > _MOST_TRAILED or "compile" in self.blind:
             return False
         self._trails[module] = made + 1
-        if any(isinstance(one, TWO_WAYS) and not one.training for one in module.modules()):
+        if may_take_two_ways(module):
             return False
         return not isinstance(module, torch.jit.ScriptModule) and torch._C._get_tracing_state() is None
 

@@ -207,6 +207,11 @@ class Weights:
         self._weights = [weight for _name, weight in real]
 
 
+def may_take_two_ways(model: nn.Module) -> bool:
+    """Whether something in it would compute in another way, and round differently, if functions were listened to."""
+    return any(isinstance(module, TWO_WAYS) and not module.training for module in model.modules())
+
+
 @contextmanager
 def unheard() -> Iterator[None]:
     """A block that no other look, and no mode of anybody else's, hears of: what we compute is not part of the step."""

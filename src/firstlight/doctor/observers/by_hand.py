@@ -72,14 +72,12 @@ class _Tape(Overhearing):
     """Notes each function.
 
     Attributes:
-        spoiled: Whether it does not have all of the step, so that nothing can be read from it.
         broken: What went wrong where noting failed.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[_Entry] = []
-        self.spoiled = False
         self.broken: Exception | None = None
         self._numbers = 0
         self._until = perf_counter() + _SECONDS

@@ -464,6 +464,17 @@ def test_other_precisions(precision: str) -> None:
     assert run.info["precision"] in (("bfloat16",) if precision == "bfloat16" else ("float32", "bfloat16"))
 
 
+@pytest.mark.parametrize("validation", [None, 0.1], ids=["judged by the test split", "tested at the end"])
+def test_what_the_weights_reach_is_what_evaluate_finds_whatever_the_steps_computed_in(validation: float | None) -> None:
+    model, test = net(), points(60, seed=1, shift=0.5)
+    run = fit(
+        model, points(shift=0.5), test, epochs=3, batch_size=16, precision="bfloat16", seed=0, validation=validation
+    )
+    found = evaluate(model, test)
+    assert run.info["test"]["test/accuracy"] == found.accuracy
+    assert run.info["test"]["test/loss"] == pytest.approx(found.loss, rel=1e-6)
+
+
 def test_a_loss_that_is_no_number_stops_and_the_best_weights_stay() -> None:
     train, test = points(64), points(60, seed=1)
     model = net()

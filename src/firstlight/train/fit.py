@@ -213,7 +213,7 @@ def fit(
 
     Returns:
         The record: `run.model` is the model, `run.metric("test/accuracy")` its way there, `run.info["test"]` (or
-        `"val"`) what the kept weights reach.
+        `"val"`) what the kept weights reach. For test that is measured in float32, whatever the steps computed in.
 
     Raises:
         FirstlightError: Model, data and options do not fit together; nothing has been trained then.
@@ -495,8 +495,11 @@ def _train_and_record(t: _Training, last: Feed | None, meter: ExitStack, peak: P
             status = "stopped"
         else:
             t.model.load_state_dict(t.best_weights)
+            # Plainly, as `evaluate` and the learner's own code will: bfloat16 decides near ties in another way.
             if last is not None:
-                t.run.log(measure(t.model, last, t.own_loss, plan=t.plan).metrics("test"), step=t.step - 1)
+                t.run.log(measure(t.model, last, t.own_loss).metrics("test"), step=t.step - 1)
+            elif t.judge is not None and t.judge.split == "test" and t.plan.precision != torch.float32:
+                t.best = measure(t.model, t.judge, t.own_loss)
         finally:
             t.keeper.close()
             _save(t, at_once=True)

@@ -1,5 +1,6 @@
 """Examining a record: what comes first, what is folded, settled, asked, and what is said of what could not be."""
 
+import ast
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 import pytest
 
 import firstlight as fl
+from firstlight.doctor.code import Code
 from firstlight.doctor.examining import NotARun, examined
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule
+from firstlight.doctor.rules import all_rules
 from firstlight.locale import Text
 from firstlight.run import Run
 
@@ -142,3 +145,21 @@ def test_an_empty_record_says_that_there_was_no_training() -> None:
     report = fl.examine(Run())
     assert not report.findings
     assert not report.as_json()["findings"]
+
+
+def test_a_cell_that_ran_again_and_again_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    through = ast.parse
+
+    def counted(text: str, *more: Any, **options: Any) -> Any:
+        read.append(text)
+        return through(text, *more, **options)
+
+    monkeypatch.setattr(ast, "parse", counted)
+    run = Run()
+    texts = ["import torch", *["torch.nn.Linear(2, 2)(torch.ones(1, 2)).sum().backward()"] * 20]
+    run.add_fact(0, "code", [{"file": f"<cell {at}>", "text": text, "cell": at} for at, text in enumerate(texts, 1)])
+    examined(run, all_rules())
+    assert sorted(read) == sorted(set(texts)), "each text once, however many rules ask"
+    run.add_fact(1, "code", [{"file": "<cell 1>", "text": "x = 1", "cell": 1}])
+    assert [unit.text for unit in Code.of(run).units] == ["x = 1"], "the newest"

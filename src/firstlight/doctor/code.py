@@ -4,6 +4,7 @@ import ast
 import linecache
 import sys
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,18 @@ from firstlight.graph.source import kind_of_file
 from firstlight.run import Run
 
 _LONGEST = 200_000  # characters that are read
+
+
+class _Parsed:
+    """A text as Python. Units with the same text, such as a cell that runs again and again, share one."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
+        self.tree = _tree(text)
+        self.nodes = tuple(ast.walk(self.tree))
+
+
+_parsed: weakref.WeakValueDictionary[str, _Parsed] = weakref.WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -31,21 +44,26 @@ class Unit:
     cell: int | None = None
 
     @cached_property
+    def _parsed(self) -> _Parsed:
+        found = _parsed.get(self.text)
+        if found is None:
+            found = _parsed[self.text] = _Parsed(self.text)
+        return found
+
+    @property
     def tree(self) -> ast.Module:
         """Parsed; empty where it is no Python. Lines with IPython's own signs are left out."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a string's escapes, which are the learner's business
-            for text in (self.text, _without_magics(self.text)):
-                try:
-                    return ast.parse(text)
-                except (SyntaxError, ValueError, RecursionError, MemoryError):
-                    continue
-        return ast.Module(body=[], type_ignores=[])
+        return self._parsed.tree
+
+    @property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree, as `ast.walk` gives them."""
+        return self._parsed.nodes
 
     def place(self, node: ast.AST, function: str = "<module>") -> Place:
         """Where a node of the tree stands."""
         line = getattr(node, "lineno", 1)
-        lines = self.text.splitlines()
+        lines = self._parsed.lines
         text = lines[line - 1].strip()[:200] if 0 < line <= len(lines) else ""
         return Place(self.file, line, text, self.cell, function)
 
@@ -64,29 +82,32 @@ class Code:
 
     @classmethod
     def of(cls, run: Run) -> "Code":
-        """What the record holds: our fact, else the script or the cells of its environment."""
-        facts = run.facts("code")
-        if facts:
-            return cls(Unit(**unit) for unit in facts[-1].data)
-        script = run.environment.get("script") or {}
-        if script.get("code"):
-            return cls([Unit(script["path"], script["code"])])
-        cells = run.environment.get("cells") or []
-        return cls(Unit(f"<cell {number}>", text, number) for number, text in enumerate(cells, start=1))
+        """What the record holds: our fact, else the script or the cells of its environment.
+
+        All who ask the same record share what was parsed: rules are many, and so are the cells of a long day.
+        """
+        units = _recorded(run)
+        known = _codes.get(run)
+        if known is None or known.units != units:
+            known = _codes[run] = cls(units)
+        return known
 
     def calls(self, *names: str) -> Iterator[tuple[Place, ast.Call, Unit]]:
         """Calls of functions or methods with one of these last names, in the order of units and lines."""
         for unit in self.units:
-            found = [node for node in ast.walk(unit.tree) if isinstance(node, ast.Call) and callee(node) in names]
+            found = [node for node in unit.nodes if isinstance(node, ast.Call) and callee(node) in names]
             for node in sorted(found, key=lambda one: (one.lineno, one.col_offset)):
                 yield unit.place(node), node, unit
 
     def walk(self, kind: type[ast.AST]) -> Iterator[tuple[Place, Any, Unit]]:
         """All nodes of a kind, in the order of units and lines."""
         for unit in self.units:
-            found = [node for node in ast.walk(unit.tree) if isinstance(node, kind)]
+            found = [node for node in unit.nodes if isinstance(node, kind)]
             for node in sorted(found, key=lambda one: (getattr(one, "lineno", 0), getattr(one, "col_offset", 0))):
                 yield unit.place(node), node, unit
+
+
+_codes: weakref.WeakKeyDictionary[Run, Code] = weakref.WeakKeyDictionary()
 
 
 def callee(node: ast.Call) -> str:
@@ -128,6 +149,28 @@ def _cells() -> list[Unit]:
             break
         kept.append(unit)
     return kept[::-1]
+
+
+def _recorded(run: Run) -> list[Unit]:
+    facts = run.facts("code")
+    if facts:
+        return [Unit(**unit) for unit in facts[-1].data]
+    script = run.environment.get("script") or {}
+    if script.get("code"):
+        return [Unit(script["path"], script["code"])]
+    cells = run.environment.get("cells") or []
+    return [Unit(f"<cell {number}>", text, number) for number, text in enumerate(cells, start=1)]
+
+
+def _tree(text: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a string's escapes, which are the learner's business
+        for python in (text, _without_magics(text)):
+            try:
+                return ast.parse(python)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                continue
+    return ast.Module(body=[], type_ignores=[])
 
 
 def _without_magics(text: str) -> str:

@@ -112,7 +112,7 @@ def batch_loops(run: Run, code: Code) -> Iterator[BatchLoop]:
     if seen is None:
         return
     for unit in code.units:
-        for scope in [unit.tree, *(node for node in ast.walk(unit.tree) if isinstance(node, _FUNCTIONS[:2]))]:
+        for scope in [unit.tree, *(node for node in unit.nodes if isinstance(node, _FUNCTIONS[:2]))]:
             for loop, after in loops_of(scope):
                 if any(isinstance(node, ast.Call) and callee(node) in ("backward", "step") for node in ast.walk(loop)):
                     continue

@@ -193,7 +193,7 @@ def function_around(code: Code, place: Place) -> tuple[Unit, ast.AST] | None:
     for unit in code.units:
         if unit.file == place.file:
             inner: ast.AST = unit.tree
-            for node in ast.walk(unit.tree):
+            for node in unit.nodes:
                 if isinstance(node, Function) and _spans(node, place.line):
                     inner = node  # ast.walk goes from the outside in
             return unit, inner

@@ -95,9 +95,9 @@ def model_at(code: Code, place: Place | None) -> str:
     unit = unit_of(code, place)
     if unit is None or place is None:
         return ""
-    defined = {n.name for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    defined = {n.name for n in unit.nodes if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     names: list[str] = []
-    for node in ast.walk(unit.tree):
+    for node in unit.nodes:
         if not isinstance(node, ast.Call) or not node.lineno <= place.line <= (node.end_lineno or node.lineno):
             continue
         if isinstance(node.func, ast.Name | ast.Attribute):

@@ -19,7 +19,7 @@ def told_otherwise(run: Run, kinds: tuple[str, ...], wanted: Callable[[ast.AST],
         found = []
         for unit in Code.of(run).units:
             if place is None or unit.file == place.file:
-                found += [unit.place(node) for node in ast.walk(unit.tree) if wanted(node)]
+                found += [unit.place(node) for node in unit.nodes if wanted(node)]
         distinct = list(dict.fromkeys(found))
         yield Finding(
             evidence=_(

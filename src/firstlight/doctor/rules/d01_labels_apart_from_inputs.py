@@ -76,12 +76,12 @@ def _shuffle(code: Code) -> Place | None:
     for unit in code.units:
         drawn = {
             target.id
-            for node in ast.walk(unit.tree)
+            for node in unit.nodes
             if isinstance(node, ast.Assign) and _orders(node.value)
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.Assign) and len(node.targets) == 1 and dotted(_owner(node.targets[0])) is not None:
                 indexes = [n for n in ast.walk(node.value) if isinstance(n, ast.Subscript)]
                 uses = {n.id for one in indexes for n in ast.walk(one.slice) if isinstance(n, ast.Name)}

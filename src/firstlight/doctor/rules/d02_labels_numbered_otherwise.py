@@ -141,13 +141,13 @@ def _numbering(code: Code) -> Place | None:
     """The line that numbers the classes anew for the samples that are held back."""
     own: set[str] = set()
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.FunctionDef) and any(
                 isinstance(n, ast.Call) and callee(n) in ("unique", "enumerate", "LabelEncoder") for n in ast.walk(node)
             ):
                 own.add(node.name)
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.Assign | ast.Expr) and is_held_back(ast.unparse(node)):
                 calls = [n for n in ast.walk(node) if isinstance(n, ast.Call)]
                 if any(callee(n) in _MAKERS[:1] or callee(n) in own for n in calls):

@@ -57,7 +57,7 @@ def find(run: Run) -> Iterator[Finding]:
 def _scaling(code: Code) -> list[Place]:
     found = []
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             divides = isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)
             by = getattr(node, "right", getattr(node, "value", None)) if divides else None
             if isinstance(node, ast.Call) and callee(node) in ("div", "div_", "true_divide") and node.args:

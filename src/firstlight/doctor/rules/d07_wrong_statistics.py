@@ -17,7 +17,7 @@ _SPREADS = {"std", "stds", "sigma", "sd", "stdev", "deviation", "spread"}
 def find(run: Run) -> Iterator[Finding]:
     """A quotient in which the names of mean and standard deviation stand in each other's place."""
     for unit in Code.of(run).units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.left, ast.BinOp):
                 if not isinstance(node.left.op, ast.Sub):
                     continue

@@ -71,7 +71,7 @@ def _next_is_far(seen: dict[str, Any]) -> bool:
 def _view(code: Code, channels: int) -> tuple[Place | None, tuple[Edit, ...]]:
     counts = _counts_of_colours(code, channels)
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if not isinstance(node, ast.Call) or callee(node) not in ("view", "reshape"):
                 continue
             sizes = [ast.unparse(one) for one in node.args]

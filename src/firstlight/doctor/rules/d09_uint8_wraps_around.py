@@ -50,7 +50,7 @@ def find(run: Run) -> Iterator[Finding]:
     every = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
     scope = Scope(classes={node.name: _parts_of(node) for _place, node, _unit in code.walk(ast.ClassDef)})
     for unit in code.units:
-        own = {node.name: node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)}
+        own = {node.name: node for node in unit.nodes if isinstance(node, ast.FunctionDef)}
         scope.functions = {**every, **own}
         _run(unit, unit.tree.body, scope)
     for _place, node, unit in code.walk(ast.ClassDef):

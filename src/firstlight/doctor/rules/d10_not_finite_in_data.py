@@ -52,8 +52,8 @@ def _maker(code: Code, call: Place | None, *, nan: bool) -> Place | None:
     logs, quotients = [], []
     own = [one for one in code.units if call is not None and one.file == call.file and one.cell is None]
     for unit in own or code.units:
-        inside = {id(n) for c in ast.walk(unit.tree) if isinstance(c, ast.ClassDef) for n in ast.walk(c)}
-        for statement in ast.walk(unit.tree):
+        inside = {id(n) for c in unit.nodes if isinstance(c, ast.ClassDef) for n in ast.walk(c)}
+        for statement in unit.nodes:
             if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return) or id(statement) in inside:
                 continue
             for node in ast.walk(statement):

@@ -34,7 +34,7 @@ def find(run: Run) -> Iterator[Finding]:
 def _canvas(code: Code) -> Place | None:
     """An array of zeros that is never written to: where it is copied, given back, or made."""
     for unit in code.units:
-        for scope in [n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)] + [unit.tree]:
+        for scope in [n for n in unit.nodes if isinstance(n, ast.FunctionDef)] + [unit.tree]:
             blank = {}
             for node in ast.walk(scope):
                 if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _makes(node, *_BLANK):

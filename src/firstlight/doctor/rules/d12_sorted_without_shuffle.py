@@ -59,7 +59,7 @@ def _loader(code: Code, feed: dict[str, object]) -> tuple[Place | None, tuple[Ed
     unit = unit_of(code, place)
     if unit is None or place is None:
         return place, ()
-    for node in ast.walk(unit.tree):
+    for node in unit.nodes:
         if not isinstance(node, ast.Call) or not node.lineno <= place.line <= (node.end_lineno or 0):
             continue
         if not callee(node).endswith("Loader") or node.end_lineno is None or node.end_col_offset is None:

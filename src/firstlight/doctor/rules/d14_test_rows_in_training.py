@@ -51,10 +51,10 @@ def _evaluation(places: list[list[dict[str, object]]]) -> Place | None:
 def _split(code: Code) -> Place | None:
     """The line that divides the samples: in a loop, by a function for it, or by two slices of one order."""
     for unit in code.units:
-        calls = [n for n in ast.walk(unit.tree) if isinstance(n, ast.Call) and "split" in callee(n).lower()]
-        own = {n.name for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)}
+        calls = [n for n in unit.nodes if isinstance(n, ast.Call) and "split" in callee(n).lower()]
+        own = {n.name for n in unit.nodes if isinstance(n, ast.FunctionDef)}
         calls = [n for n in calls if callee(n) not in _OF_TEXT or isinstance(n.func, ast.Name) or callee(n) in own]
-        looped = {id(n) for loop in ast.walk(unit.tree) if isinstance(loop, ast.For) for n in ast.walk(loop)}
+        looped = {id(n) for loop in unit.nodes if isinstance(loop, ast.For) for n in ast.walk(loop)}
         for node in sorted(calls, key=lambda n: (id(n) not in looped, n.lineno)):
             return unit.place(node)
     for place, node, _unit in code.walk(ast.Assign):
@@ -66,7 +66,7 @@ def _split(code: Code) -> Place | None:
         if found is not None:
             return found
     for unit in code.units:
-        for call in ast.walk(unit.tree):
+        for call in unit.nodes:
             if isinstance(call, ast.Call) and callee(call) in ("cat", "concatenate", "concat", "vstack", "Subset"):
                 return unit.place(call)
     return None
@@ -74,7 +74,7 @@ def _split(code: Code) -> Place | None:
 
 def _slices(unit: Unit) -> Place | None:
     sliced: dict[str, list[tuple[int, bool, ast.AST]]] = {}
-    for node in ast.walk(unit.tree):
+    for node in unit.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
             low, high = node.slice.lower, node.slice.upper
             if (low is None) != (high is None):

@@ -47,7 +47,7 @@ def find(run: Run) -> Iterator[Finding]:
 def _is_stored(code: Code, name: str) -> bool:
     """Whether a dataset reads stored samples at the position asked for, and does not make or pair them by chance."""
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if not isinstance(node, ast.ClassDef) or node.name != name:
                 continue
             for method in node.body:

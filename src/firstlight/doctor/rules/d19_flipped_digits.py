@@ -32,7 +32,7 @@ def find(run: Run) -> Iterator[Finding]:
     names = [
         node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else str(node.value)
         for unit in code.units
-        for node in ast.walk(unit.tree)
+        for node in unit.nodes
         if isinstance(node, ast.Name | ast.Attribute)
         or (isinstance(node, ast.Constant) and isinstance(node.value, str))
     ]
@@ -40,7 +40,7 @@ def find(run: Run) -> Iterator[Finding]:
     if sign is None:
         return
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if not isinstance(node, ast.Call) or callee(node) not in _FLIPS:
                 continue
             by_chance = callee(node).startswith("Random") or _is_drawn(unit.tree, node)

@@ -18,7 +18,7 @@ def find(run: Run) -> Iterator[Finding]:
     """A generator that begins at a fixed number in the method that gives one sample of the training."""
     trained = {feed["dataset"] for feed in newest(run, "feeds") or [] if feed["learned"]}
     for unit in Code.of(run).units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if not isinstance(node, ast.ClassDef) or node.name not in trained:
                 continue
             for method in node.body:
@@ -146,8 +146,8 @@ def _makes_one_thing(code: Code, place: Place | None) -> bool:
 def _workers(run: Run) -> Iterator[Finding]:
     """The same in a function that each worker begins with."""
     for unit in Code.of(run).units:
-        functions = {n.name: n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)}
-        for node in ast.walk(unit.tree):
+        functions = {n.name: n for n in unit.nodes if isinstance(n, ast.FunctionDef)}
+        for node in unit.nodes:
             if (
                 not isinstance(node, ast.keyword)
                 or node.arg != "worker_init_fn"

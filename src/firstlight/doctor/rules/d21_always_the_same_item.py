@@ -47,7 +47,7 @@ def find(run: Run) -> Iterator[Finding]:
 def _getitem(code: Code, name: str) -> tuple[Place | None, bool]:
     """The first line of the method that gives a sample, and whether it reads the position at all."""
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 for method in node.body:
                     if (

@@ -61,7 +61,7 @@ def _drift(feeds: list[dict[str, Any]]) -> tuple[float, float, int] | None:
 def _in_place(code: Code, name: str) -> tuple[Place | None, tuple[Edit, ...], str]:
     """A line of `__getitem__` that writes into a sample that was not copied."""
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 for method in node.body:
                     if isinstance(method, ast.FunctionDef) and method.name == "__getitem__":

@@ -36,7 +36,7 @@ def find(run: Run) -> Iterator[Finding]:
     generators = {
         node.name
         for unit in code.units
-        for node in ast.walk(unit.tree)
+        for node in unit.nodes
         if isinstance(node, ast.FunctionDef)
         and any(isinstance(one, ast.Yield | ast.YieldFrom) for one in _inside(node))
         and not node.decorator_list
@@ -66,7 +66,7 @@ def _inside(function: ast.AST) -> Iterator[ast.AST]:
 
 def _used_up(unit: Unit, generators: set[str]) -> Iterator[tuple[ast.For, ast.Assign, str]]:
     """Names that hold a generator made outside of a loop whose inner loop goes over them."""
-    scopes: list[ast.AST] = [n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)]
+    scopes: list[ast.AST] = [n for n in unit.nodes if isinstance(n, ast.FunctionDef)]
     for scope in [*scopes, unit.tree]:
         own = list(_inside(scope))
         made = [
@@ -96,10 +96,10 @@ def _used_up(unit: Unit, generators: set[str]) -> Iterator[tuple[ast.For, ast.As
 
 def _used_up_by_calls(unit: Unit, generators: set[str]) -> Iterator[tuple[ast.For, ast.Assign, str]]:
     """The same, where the inner loop stands in a function that a loop calls: a name of the file, or an attribute."""
-    functions = [node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in unit.nodes if isinstance(node, ast.FunctionDef)]
     looped = {
         callee(node)
-        for loop in ast.walk(unit.tree)
+        for loop in unit.nodes
         if isinstance(loop, ast.For | ast.While)
         and not any(isinstance(node, ast.Break | ast.Return) for node in ast.walk(loop))
         for node in ast.walk(loop)
@@ -112,7 +112,7 @@ def _used_up_by_calls(unit: Unit, generators: set[str]) -> Iterator[tuple[ast.Fo
                 node for node in _inside(function)
                 if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]).startswith("self.")
             ]  # fmt: skip
-    every = [node for node in ast.walk(unit.tree) if isinstance(node, ast.Assign)]
+    every = [node for node in unit.nodes if isinstance(node, ast.Assign)]
     for assign in own:
         name = ast.unparse(assign.targets[0])
         again = [one for one in every if any(ast.unparse(target) == name for target in one.targets)]

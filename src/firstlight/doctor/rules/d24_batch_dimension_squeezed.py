@@ -20,7 +20,7 @@ def find(run: Run) -> Iterator[Finding]:
         place: Place | None = None
         edits: tuple[Edit, ...] = ()
         for unit in Code.of(run).units:
-            for node in ast.walk(unit.tree):
+            for node in unit.nodes:
                 if isinstance(node, ast.Call) and callee(node) == "squeeze" and isinstance(node.func, ast.Attribute):
                     given = [*node.args, *(k.value for k in node.keywords)]
                     if not given and place is None:

@@ -41,7 +41,7 @@ def find(run: Run) -> Iterator[Finding]:
     orders: list[list[ast.expr]] = []
     yields: dict[str, list[ast.expr]] = {}
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             pair: list[ast.expr] = []
             if isinstance(node, ast.Call) and callee(node) == "TensorDataset":
                 pair = node.args
@@ -74,7 +74,7 @@ def find(run: Run) -> Iterator[Finding]:
     if not made or len({turn for turn, _name in made}) != 1:
         return  # several orders: which is read where is not sure
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if not isinstance(node, ast.For) or not (pair := _pair_of(node)):
                 continue
             named = isinstance(node.iter, ast.Name | ast.Attribute) and "load" in ast.unparse(node.iter).lower()
@@ -97,7 +97,7 @@ def find(run: Run) -> Iterator[Finding]:
 def _generated(code: Code, yields: dict[str, list[ast.expr]], asked: set[tuple[str, int]]) -> Iterator[Finding]:
     """A loop over a generator of the learner's, which gives the model what elsewhere is its target."""
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call) or callee(node.iter) not in yields:
                 continue
             order, pair = yields[callee(node.iter)], _pair_of(node)
@@ -151,7 +151,7 @@ def _read_otherwise(
     if not all(own):
         return
     loops = [
-        (unit, node) for unit in code.units for node in ast.walk(unit.tree)
+        (unit, node) for unit in code.units for node in unit.nodes
         if isinstance(node, ast.For) and (unit.file, node.lineno) in read
     ]  # fmt: skip
     for unit, loop in loops:
@@ -171,7 +171,7 @@ def _read_otherwise(
                 continue
             elsewhere = [
                 words_in(named)
-                for node in ast.walk(unit.tree)
+                for node in unit.nodes
                 if isinstance(node, ast.Call) and id(node) not in inside and _asks(unit, node, asked)
                 and ast.unparse(node.func) == called and (named := _owner_of(node.args[0])) is not None
             ]  # fmt: skip

@@ -48,7 +48,7 @@ def find(run: Run) -> Iterator[Finding]:
 def _speaks_of_a_test(code: Code) -> bool:
     """Whether a variable, an argument or a text does. Names of functions are not asked: a test may test training."""
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             text = ""
             if isinstance(node, ast.Name):
                 text = node.id

@@ -104,7 +104,7 @@ def _left_at_once(run: Run, code: Code, losses: set[str]) -> Iterator[Finding]:
     """A loop over a loader of several batches whose body ends with the return of a measure: of the first batch."""
     feeds = newest(run, "feeds") or []
     for unit in code.units:
-        for scope in (node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)):
+        for scope in (node for node in unit.nodes if isinstance(node, ast.FunctionDef)):
             for loop, _after in loops_of(scope):
                 passes = [
                     one for one in feeds

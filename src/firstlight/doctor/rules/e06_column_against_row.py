@@ -49,7 +49,7 @@ def _flat(code: Code, place: Place | None) -> tuple[Edit, ...]:
     if unit is None or place is None:
         return ()
     found = [
-        n for n in ast.walk(unit.tree)
+        n for n in unit.nodes
         if isinstance(n, ast.Compare) and len(n.ops) == 1 and isinstance(n.ops[0], ast.Eq | ast.NotEq)
         and n.lineno == n.end_lineno == place.line
     ]  # fmt: skip

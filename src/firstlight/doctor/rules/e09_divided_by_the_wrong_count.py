@@ -29,7 +29,7 @@ def find(run: Run) -> Iterator[Finding]:
     trained = _learned_from(code)
     found = False
     for unit in code.units:
-        for scope in [n for n in ast.walk(unit.tree) if isinstance(n, ast.FunctionDef)] + [unit.tree]:
+        for scope in [n for n in unit.nodes if isinstance(n, ast.FunctionDef)] + [unit.tree]:
             for node, name, what, loop in _quotients(scope):
                 found = True
                 yield Finding(

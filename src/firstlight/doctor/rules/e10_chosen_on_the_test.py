@@ -16,7 +16,7 @@ def find(run: Run) -> Iterator[Finding]:
     """A comparison of the test's score with the best so far, in a program that keeps no validation samples."""
     code = Code.of(run)
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if (
                 not isinstance(node, ast.If)
                 or not isinstance(node.test, ast.Compare)

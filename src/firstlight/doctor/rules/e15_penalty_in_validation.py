@@ -45,7 +45,7 @@ def find(run: Run) -> Iterator[Finding]:
 
 def _penalised(unit: Unit) -> dict[str, int | None]:
     """Functions whose result holds a penalty on the weights next to a loss, and which part of it, of several."""
-    functions = [node for node in ast.walk(unit.tree) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in unit.nodes if isinstance(node, ast.FunctionDef)]
     pure: set[str] = set()  # functions that give a penalty
     found: dict[str, int | None] = {}
     for _round in range(2):  # a function may be defined below the one that calls it
@@ -88,7 +88,7 @@ def _scores(function: ast.FunctionDef) -> bool:
 
 def _evaluated(unit: Unit) -> Iterator[ast.AST]:
     """Statements with autograd off: in a `with torch.no_grad()`, or in a function that stands under it."""
-    for node in ast.walk(unit.tree):
+    for node in unit.nodes:
         if isinstance(node, ast.With):
             off = any(_is_off(one.context_expr) for one in node.items)
         elif isinstance(node, ast.FunctionDef):

@@ -18,7 +18,7 @@ def find(run: Run) -> Iterator[Finding]:
     if not drops or not any(one["learned"] for one in newest(run, "inputs") or []):
         return
     for unit in code.units:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.Div):
                 sides = [words_in(ast.unparse(one)) for one in (node.left, node.right)]
             elif isinstance(node, ast.Compare) and len(node.comparators) == 1:

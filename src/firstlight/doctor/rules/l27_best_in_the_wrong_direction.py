@@ -128,7 +128,7 @@ def _best(block: list[ast.stmt], value: ast.expr, against: ast.expr) -> str | No
 def _first(unit: Unit, node: ast.If, best: str) -> float | None:
     """The number that the best begins with, where all other assignments above agree."""
     found: set[float | None] = set()
-    for one in ast.walk(unit.tree):
+    for one in unit.nodes:
         if not isinstance(one, ast.Assign) or any(one is inner for inner in ast.walk(node)):
             continue
         for target in one.targets:
@@ -205,17 +205,13 @@ def _handed(code: Code, one: Choice, losses: set[str]) -> str | None:
 
 def _given(code: Code, one: Choice) -> list[tuple[Unit, ast.Call, ast.expr]]:
     """The calls of the function in which the best is kept, and what they give for the value that is compared."""
-    around = [
-        node for node in ast.walk(one.unit.tree) if isinstance(node, ast.FunctionDef) and one.node in ast.walk(node)
-    ]
+    around = [node for node in one.unit.nodes if isinstance(node, ast.FunctionDef) and one.node in ast.walk(node)]
     name = dotted(one.value)
     if not around or name is None:
         return []
     function = around[-1]
     names = [arg.arg for arg in function.args.args]
-    owner = next(
-        (node for node in ast.walk(one.unit.tree) if isinstance(node, ast.ClassDef) and function in node.body), None
-    )
+    owner = next((node for node in one.unit.nodes if isinstance(node, ast.ClassDef) and function in node.body), None)
     names = names[1:] if owner is not None else names
     plain = isinstance(one.node.test, ast.Compare) or all(
         isinstance(part, ast.Compare) for part in getattr(one.node.test, "values", [None])
@@ -276,7 +272,7 @@ def _defined(code: Code, unit: Unit, value: ast.expr, losses: set[str], depth: i
     name = dotted(value) or ""
     assigned = [
         node.value
-        for node in ast.walk(unit.tree)
+        for node in unit.nodes
         if isinstance(node, ast.Assign | ast.AugAssign)
         and name in targets(node)
         and not (isinstance(node, ast.Assign) and any(isinstance(to, ast.Tuple) for to in node.targets))
@@ -284,7 +280,7 @@ def _defined(code: Code, unit: Unit, value: ast.expr, losses: set[str], depth: i
     ]
     assigned += [
         value.elts[at]
-        for node in ast.walk(unit.tree)
+        for node in unit.nodes
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)
         for value in [node.value]
         for at, to in enumerate(node.targets[0].elts)
@@ -372,7 +368,7 @@ def _has_backward(node: ast.AST) -> bool:
 
 
 def _loops_around(unit: Unit, at: ast.AST) -> list[ast.For | ast.While]:
-    loops = [node for node in ast.walk(unit.tree) if isinstance(node, ast.For | ast.While)]
+    loops = [node for node in unit.nodes if isinstance(node, ast.For | ast.While)]
     return [loop for loop in loops if any(inner is at for inner in ast.walk(loop))]
 
 

@@ -150,7 +150,7 @@ def _no_grad(code: Code, place: Place | None) -> Place | None:
         if unit.file != place.file:
             continue
         found = None
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.With | ast.FunctionDef) and node.lineno <= place.line <= (node.end_lineno or 0):
                 heads = [one.context_expr for one in node.items] if isinstance(node, ast.With) else node.decorator_list
                 texts = [(one, ast.unparse(one)) for one in heads]
@@ -168,7 +168,7 @@ def _without(code: Code, place: Place | None, name: str) -> tuple[Edit, ...]:
     for unit in code.units:
         calls = [
             node
-            for node in ast.walk(unit.tree)
+            for node in unit.nodes
             if isinstance(node, ast.Call) and callee(node) == name and node.end_lineno == place.line
         ]
         if unit.file == place.file and len(calls) == 1:

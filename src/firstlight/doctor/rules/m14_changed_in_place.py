@@ -139,7 +139,7 @@ def _anew(unit: Unit, node: ast.AST) -> tuple[Edit, ...]:
         text = ast.get_source_segment(unit.text, node) or ""
         owner = ast.get_source_segment(unit.text, node.func.value) or ""
         new = f"{owner}.{node.func.attr.rstrip('_')}{text[len(owner) + 1 + len(node.func.attr) :]}"
-        alone = any(isinstance(one, ast.Expr) and one.value is node for one in ast.walk(unit.tree))
+        alone = any(isinstance(one, ast.Expr) and one.value is node for one in unit.nodes)
         if alone and dotted(node.func.value):
             return instead(unit, node, f"{owner} = {new}")
         return () if alone else instead(unit, node, new)

@@ -83,7 +83,7 @@ def _drawn(run: Run) -> Place | None:
         if "requires_grad" in place.text or "Parameter(" in place.text:
             return place
     for place, unit in drawn:
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.lineno <= place.line <= (node.end_lineno or 0):
                 text = ast.get_source_segment(unit.text, node) or ""
                 if "requires_grad" in text or "Parameter(" in text:

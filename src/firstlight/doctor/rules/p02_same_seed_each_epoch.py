@@ -77,7 +77,7 @@ def _own_numbers(run: Run) -> Iterator[Finding]:
         if any(
             callee(one) in _ORDERS
             and (one is not node and any(inside is node or dotted(inside) in known for inside in ast.walk(one)))
-            for one in ast.walk(unit.tree)
+            for one in unit.nodes
             if isinstance(one, ast.Call)
         ):
             yield Finding(

@@ -99,7 +99,7 @@ def _calls(node: ast.AST, name: str) -> bool:
 
 def _in_loops(code: Code) -> Iterator[tuple[Place, str, ast.AST]]:
     for unit in code.units:
-        for loop in ast.walk(unit.tree):
+        for loop in unit.nodes:
             if not isinstance(loop, _LOOPS):
                 continue
             for node in ast.walk(loop):
@@ -121,9 +121,9 @@ def _renamed(code: Code, name: str) -> tuple[Edit, ...]:
     if len(made) != 1 or len(made[0][1].targets) != 1:
         return ()
     unit: Unit = made[0][0]
-    known = {node.id for node in ast.walk(unit.tree) if isinstance(node, ast.Name)}
+    known = {node.id for node in unit.nodes if isinstance(node, ast.Name)}
     new = next(one for one in ("criterion", f"{name}_function", f"{name}_function_") if one not in known)
-    nodes = [made[0][1].targets[0], *(node.func for node in ast.walk(unit.tree) if _calls(node, name))]  # type: ignore[attr-defined]
+    nodes = [made[0][1].targets[0], *(node.func for node in unit.nodes if _calls(node, name))]  # type: ignore[attr-defined]
     if len({node.lineno for node in nodes}) < len(nodes):
         return ()
     return tuple(edit for node in nodes for edit in instead(unit, node, new))

@@ -6,10 +6,12 @@ The page runs one cell again and again: it makes a small net and trains it under
 beside the curves. After each training are noted: the memory (RSS), files and threads of the server and of the kernel,
 the memory of the page's process and of its scripts, and the disk of the lab's own folder; and of the record what a run
 takes. Before that all sides give back what they only keep for later: the kernel's cell ends with a collection and
-`malloc_trim` (the lab's kernels keep memory between steps on purpose), Chromium is told that memory is short. After a
-warm-up (three tenths of the time, a quarter of an hour at most) a line is fitted to each (Theil and Sen: the median of
-the slopes of all pairs, which a single outlier does not move). What a line rises from there to the end must stay below
-its bar. Runs may take disk, each as much as the one before and the code of the cells that ran; nothing else may.
+`malloc_trim` (the lab's kernels keep memory between steps on purpose), Chromium is told that memory is short. It is
+asked through DevTools without Playwright, which has it keep what each request brought: that would be measured too.
+After a warm-up (three tenths of the time, a quarter of an hour at most) a line is fitted to each (Theil and Sen: the
+median of the slopes of all pairs, which a single outlier does not move). What a line rises from there to the end must
+stay below its bar. Runs may take disk, each as much as the one before and the code of the cells that ran; nothing else
+may.
 
 The bars are for the whole time, however long it was: an hour that keeps them has grown by less than a percent of what a
 day's work would notice; in a minute they find what leaks with every training.
@@ -19,14 +21,18 @@ import argparse
 import itertools
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psutil
+from websocket import WebSocket, create_connection
 
 from benchmarks.harness import ROOT, machine_line
 from benchmarks.watch_page import NoBrowser
@@ -69,7 +75,6 @@ BARS = {
 def soak(minutes: float) -> dict[str, list[tuple[float, float]]]:
     """Use a lab for so long; each value with its times in seconds."""
     sys.path.insert(0, str(ROOT))
-    from playwright.sync_api import sync_playwright
     from tests.browser.jupyterlab import FLAGS, browser_tools, running_lab, wait_kernel, wait_notebook
     from tests.lab.labs import small_notebook
 
@@ -77,18 +82,16 @@ def soak(minutes: float) -> dict[str, list[tuple[float, float]]]:
     if reason := tools.why_not():
         raise NoBrowser(reason)
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in BARS}
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         env = {"FIRSTLIGHT_LANG": "en", "FIRSTLIGHT_VIEW": ""}
-        browser = playwright.chromium.launch(executable_path=tools.chromium(), headless=True, args=FLAGS)
-        with running_lab(folder, notebook=small_notebook(folder / "soak.ipynb", CELL), env=env) as lab:
-            page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-            page.set_default_timeout(60_000)
-            page.goto(lab.url)
+        book = small_notebook(folder / "soak.ipynb", CELL)
+        with running_lab(folder, notebook=book, env=env) as lab, _page(tools.chromium(), FLAGS, folder) as page:
+            page.send("Emulation.setFocusEmulationEnabled", enabled=True)
+            page.send("Page.navigate", url=lab.url)
             wait_notebook(page)
             wait_kernel(page)
-            devtools = page.context.new_cdp_session(page)
-            devtools.send("Performance.enable")
+            page.send("Performance.enable")
             runs = lab.folder / "runs"
             server = psutil.Process(lab.process.pid)
             renderer = _renderer()
@@ -97,9 +100,9 @@ def soak(minutes: float) -> dict[str, list[tuple[float, float]]]:
             while time.monotonic() - begun < 60 * minutes:
                 _train(page)
                 at = time.monotonic() - begun
-                devtools.send("Memory.simulatePressureNotification", {"level": "critical"})
-                devtools.send("HeapProfiler.collectGarbage")
-                told = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+                page.send("Memory.simulatePressureNotification", level="critical")
+                page.send("HeapProfiler.collectGarbage")
+                told = {one["name"]: one["value"] for one in page.send("Performance.getMetrics")["metrics"]}
                 kernel = next(one for one in server.children() if "ipykernel_launcher" in " ".join(one.cmdline()))
                 values = {"page, process": renderer.memory_info().rss, "page, scripts": told["JSHeapUsedSize"]}
                 for who, process in (("server", server), ("kernel", kernel)):
@@ -114,7 +117,6 @@ def soak(minutes: float) -> dict[str, list[tuple[float, float]]]:
                     values["record of a run"] = _bytes(older[-1]) - code
                 for one, value in values.items():
                     found[one].append((at, float(value)))
-        browser.close()
     return found
 
 
@@ -168,6 +170,64 @@ def main() -> int:
             numbers = f"{row['median'] / unit:9.1f}{of:3}  rose {row['rose'] / unit:+7.2f}{of:3}"
             print(f"{row['what']:18}{numbers}  (bar {row['bar'] / unit:.1f}{of})  {'' if row['kept'] else 'GROWS'}")
     return 0 if all(row["kept"] for row in rows) else 1
+
+
+class _Page:
+    """A page without Playwright, with as much of its `Page` as the tests' helpers ask for."""
+
+    def __init__(self, line: WebSocket) -> None:
+        self._line, self._number = line, 0
+
+    def send(self, method: str, **given: Any) -> Any:
+        """Ask DevTools."""
+        self._number += 1
+        self._line.send(json.dumps({"id": self._number, "method": method, "params": given}))
+        while (answer := json.loads(self._line.recv())).get("id") != self._number:
+            continue  # an event
+        if "error" in answer:
+            raise RuntimeError(f"{method}: {answer['error']}")
+        return answer["result"]
+
+    def evaluate(self, function: str, arg: Any = None) -> Any:
+        """What a function of JavaScript gives, once it has it."""
+        told = self.send(
+            "Runtime.evaluate", expression=f"({function})({json.dumps(arg)})", awaitPromise=True, returnByValue=True
+        )
+        if "exceptionDetails" in told:
+            raise RuntimeError(str(told["exceptionDetails"]))
+        return told["result"].get("value")
+
+    def wait_for_function(self, function: str, arg: Any = None, timeout: float = 60_000) -> None:
+        """Wait until it gives something true; for so many milliseconds."""
+        end = time.monotonic() + timeout / 1000
+        while not self.evaluate(function, arg):
+            if time.monotonic() > end:
+                raise TimeoutError(function)
+            time.sleep(0.1)
+
+
+@contextmanager
+def _page(chromium: Path, flags: Sequence[str], folder: Path) -> Iterator[_Page]:
+    home = folder / "chromium"
+    command = [chromium, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={home}", *flags]
+    size, anyone = "--window-size=1280,900", "--remote-allow-origins=*"
+    with subprocess.Popen([*command, size, anyone, "about:blank"], stderr=subprocess.DEVNULL) as process:
+        try:
+            told = home / "DevToolsActivePort"
+            while not (told.exists() and told.read_text(encoding="utf-8").count("\n")):
+                time.sleep(0.1)
+            port = told.read_text(encoding="utf-8").split()[0]
+            while not (tabs := [one for one in _tabs(port) if one["type"] == "page"]):
+                time.sleep(0.1)
+            yield _Page(create_connection(tabs[0]["webSocketDebuggerUrl"], timeout=120))
+        finally:
+            process.terminate()
+
+
+def _tabs(port: str) -> list[dict[str, Any]]:
+    with urlopen(f"http://127.0.0.1:{port}/json") as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+        return found
 
 
 def _train(page: Any) -> None:

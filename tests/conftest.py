@@ -1,6 +1,7 @@
 """What every test shares: English, and folders of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -14,6 +15,23 @@ def own_audience() -> Iterator[None]:
     audience.clear()
     yield
     audience[:] = before
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """A disk that is full as soon as a file has so many bytes, for the time of a `with`."""
+    resource = pytest.importorskip("resource", reason="Windows limits no files")
+
+    @contextmanager
+    def full(at_bytes: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)  # Python lets no signal come, but an OSError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (at_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return full
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, WebSocketRoute
 
 from tests.browser.jupyterlab import (
     ROOT,
@@ -143,6 +143,73 @@ def test_what_changes_while_the_notebook_is_being_saved_is_saved_too(
     written = file.stat().st_mtime_ns
     page.wait_for_timeout(5000)
     assert file.stat().st_mtime_ns == written, "it is not saved again and again"
+
+
+@pytest.mark.parametrize("steps", [20, 80], ids=["ended meanwhile", "goes on"])
+def test_a_page_that_slept_catches_up_and_what_it_saved_meanwhile_is_not_the_last_word(
+    start_lab: Callable[..., Lab], page: Page, tmp_path: Path, steps: int
+) -> None:
+    loop = f"import time\nfor step in range({steps}): print('step', step, flush=True); time.sleep(0.1)"
+    lab = start_lab(notebook=small_notebook(tmp_path / "sleeps.ipynb", loop))
+    asleep: list[bool] = []
+    lines: list[WebSocketRoute] = []
+
+    def line(to_page: WebSocketRoute) -> None:
+        lines.append(to_page)
+        server, own = to_page.connect_to_server(), len(lines)
+        server.on_message(lambda message: None if asleep and own == 1 else to_page.send(message))
+
+    page.route_web_socket(re.compile("/channels"), line)
+    page.goto(lab.url)
+    wait_notebook(page, cells=1)
+    wait_kernel(page)
+    run_all(page)
+    wait_until(page, lambda: "step 3" in printed(page, 0))
+    asleep.append(True)  # the computer's lid is closed: neither side notices
+    page.wait_for_timeout(3000)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")  # awake: the first that it does
+    had = printed(page, 0)
+    lines[0].close()
+    whole = "".join(f"step {step}\n" for step in range(steps))
+    wait_until(page, lambda: printed(page, 0) == whole)
+    assert len(had) < len(whole), "it slept; else this test shows nothing"
+    state = "() => window.jupyterapp.shell.currentWidget.content.widgets.map((c) => c.model.executionState)"
+    wait_until(page, lambda: page.evaluate(state) == ["idle"])
+    file = lab.folder / "sleeps.ipynb"
+    wait_until(page, lambda: f"step {steps - 1}" in file.read_text(encoding="utf-8"), 10)
+    (cell,) = nbformat.read(file, 4).cells
+    assert cell.execution_count == 1
+    assert "".join(one["text"] for one in cell.outputs) == whole
+
+
+@pytest.mark.parametrize("minor", [5, 0], ids=["written by Jupyter", "written by Colab"])
+def test_a_kernel_that_is_restarted_leaves_no_cell_running_for_ever(
+    start_lab: Callable[..., Lab], page: Page, tmp_path: Path, minor: int
+) -> None:
+    path = small_notebook(tmp_path / "again.ipynb", "print('begun', flush=True)\nimport time; time.sleep(60)", "2")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not minor:
+        content["nbformat_minor"] = minor
+        for cell in content["cells"]:
+            del cell["id"]  # then its output finds it by a name that the lab gives it
+        path.write_text(json.dumps(content), encoding="utf-8")
+    lab = start_lab(notebook=path)
+    page.goto(lab.url)
+    wait_notebook(page, cells=2)
+    wait_kernel(page)
+    run_all(page)
+    wait_until(page, lambda: "begun" in printed(page, 0))
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    wait_kernel(page)
+    page.goto("about:blank")
+    with another_device(page.context.browser, lab, 2) as other:  # type: ignore[arg-type]
+        wait_kernel(other)
+        wait_until(other, lambda: "begun" in printed(other, 0))
+        other.wait_for_timeout(2000)
+        prompts = other.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.content.widgets.map((c) => c.model.executionState)"
+        )
+        assert prompts == ["idle", "idle"]
 
 
 SAY_PID = "import os\nprint('pid', os.getpid(), flush=True)"

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -83,6 +84,135 @@ def test_sigkill_is_for_want_of_memory_where_the_system_says_so_or_hardly_any_wa
     assert death(full=True, free=9_000_000_000).cause == "memory"
     assert death(full=False, free=10_000_000).cause == "memory"
     assert death(full=False, free=9_000_000_000).cause == "killed"
+
+
+class Machine:
+    """A machine whose counts of processes that it ended for want of memory are ours to set.
+
+    Args:
+        root: Where its files are.
+        groups: What its `/proc/PID/cgroup` says.
+    """
+
+    def __init__(self, root: Path, groups: str) -> None:
+        self.root = root
+        self.write("proc/7/cgroup", groups)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def counts(self, *, machine: int, group: int | None = None, file: str = "sys/fs/cgroup/lab/memory.events") -> None:
+        """Set the counts, those of the group where it has any."""
+        self.write("proc/vmstat", f"oom_kill_other 9\noom_kill {machine}\nnr_free_pages 3\n")
+        if group is not None:
+            self.write(file, f"oom 0\noom_kill {group}\noom_group_kill 0\n")
+
+    def counters(self) -> list[str]:
+        return [str(file.relative_to(self.root)) for file in deaths._counters(7, self.root)]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets time pass."""
+    now = 1_000.0
+
+    def passes(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(deaths, "time", SimpleNamespace(monotonic=lambda: now))
+    return passes
+
+
+@pytest.fixture
+def witness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], Witness]:
+    """Somebody who looks at process 7 of such a machine."""
+
+    def begin(machine: Machine) -> Witness:
+        monkeypatch.setattr(deaths, "_counters", lambda pid: counters(pid, machine.root))
+        return Witness("kernel", 7, tmp_path / "words")
+
+    counters = deaths._counters
+    return begin
+
+
+def test_a_browser_that_was_ended_for_want_of_memory_hours_ago_says_nothing_of_this_end(
+    tmp_path: Path, witness: Callable[[Machine], Witness], clock: Callable[[float], None]
+) -> None:
+    machine = Machine(tmp_path, "0::/\n")
+    machine.counts(machine=3)
+    seen = witness(machine)
+    machine.counts(machine=4)
+    seen.look()
+    clock(3 * 3600)
+    assert not seen.tell(-9).memory_was_full
+
+
+@pytest.mark.parametrize(
+    "looks", [0, 1, 3], ids=["between two looks", "just before one", "of a process that ends slowly"]
+)
+def test_the_end_of_this_process_for_want_of_memory_is_told(
+    looks: int, tmp_path: Path, witness: Callable[[Machine], Witness], clock: Callable[[float], None]
+) -> None:
+    machine = Machine(tmp_path, "0::/\n")
+    machine.counts(machine=3)
+    seen = witness(machine)
+    for _second in range(5):
+        seen.look()
+        clock(1)
+    machine.counts(machine=4)  # before the process gets the signal, and long before its memory is free
+    for _second in range(looks):
+        seen.look()
+        clock(1)
+    assert seen.tell(-9).memory_was_full
+
+
+def test_the_processs_own_group_knows_better_than_the_machine(
+    tmp_path: Path, witness: Callable[[Machine], Witness]
+) -> None:
+    machine = Machine(tmp_path, "0::/lab\n")
+    machine.counts(machine=3, group=0)
+    seen = witness(machine)
+    machine.counts(machine=4, group=0)
+    assert not seen.tell(-9).memory_was_full, "somebody else's process"
+    machine.counts(machine=5, group=1)
+    assert seen.tell(-9).memory_was_full
+
+
+def test_where_the_group_has_gone_with_the_process_the_machine_is_asked(
+    tmp_path: Path, witness: Callable[[Machine], Witness]
+) -> None:
+    machine = Machine(tmp_path, "0::/lab\n")
+    machine.counts(machine=3, group=0)
+    seen = witness(machine)
+    seen.look()
+    (tmp_path / "sys/fs/cgroup/lab/memory.events").unlink()
+    machine.counts(machine=4)
+    assert seen.tell(-9).memory_was_full
+
+
+def test_the_count_of_the_group_is_found(tmp_path: Path) -> None:
+    old = "4:memory:/docker/ab\n1:cpu:/docker/ab\n0::/\n"
+    assert Machine(tmp_path / "elsewhere", old).counters() == ["proc/vmstat"], (
+        "the host's name for it, and no such folder"
+    )
+    version_1 = Machine(tmp_path / "1", old)
+    own = "sys/fs/cgroup/memory/docker/ab/memory.oom_control"
+    version_1.counts(machine=1, group=0, file=own)
+    assert version_1.counters() == [own, "proc/vmstat"]
+    version_1.write(own, "oom_kill_disable 0\nunder_oom 0\n")
+    assert version_1.counters() == ["proc/vmstat"], "an old Linux, that does not count there"
+    version_2 = Machine(tmp_path / "2", "0::/user/session\n")
+    version_2.counts(machine=1, group=0, file="sys/fs/cgroup/user/memory.events")
+    assert version_2.counters() == ["sys/fs/cgroup/user/memory.events", "proc/vmstat"], "the nearest that counts"
+    version_2.counts(machine=1, group=0, file="sys/fs/cgroup/user/session/memory.events")
+    assert version_2.counters() == ["sys/fs/cgroup/user/session/memory.events", "proc/vmstat"]
+    outside = Machine(tmp_path / "3", "0::/../other\n")
+    outside.counts(machine=1, group=0, file="sys/fs/cgroup/memory.events")
+    assert outside.counters() == ["proc/vmstat"], "a group that cannot be seen from here"
 
 
 def test_what_others_offer_stands_there_as_buttons_and_as_text(monkeypatch: pytest.MonkeyPatch) -> None:

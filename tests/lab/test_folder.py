@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,16 @@ def test_a_notebook_of_ones_own_under_our_name_stays(tmp_path: Path) -> None:
     (folder / ".firstlight.json").unlink()
     assert prepare(folder, "en").notebook == "first_pytorch_classifier.en.v2.ipynb"
     assert (folder / "first_pytorch_classifier.en.ipynb").read_text() == "mine too"
+
+
+def test_a_lesson_that_does_not_fit_is_copied_whole_once_there_is_room(
+    tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with full_disk(1_000), pytest.raises(FolderUnusable):
+        prepare(tmp_path, "en")
+    assert list(tmp_path.iterdir()) == []
+    assert prepare(tmp_path, "en").notebook == NAME
+    assert (tmp_path / NAME).read_bytes() == notebook_path("first_pytorch_classifier", "en").read_bytes()
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:

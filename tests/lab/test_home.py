@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,22 @@ def test_only_our_own_runtime_folders_are_removed(environment: pytest.MonkeyPatc
 def test_without_a_choice_the_home_is_in_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FIRSTLIGHT_HOME")
     assert room.home().parts[-2:] == ("firstlight", "jupyter")
+
+
+def test_a_full_disk_is_left_as_it_was(
+    environment: pytest.MonkeyPatch, tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    environment.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    path = tmp_path / "x.json"
+    room.write_json(path, "old")
+    for _try in range(2):
+        with full_disk(4_000), pytest.raises(OSError, match="too large"):
+            room.write_json(path, "new" * 10_000)
+        with full_disk(100), pytest.raises(OSError, match="too large"):
+            open_room("en", language_chosen=False)
+    assert list(tmp_path.iterdir()) == [path]
+    assert json.loads(path.read_text()) == "old"
+    assert list((room.home() / "labs").iterdir()) == []
 
 
 def test_a_long_log_is_put_aside(environment: pytest.MonkeyPatch) -> None:

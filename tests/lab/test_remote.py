@@ -3,13 +3,24 @@
 import datetime
 import re
 import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from firstlight.lab import remote
-from firstlight.lab.remote import CertificateUnusable, certificate, names_of_this_machine, password, ssh_line
+from firstlight.lab.home import home
+from firstlight.lab.remote import (
+    CertificateUnusable,
+    certificate,
+    keep_password,
+    kept_password,
+    names_of_this_machine,
+    password,
+    ssh_line,
+)
 from firstlight.lab.server import admit_only
 
 
@@ -19,6 +30,17 @@ def test_passwords_are_five_words_and_never_the_same() -> None:
     for word in made:
         assert re.fullmatch(r"([bdfghjklmnprstvz][aiou]){2}[bdfghjklmnprstvz](-\w{5}){4}", word)
     assert len({word[0] for word in made}) > 10, "drawn from the whole alphabet"
+
+
+def test_a_password_that_cannot_be_kept_leaves_the_old_one_and_nothing_else(
+    full_disk: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    keep_password("four words of mine")
+    before = kept_password()
+    with full_disk(10), pytest.raises(OSError, match="too large"):
+        keep_password("four other words")
+    assert kept_password() == before
+    assert [path.name for path in home().iterdir()] == ["password"]
 
 
 def test_proquints_are_those_of_the_paper() -> None:

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +22,7 @@ import psutil
 import pytest
 
 from firstlight.lab.remote import is_loopback
+from firstlight.lab.server import show_in_browser
 from tests.lab.conftest import MARKER, fingerprint
 from tests.lab.labs import Lab, firstlight, running_lab, small_notebook
 
@@ -640,6 +641,17 @@ def test_the_browser_is_opened_without_the_token_on_its_command_line(tmp_path: P
         lab.process.terminate()
         lab.process.wait(15)
         assert not list(lab.folder.glob(".firstlight-open-*"))
+
+
+@posix
+def test_a_full_disk_gets_no_half_page_for_the_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("BROWSER", "true %s")
+    with full_disk(20), pytest.raises(OSError, match="too large"):
+        show_in_browser("http://127.0.0.1:8888/lab?token=abc", tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @posix

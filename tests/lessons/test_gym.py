@@ -7,7 +7,8 @@ import contextlib
 import io
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -272,6 +273,21 @@ def test_a_notebook_that_was_changed_is_never_overwritten(folder: Path) -> None:
     second.unlink()
     second.mkdir()
     assert gym.hand_out("brook").name == "gym_brook.v3.ipynb"
+
+
+def test_a_full_disk_gets_no_half_notebook_and_no_half_memory(
+    folder: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    coach._remember("brook", folder)
+    before = sorted(folder.iterdir())
+    for _try in range(2):
+        with full_disk(20):
+            coach._remember("harbour", folder)
+            with pytest.raises(OSError, match="too large"):
+                coach.hand_out("brook", folder)
+    assert sorted(folder.iterdir()) == before
+    assert coach.finished(folder) == {"brook"}
+    assert coach.hand_out("brook", folder).name == "gym_brook.ipynb"
 
 
 def test_the_command_lists_and_hands_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 import math
 import shutil
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -139,6 +141,16 @@ def test_tensorboard_reads_what_we_write(tmp_path: Path) -> None:
     assert (one.wall_time, one.step, one.value) == (run.metric("big")[0].time, 2**40, math.inf)
     assert found.Scalars("big")[0].value == math.inf
     assert found.Scalars("small")[0].value == -math.inf
+
+
+def test_a_full_disk_gets_no_half_file_for_tensorboard(
+    tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    run = Run("live")
+    run.log({"train/loss": 1.0}, step=0)
+    with full_disk(20), pytest.raises(OSError, match="too large"):
+        run.export_tensorboard(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_opened_run_goes_to_tensorboard_too(tmp_path: Path) -> None:

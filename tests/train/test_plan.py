@@ -315,6 +315,16 @@ def test_a_file_where_the_folder_should_be_is_no_trouble(monkeypatch: pytest.Mon
     assert Cache("one").read() == {"float32 contiguous": 0.5}
 
 
+def test_ctrl_c_while_the_file_is_written_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(self: Path, target: Path) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        Cache("one").write({"plain": 1.0})
+    assert list(cache_file().parent.iterdir()) == []
+
+
 def test_the_file_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "_MOST_ENTRIES", 3)
     for number in range(5):

@@ -4,9 +4,11 @@ Other parts of firstlight can offer what to do next: a function in `offers` is a
 `Action`s, each a button that puts code into a new cell below and runs it.
 """
 
+import math
 import os
 import re
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +55,7 @@ ENDED = Text(
     do="Take the call out and run the cells again from the top.",
 )
 LAST_WORDS = 4_000  # characters of what it wrote while it crashed
+ENDING_S = 5.0  # a large process is still there for a while after it was counted as ended
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,10 @@ class Witness:
     def __init__(self, kernel: str, pid: int, words: Path) -> None:
         self.kernel, self.pid, self._words = kernel, pid, words
         self._held = self._free = 0
-        self._killed = _killed_for_memory(pid)
-        self._kills = self._killed()
+        self._counters = _counters(pid)
+        self._counts: dict[Path, int] = {}
+        self._rose: dict[Path, float] = {}  # when a look found a count higher than the look before
+        self._count()
 
     def look(self) -> None:
         """See how the process fares."""
@@ -155,19 +160,36 @@ class Witness:
         with suppress(psutil.Error, OSError):
             self._held = max(self._held, psutil.Process(self.pid).memory_info().rss, _most_held(self.pid))
             self._free = int(psutil.virtual_memory().available)
+        self._count()
 
     def tell(self, code: int | None) -> Death:
         """It has gone."""
+        self._count()
         return Death(
             self.kernel,
             self.pid,
             code,
-            memory_was_full=self._killed() > self._kills,
+            memory_was_full=self._memory_was_full(),
             held_bytes=self._held,
             free_bytes=self._free,
             words=self._last_words(),
             cell=self._last_cell(),
         )
+
+    def _count(self) -> None:
+        for file in self._counters:
+            count = _killed_for_memory(file)
+            if count is not None:
+                if count > self._counts.get(file, count):
+                    self._rose[file] = time.monotonic()
+                self._counts[file] = count
+
+    def _memory_was_full(self) -> bool:
+        """Whether a process was ended for want of memory just now. What was hours ago, a browser, says nothing."""
+        for file in self._counters:
+            if _killed_for_memory(file) is not None:  # else its group has gone with it
+                return time.monotonic() - self._rose.get(file, -math.inf) < ENDING_S
+        return False
 
     def _last_cell(self) -> str:
         with suppress(OSError):
@@ -203,25 +225,31 @@ def _most_held(pid: int) -> int:
     return 0
 
 
-def _killed_for_memory(pid: int) -> Callable[[], int]:
-    """A counter of the processes that the system ended for want of memory: of this one's group, else of the machine."""
-    files = []
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines():
+def _counters(pid: int, root: Path = Path("/")) -> list[Path]:
+    """The files that count processes which the system ended for want of memory: of this one's group, of the machine.
+
+    A group counts each of its processes that was ended so, whether its own limit was reached or the machine was full.
+    """
+    files, groups = [], root / "sys" / "fs" / "cgroup"
+    with suppress(OSError, ValueError):
+        for line in (root / "proc" / str(pid) / "cgroup").read_text(encoding="utf-8").splitlines():
             controllers, group = line.split(":", 2)[1:]
-            if controllers == "memory":
-                files.append(Path(f"/sys/fs/cgroup/memory{group}/memory.oom_control"))
-            elif not controllers:
-                files.append(Path(f"/sys/fs/cgroup{group}/memory.events"))
-    files.append(Path("/proc/vmstat"))
+            own = group.strip("/")
+            if "memory" in controllers.split(","):
+                files.append(groups / "memory" / own / "memory.oom_control")
+            elif not controllers and ".." not in Path(own).parts:  # version 2: those around it count for it, too
+                around = [
+                    folder for folder in (groups / own, *(groups / own).parents) if groups in (folder, *folder.parents)
+                ]
+                files += [folder / "memory.events" for folder in around]
+    found = [file for file in files if _killed_for_memory(file) is not None]
+    return [*found[:1], root / "proc" / "vmstat"]
 
-    def count() -> int:
-        found = 0
-        for file in files:
-            with suppress(OSError):
-                for line in file.read_text(encoding="utf-8").splitlines():
-                    if line.startswith("oom_kill "):
-                        found += int(line.split()[1])
-        return found
 
-    return count
+def _killed_for_memory(file: Path) -> int | None:
+    """How many processes such a file counts; None where it is not there, or counts none."""
+    with suppress(OSError, ValueError):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None

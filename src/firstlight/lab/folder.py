@@ -102,10 +102,15 @@ def _place(folder: Path, lang: str, lesson: str, content: bytes) -> Place:
 
     def put(name: str) -> bool:
         try:
-            with (folder / name).open("xb") as file:  # "x": a file of that name is left alone
-                file.write(content)
+            file = (folder / name).open("xb")  # "x": a file of that name is left alone
         except FileExistsError:
             return False
+        try:
+            with file:
+                file.write(content)
+        except BaseException:  # a full disk: half a lesson would be taken for the learner's own for ever
+            (folder / name).unlink()
+            raise
         copies[name] = {"lesson": lesson, "lang": lang, "sha256": digest}
         write_json(folder / MANIFEST, manifest)
         return True

@@ -90,11 +90,15 @@ def open_room(lang: str, *, language_chosen: bool) -> Room:
     folder = home() / "labs" / key
     folder.mkdir(mode=0o700)
     room = Room(folder, _runtime(key, folder))
-    _write_settings(folder / "config", lang)
-    if language_chosen:
-        _forget_chosen_language()
-    _write_kernel(folder / "data")
-    _write_page(folder / "data")
+    try:
+        _write_settings(folder / "config", lang)
+        if language_chosen:
+            _forget_chosen_language()
+        _write_kernel(folder / "data")
+        _write_page(folder / "data")
+    except BaseException:
+        remove(room)
+        raise
     _set_environment(room)
     return room
 
@@ -222,6 +226,11 @@ def _set_environment(room: Room) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader, or a second lab, finds the old file or the new one, and nothing between."""
     part = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
-    part.touch(mode=0o600)
-    part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-    part.replace(path)
+    try:
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+        part.replace(path)
+    except BaseException:  # on a full disk each try would leave another, and take the room that a person makes
+        with suppress(OSError):
+            part.unlink()
+        raise

@@ -33,6 +33,7 @@ TO_DISK_S = 1.5  # between two looks at what to keep
 UNSAVED_S = 5.0  # a page that has not saved for so long may be gone, or stuck
 STREAM_CHARACTERS = 4_000_000  # of what one cell prints, the last so many; no page could show more
 KEPT_BYTES = 64_000_000  # of all outputs of a kernel; the oldest go first
+KEPT_DAYS = 30  # what nobody came for, as of a notebook that was removed
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 DEATH = "application/vnd.firstlight.death+json"
 
@@ -42,13 +43,13 @@ class Execution:
     """One run of one cell, as the server heard it."""
 
     cell: str
-    code: str
     header: dict[str, Any]  # of the request: what is said about it later names it as its parent
     state: str = "waiting"  # then "running", "done"
     count: int | None = None
     outputs: list[dict[str, Any]] = field(default_factory=list)
     newest: str = ""  # when the kernel said the last thing that is in here: the page drops what is older
     changed: float = 0.0
+    in_file: bool = False  # whether the notebook holds all of it
     _clear: bool = False
 
     def add(self, message: dict[str, Any]) -> None:
@@ -69,18 +70,39 @@ class Execution:
             self._append(kind, content)
         else:
             return
-        self.changed = time.time()
+        self._change()
 
     def put(self, display: str, content: dict[str, Any]) -> None:
         """Replace what is shown in the place with this display id."""
         for output in self.outputs:
             if output.get("transient", {}).get("display_id") == display:
                 output.update(data=content["data"], metadata=content["metadata"])
-                self.changed = time.time()
+                self._change()
+
+    def end(self) -> None:
+        """The kernel has ended; as on a page, a cell that ran has no number then."""
+        if self.state != "done":
+            self.state, self.count = "done", None
+            self._change()
+
+    def note_saved(self, cell: dict[str, Any] | None, at: float) -> None:
+        """A page has written its notebook: does it hold all that is known here?
+
+        Args:
+            cell: As the page has written it; None where it has been removed.
+            at: When the page asked to save.
+        """
+        # A page that slept, or whose network did, believes that the cell still runs: then its number is not there.
+        behind = cell is not None and cell.get("outputs") and cell.get("execution_count") != self.count
+        if self.state == "done" and self.changed <= at and not behind:
+            self.in_file = True
 
     def saved(self) -> list[dict[str, Any]]:
         """The outputs as they stand in a notebook's file."""
         return [{key: value for key, value in output.items() if key != "transient"} for output in self.outputs]
+
+    def _change(self) -> None:
+        self.changed, self.in_file = time.time(), False
 
     def _append(self, kind: str, content: dict[str, Any]) -> None:
         last = self.outputs[-1] if self.outputs else {}
@@ -91,6 +113,16 @@ class Execution:
             self.outputs.append({"output_type": kind, "name": content["name"], "text": text})
         else:
             self.outputs.append({"output_type": kind, **content})
+        if not len(self.outputs) % 64:
+            self._forget_the_oldest()
+
+    def _forget_the_oldest(self) -> None:
+        held = 0
+        for at in range(len(self.outputs) - 1, -1, -1):
+            held += len(str(self.outputs[at]))
+            if held > KEPT_BYTES:
+                del self.outputs[: at + 1]
+                return
 
 
 def on_screen(text: str, more: str) -> str:
@@ -112,9 +144,14 @@ def _overwritten(line: str) -> str:
     shown = ""
     for part in line.removesuffix("\r").split("\r"):
         shown = part + shown[len(part) :]
-    while "\b" in shown:
-        at = shown.index("\b")
-        shown = shown[: max(0, at - 1)] + shown[at + 1 :]
+    if "\b" in shown:
+        letters: list[str] = []
+        for letter in shown:
+            if letter != "\b":
+                letters.append(letter)
+            elif letters:
+                letters.pop()
+        shown = "".join(letters)
     return shown + "\r" * pending
 
 
@@ -125,18 +162,34 @@ class Kept:
         self.executions: dict[str, Execution] = {}  # by message, in the order of the requests
         self.pages: set[Any] = set()
         self.saved_at = 0.0  # when a page last wrote the notebook
-        self.written = 0.0  # when it was last written to our own folder
+        self.written = 0.0  # up to when it was last written to our own folder
+        self.not_before = 0.0  # when it may be written there again
         self.death: dict[str, Any] | None = None  # the last, for pages to show
         self._reader = Session(key=manager.session.key)
+        self.listen(manager)
+
+    def listen(self, manager: Any) -> None:
+        """Hear this kernel, where it speaks now."""
+        self._port = manager.iopub_port
         self._stream = manager.connect_iopub()
         self._stream.on_recv(self._hear)
 
-    def ask(self, header: dict[str, Any], cell: str, code: str) -> None:
+    def restarted(self, manager: Any) -> None:
+        """The kernel was started anew: nothing runs any more, and what waited will never run."""
+        for message, execution in list(self.executions.items()):
+            if execution.state == "waiting":
+                del self.executions[message]
+            execution.end()
+        if manager.iopub_port != self._port:  # one that ended while it began
+            self.close()
+            self.listen(manager)
+
+    def ask(self, header: dict[str, Any], cell: str) -> None:
         """A page asked for a cell to be run."""
         for message, execution in list(self.executions.items()):
             if execution.cell == cell:
                 del self.executions[message]
-        self.executions[header["msg_id"]] = Execution(cell, code, header, changed=time.time())
+        self.executions[header["msg_id"]] = Execution(cell, header, changed=time.time())
         self._forget_the_oldest()
 
     def last(self, cell: str) -> Execution | None:
@@ -152,11 +205,11 @@ class Kept:
 
     def news(self) -> list[Execution]:
         """What may not stand in the notebook's file yet."""
-        return [one for one in self.executions.values() if one.state != "done" or one.changed > self.saved_at]
+        return [one for one in self.executions.values() if not one.in_file]
 
     def newest(self) -> float:
-        """When the last thing changed."""
-        return max((one.changed for one in self.executions.values()), default=0.0)
+        """When the last thing changed that may not stand there yet."""
+        return max((one.changed for one in self.news()), default=0.0)
 
     def is_unsaved(self) -> bool:
         """Whether no page looks after the notebook, or none has got round to it lately."""
@@ -180,7 +233,9 @@ class Kept:
         except ValueError:  # a second copy, or not of this kernel
             return
         header, content = message["header"], message["content"]
-        date = header["date"] if isinstance(header["date"], str) else header["date"].isoformat()
+        date = header["date"]
+        if not isinstance(date, str):  # as the page will see it
+            date = date.isoformat().replace("+00:00", "Z")
         if header["msg_type"] == "update_display_data":
             for execution in self.executions.values():
                 execution.put(content.get("transient", {}).get("display_id", ""), content)
@@ -216,19 +271,37 @@ class Keeper:
 
     def start(self) -> None:
         """Look after our own folder, until the lab ends."""
+        for old in (home() / "kept").glob("*.json"):
+            with suppress(OSError):
+                if time.time() - old.stat().st_mtime > KEPT_DAYS * 86_400:
+                    old.unlink()
         self._loop_task = asyncio.create_task(self._look_after())
 
     async def add_to(self, path: str, content: dict[str, Any]) -> None:
         """Put into a notebook that was just read what its file does not hold yet."""
         kept = await self._kept_of(path)
-        found = [(one.cell, one.code, one.count, one.saved()) for one in kept.news()] if kept else []
+        found = [(one.cell, one.count, one.saved()) for one in kept.news()] if kept else []
         put_outputs(content, found or self._left_behind(path))
 
-    async def page_saved(self, path: str) -> None:
-        """A page has written what it shows."""
+    async def page_saved(self, path: str, content: dict[str, Any], at: float) -> None:
+        """A page has written what it shows.
+
+        Args:
+            path: The notebook's.
+            content: What was written.
+            at: When the page asked for it.
+        """
         if kept := await self._kept_of(path):
-            kept.saved_at = time.time()
+            kept.saved_at, kept.written = time.time(), 0.0
+            cells = {cell.get("id"): cell for cell in _code_cells(content)}
+            for one in kept.executions.values():
+                one.note_saved(cells.get(one.cell), at)
         self._file(path).unlink(missing_ok=True)
+
+    def restarted(self, manager: Any) -> None:
+        """A kernel was started anew."""
+        if kept := self.get(manager.kernel_id):
+            kept.restarted(manager)
 
     async def died(self, kernel_id: str, bundle: dict[str, Any], cell: str) -> None:
         """Keep why a kernel ended, below the cell that ran, or that ran last; pages ask for it when they hear of it."""
@@ -238,7 +311,7 @@ class Keeper:
         kept.flush()
         execution = kept.last(cell)
         for one in kept.executions.values():
-            one.state = "done"
+            one.end()
         if execution is None:
             return
         execution.add({"header": {"msg_type": "display_data"}, "content": {"data": bundle, "metadata": {}}})
@@ -251,7 +324,7 @@ class Keeper:
             self._loop_task.cancel()
         for kernel_id, kept in list(self._kernels.items()):
             path = await self._path_of(kernel_id)
-            if path and kept.newest() > kept.saved_at:
+            if path and kept.news():
                 with suppress(Exception):  # a disk that is full; what is kept stays in our own folder
                     manager = self._server.contents_manager
                     model = await manager.get(path, content=True, type="notebook")  # with what is kept
@@ -266,28 +339,39 @@ class Keeper:
                     if kernel_id not in self._server.kernel_manager:
                         kept.close()
                         del self._kernels[kernel_id]
-                    elif kept.is_unsaved() and kept.newest() > max(kept.written, kept.saved_at):
+                    elif kept.is_unsaved() and kept.newest() > kept.written and time.time() > kept.not_before:
                         await self._to_disk(kernel_id, kept)
                 except Exception:  # of many packages, and the next time may do
                     self._server.log.exception("what a kernel's cells printed could not be kept")
 
     async def _to_disk(self, kernel_id: str, kept: Kept) -> None:
         if path := await self._path_of(kernel_id):
-            kept.written = time.time()
-            news = [[one.cell, one.code, one.count, one.saved()] for one in kept.news()]
+            began, file = time.time(), self._file(path)
+            news = [[one.cell, one.count, one.saved()] for one in kept.news()]
             with suppress(OSError):
-                self._file(path).parent.mkdir(mode=0o700, exist_ok=True)
-                await asyncio.to_thread(write_json, self._file(path), news)
+                file.parent.mkdir(mode=0o700, exist_ok=True)
+                await asyncio.to_thread(write_json, file, news)
+                kept.written = began
+                if kept.saved_at > began:  # a page was quicker
+                    file.unlink(missing_ok=True)
+            kept.not_before = time.time() + 10 * (time.time() - began)  # where there is much of it, more rarely
 
     def _left_behind(self, path: str) -> list[Any]:
-        """What a lab knew that was ended from outside."""
+        """What a lab knew that was ended from outside, and nobody has written into the notebook since."""
+        file = self._file(path)
         with suppress(OSError, ValueError):
-            found = json.loads(self._file(path).read_text(encoding="utf-8"))
+            if file.stat().st_mtime_ns < self._notebook(path).stat().st_mtime_ns:
+                file.unlink()
+                return []
+            found = json.loads(file.read_text(encoding="utf-8"))
             return found if isinstance(found, list) else []
         return []
 
+    def _notebook(self, path: str) -> Path:
+        return Path(self._server.root_dir) / path.strip("/")
+
     def _file(self, path: str) -> Path:
-        whole = str(Path(self._server.root_dir) / path.strip("/"))
+        whole = str(self._notebook(path))
         return home() / "kept" / f"{hashlib.sha256(whole.encode()).hexdigest()[:32]}.json"
 
     async def _kept_of(self, path: str) -> Kept | None:
@@ -304,13 +388,25 @@ class Keeper:
 
 
 def put_outputs(content: dict[str, Any], found: list[Any]) -> None:
-    """Put outputs below the cells that printed them, where these still stand as they were run."""
-    known = {cell: (code, count, outputs) for cell, code, count, outputs in found}
+    """Put outputs below the cells that printed them, also where these were edited while they ran."""
+    known = {cell: (count, outputs) for cell, count, outputs in found}
     for cell in _code_cells(content):
-        code, count, outputs = known.get(cell.get("id"), (None, None, None))
-        if code is not None and "".join(cell["source"]) == code:
-            cell["outputs"], cell["execution_count"] = outputs, count
+        if cell.get("id") in known:
+            cell["execution_count"], cell["outputs"] = known[cell["id"]]
             cell["metadata"]["trusted"] = True  # this person ran it, in this lab
+
+
+def with_names(content: dict[str, Any]) -> None:
+    """Give the cells of an older notebook (before nbformat 4.5, as Colab writes) names, by which output finds them.
+
+    The same ones each time, as long as the file does not change.
+    """
+    if content.get("nbformat") != 4 or content.get("nbformat_minor", 0) >= 5:
+        return
+    content["nbformat_minor"] = 5
+    for at, cell in enumerate(content.get("cells", ())):
+        source = "".join(cell.get("source", ()))
+        cell.setdefault("id", f"{at}-{hashlib.sha256(source.encode()).hexdigest()[:8]}")
 
 
 def _code_cells(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -343,8 +439,8 @@ class Connection(ZMQChannelsWebsocketConnection):  # type: ignore[misc]  # jupyt
         return keeper
 
 
-def _request(incoming: Any, protocol: str | None) -> tuple[dict[str, Any], str, str] | None:
-    """Header, cell and code of a message that asks for a cell to be run."""
+def _request(incoming: Any, protocol: str | None) -> tuple[dict[str, Any], str] | None:
+    """Header and cell of a message that asks for a cell to be run."""
     if len(incoming) > 0 and (b"execute_request" if isinstance(incoming, bytes) else "execute_request") not in incoming:
         return None
     try:
@@ -355,7 +451,7 @@ def _request(incoming: Any, protocol: str | None) -> tuple[dict[str, Any], str, 
             message = json.loads(incoming)
             header, metadata, content = message["header"], message["metadata"], message["content"]
         if header["msg_type"] == "execute_request" and not content.get("silent"):
-            return header, str(metadata["cellId"]), str(content["code"])
+            return header, str(metadata["cellId"])
     except (ValueError, KeyError, IndexError, TypeError):  # what is wrong with it is for the kernel to say
         pass
     return None
@@ -374,7 +470,6 @@ class OutputsHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is rea
             {
                 "message": message,
                 "cell": one.cell,
-                "code": one.code,
                 "state": one.state,
                 "count": one.count,
                 "outputs": one.outputs,

@@ -76,6 +76,13 @@ class QuietKernelManager(WarmKernelManager):
         """Start the kernel; a restart comes with the same arguments."""
         return await super().start_kernel(**{"stdout": _log(), "stderr": _log(), **kwargs})
 
+    async def restart_kernel(self, *args: Any, **kwargs: Any) -> Any:
+        """Start it anew: asked for by the person, or after it has ended."""
+        found = await super().restart_kernel(*args, **kwargs)
+        if keeper := self.parent.parent.web_app.settings.get(SETTING):
+            keeper.restarted(self)
+        return found
+
 
 @cache
 def _log() -> int:

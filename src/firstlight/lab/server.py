@@ -176,8 +176,12 @@ def show_in_browser(url: str, folder: Path) -> Path | None:
         link = escape(url)
         way = f'<meta http-equiv="refresh" content="0;url={link}"><a href="{link}">firstlight</a>'
     page = f'<!DOCTYPE html><meta charset="utf-8"><meta name="referrer" content="no-referrer">{way}'
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(page)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(page)
+    except BaseException:  # a full disk: half a page, which nobody would take away
+        path.unlink(missing_ok=True)
+        raise
     threading.Thread(target=browser.open, args=(path.as_uri(),), daemon=True).start()
     return path
 

@@ -155,8 +155,12 @@ def finished(folder: Path) -> set[str]:
 def _remember(name: str, folder: Path) -> None:
     with contextlib.suppress(OSError):  # a folder that cannot be written to must not spoil the success
         part = folder / f"{STATE}.part"
-        part.write_text(json.dumps({"done": sorted(finished(folder) | {name})}, indent=1), encoding="utf-8")
-        part.replace(folder / STATE)
+        try:
+            part.write_text(json.dumps({"done": sorted(finished(folder) | {name})}, indent=1), encoding="utf-8")
+            part.replace(folder / STATE)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def hand_out(name: str, folder: Path | None = None) -> Path:
@@ -177,11 +181,17 @@ def hand_out(name: str, folder: Path | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for path in _places(folder, name):
         try:
-            with path.open("x", encoding="utf-8", newline="\n") as file:  # "x": never over what is there
-                file.write(content)
+            file = path.open("x", encoding="utf-8", newline="\n")  # "x": never over what is there
         except FileExistsError:
             if not path.is_file() or path.read_bytes() != content.encode():
                 continue
+            return path
+        try:
+            with file:
+                file.write(content)
+        except BaseException:  # a full disk: each try would leave half a notebook, and go to the next number
+            path.unlink()
+            raise
         return path
     raise AssertionError  # the places never end
 

@@ -570,13 +570,14 @@ class Cache:
         for oldest in list(entries)[:-_MOST_ENTRIES]:
             del entries[oldest]
         part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-            part.replace(file)  # a reader sees the old content or the new
-        except OSError:  # read-only, full, or held open on Windows: measured again the next time
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # read-only, full, or held open on Windows: measured again the next time
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+                part.replace(file)  # a reader sees the old content or the new
+            except BaseException:  # Ctrl-C as well
                 part.unlink(missing_ok=True)
+                raise
 
 
 def cache_file() -> Path:

@@ -32,28 +32,42 @@ class Follower {
     this.explained = new Set(); // deaths of kernels that this page has shown
     this.waiting = null; // messages that arrive before the server has answered
     panel.sessionContext.kernelChanged.connect(() => this.join());
+    this.joined = false;
+    let apart = false;
+    panel.sessionContext.connectionStatusChanged.connect((_, status) => {
+      if (status !== "connected") apart = this.joined;
+      else if (apart) {
+        apart = false;
+        this.join(true);
+      }
+    });
     panel.context.ready.then(() => this.join());
   }
 
-  async join() {
+  // `again`: the same kernel after the network, or the computer, slept. What was said meanwhile may not have come.
+  async join(again = false) {
     const kernel = this.panel.sessionContext.session?.kernel;
-    if (!kernel || kernel === this.kernel) return;
-    this.kernel = kernel;
-    this.followed.clear();
+    if (!kernel || (kernel === this.kernel) !== again) return;
     this.waiting = [];
-    kernel.anyMessage.connect((_, { msg, direction }) => this.hear(msg, direction));
-    kernel.statusChanged.connect((_, status) => {
-      if (status.endsWith("restarting") || status === "dead") this.leave();
-    });
+    this.joined = false;
+    if (!again) {
+      this.kernel = kernel;
+      this.followed.clear();
+      kernel.anyMessage.connect((_, { msg, direction }) => this.hear(msg, direction));
+      kernel.statusChanged.connect((_, status) => {
+        if (status.endsWith("restarting") || status === "dead") this.leave();
+      });
+    }
     await this.panel.context.ready;
     await this.panel.revealed;
     const { executions, death } = await this.ask(kernel);
-    executions.forEach((execution) => this.take(execution));
+    executions.forEach((execution) => this.take(execution, again));
     if (this.own.has(death?.message)) this.show(death); // the kernel ended before the server answered
     else if (death) this.explained.add(death.id); // it stands among the outputs
     const waiting = this.waiting ?? [];
     this.waiting = null;
     waiting.forEach((message) => this.route(message));
+    this.joined = true;
   }
 
   async ask(kernel) {
@@ -72,12 +86,16 @@ class Follower {
     return { executions: [], death: null };
   }
 
-  take(execution) {
-    if (this.own.has(execution.message)) return;
+  take(execution, again) {
     const cell = this.panel.content.widgets.find((one) => one.model.id === execution.cell);
-    if (cell?.model.type !== "code" || cell.model.sharedModel.getSource() !== execution.code) return;
+    if (cell?.model.type !== "code") return;
+    if (again) {
+      // Of a cell whose end this page has heard it has all; what still waits will be told to it.
+      if (cell.model.executionState !== "running" || execution.state === "waiting") return;
+      this.own.delete(execution.message);
+    } else if (this.own.has(execution.message)) return;
     const shows = execution.outputs.some((output) => output.transient?.display_id); // may be drawn anew by later cells
-    if (!execution.fresh && !(shows && cell.model.outputs.length === execution.outputs.length)) return;
+    if (!again && !execution.fresh && !(shows && cell.model.outputs.length === execution.outputs.length)) return;
     const nothing = () => {};
     const followed = { cell, newest: execution.newest, count: execution.count, state: execution.state };
     followed.future = {
@@ -93,7 +111,7 @@ class Follower {
       followed.future.onIOPub({ header: { msg_type: output.output_type }, content: output });
     }
     this.followed.set(execution.message, followed);
-    if (execution.state === "done") cell.model.executionCount = execution.count;
+    if (execution.state === "done") this.done(followed);
     else {
       cell.model.executionCount = null;
       cell.model.executionState = "running";

@@ -7,7 +7,9 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -243,3 +245,56 @@ def test_a_wide_picture_of_deep_pixels_takes_no_more_than_a_high_one(monkeypatch
     )
     assert torch.equal(decode(Image.fromarray(wide), channels=1, size=None), expected)
     assert max(done) == 700
+
+
+@pytest.fixture
+def peak(monkeypatch):
+    """The most memory, in bytes, that the rows of a table took until it was refused; what finds the separator apart."""
+    taken = []
+    rows_of = tables._rows
+
+    def rows(*words):
+        tracemalloc.start()
+        try:
+            return rows_of(*words)
+        finally:
+            taken.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+
+    monkeypatch.setattr(tables, "_rows", rows)
+    return taken
+
+
+@pytest.mark.parametrize(("limit", "reason"), [("_LONGEST_LINE", "line is too long"), ("available", "does not fit")])
+def test_a_row_that_goes_on_over_many_lines_has_an_end(monkeypatch, tmp_path, peak, limit, reason):
+    (tmp_path / "table.csv").write_text('x,kind\n1,"a' + '"\n2,"\nb' * 10 + '"\n3' + ',"\na"' * 300_000)
+    if limit == "available":
+        monkeypatch.setattr(tables.psutil, "virtual_memory", lambda: SimpleNamespace(available=1_000_000))
+    else:
+        monkeypatch.setattr(tables, limit, 20_000)
+    with pytest.raises(errors.UnreadableTable, match=reason):
+        tables.read_csv(tmp_path / "table.csv")
+    assert peak[0] < 2_000_000
+
+
+@pytest.mark.parametrize("word", ["{}.123456789", "{}🙂", "{}" + "x" * 5000], ids=["numbers", "letters", "long"])
+def test_words_are_counted_before_they_fill_the_memory(monkeypatch, tmp_path, peak, word):
+    lines = 300 if len(word) > 5000 else 20_000
+    rows = "".join(f"{word.format(number)},{word.format(-number)}\n" for number in range(lines))
+    (tmp_path / "table.csv").write_text("x,kind\n" + rows, encoding="utf-8")
+    room = 3_000_000
+    monkeypatch.setattr(tables.psutil, "virtual_memory", lambda: SimpleNamespace(available=room))
+    with pytest.raises(errors.UnreadableTable, match="does not fit"):
+        tables.read_csv(tmp_path / "table.csv")
+    assert peak[0] < room
+    room = 30_000_000
+    assert tables.read_csv(tmp_path / "table.csv").count == lines
+
+
+def test_few_words_in_many_rows_fit(monkeypatch, tmp_path):
+    """What is counted is what is kept: a word that comes again, and again after many others, costs its place only."""
+    monkeypatch.setattr(tables, "_KNOWN", 2000)
+    monkeypatch.setattr(tables.psutil, "virtual_memory", lambda: SimpleNamespace(available=8_000_000))
+    rows = "".join(f"{number % 5000},{'x' * 200}\n" for number in range(15_000))
+    (tmp_path / "table.csv").write_text("x,kind\n" + rows)
+    assert tables.read_csv(tmp_path / "table.csv").count == 15_000

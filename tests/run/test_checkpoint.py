@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import errno
+import gc
 import json
 import os
 import random
@@ -21,7 +22,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR, SequentialLR, StepLR
+from torch.optim.lr_scheduler import (
+    ExponentialLR,
+    LambdaLR,
+    LRScheduler,
+    MultiStepLR,
+    OneCycleLR,
+    SequentialLR,
+    StepLR,
+)
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 import firstlight as fl
@@ -34,7 +43,9 @@ from firstlight.run import (
     CheckpointDiffers,
     Checkpoints,
     NotACheckpointing,
+    RecordDamaged,
     RecordNotSaved,
+    RecordTooNew,
     Run,
     RunGoesOn,
     StateNotFound,
@@ -403,6 +414,19 @@ def test_masks_of_infinity_are_no_broken_weights() -> None:
     assert checkpoints_in(run.folder)
 
 
+def test_a_frozen_mask_of_infinity_is_no_broken_weight() -> None:
+    model = nn.Linear(2, 2)
+    model.register_parameter("mask", nn.Parameter(torch.full((2, 2), float("-inf")), requires_grad=False))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = fl.watch(model, optimizer, name="frozen", checkpoint=ALWAYS, looks=False)
+    for batch in run.batches([torch.ones(1, 2)] * 3):
+        model(batch).sum().backward()
+        optimizer.step()
+    run.finish()
+    assert run.folder is not None
+    assert checkpoints_in(run.folder) == ["step-3"]
+
+
 def test_a_run_on_another_machine_that_gives_signs_of_life_is_left_alone() -> None:
     folder = interrupted_loop()
     with contextlib.closing(sqlite3.connect(folder / "run.sqlite")) as file:
@@ -431,6 +455,149 @@ def test_a_good_checkpoint_outlives_a_damaged_one_with_a_higher_number() -> None
     with contextlib.suppress(Killed), pytest.warns(CheckpointDamaged):
         Loop().run(die_at=0, pace=Checkpoints(seconds=1e-9, keep=1))
     assert checkpoint.newest(folder).step >= 8  # and no warning that another cannot be read
+
+
+def damaged_above(folder: Path) -> None:
+    """A checkpoint that was to be the next one, and is not whole."""
+    for suffix in ("safetensors", "json"):
+        (folder / "checkpoints" / f"step-12.{suffix}").write_bytes(b"cut off")
+
+
+@pytest.mark.parametrize("pace", [False, 1000])
+def test_the_end_of_a_run_drops_the_damaged_checkpoint_and_not_the_good_one(pace: bool | float) -> None:
+    folder = interrupted_loop()
+    damaged_above(folder)
+    model = net()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    with pytest.warns(CheckpointDamaged, match="step-9 is taken"):
+        run = fl.watch(model, optimizer, np.random.default_rng(3), name="loop", resume=True, checkpoint=pace)
+    run.finish()
+    assert checkpoints_in(folder) == ["step-9"]
+    assert Run.open(folder).weights()
+
+
+def test_a_disk_that_is_full_after_an_interruption_keeps_the_good_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = interrupted_loop()
+    damaged_above(folder)
+    tried: list[list[str]] = []
+
+    def full(_folder: Path, *_args: Any) -> Path:
+        tried.append(checkpoints_in(folder))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(state, "save", full)
+    with pytest.warns((CheckpointDamaged, RecordNotSaved)) as told:
+        Loop().run()
+    assert "the last good checkpoint is step-9." in str(told[-1].message)
+    assert tried[:3] == [
+        ["step-12", "step-9", "step-8"],
+        ["step-9", "step-8"],
+        ["step-9"],
+    ]  # the worst makes room first
+    assert checkpoint.newest(folder).step == 9
+
+
+# A bad record beside the one that is gone on with.
+
+
+def bad_record(name: str, how: str) -> Path:
+    """Of a run that is newer than all others."""
+    run = Run.start(name)
+    run.save_state("step-3", {}, {})
+    run.finish("stopped")
+    assert run.folder is not None
+    folder = run.folder.rename(run.folder.with_name(f"29990101T000000.000Z-{name}"))
+    if how == "cut off":
+        (folder / "run.sqlite").write_bytes(b"")
+        return folder
+    with contextlib.closing(sqlite3.connect(folder / "run.sqlite")) as file:
+        file.execute("PRAGMA user_version=99" if how == "newer" else "UPDATE meta SET value = '7' WHERE key = 'status'")
+        file.commit()
+    return folder
+
+
+@pytest.mark.parametrize("how", ["cut off", "newer", "meta"])
+def test_a_bad_record_of_another_name_stands_in_nobodys_way(how: str) -> None:
+    folder = interrupted_loop()
+    bad_record("other", how)
+    found = checkpoint.interrupted("loop", True)
+    assert found is not None
+    assert (found.folder, found.step) == (folder, 9)
+    assert checkpoint.interrupted("third", True) is None
+
+
+@pytest.mark.parametrize("how", ["cut off", "newer", "meta"])
+def test_a_bad_record_of_the_run_itself_is_said(how: str) -> None:
+    interrupted_loop()
+    bad = bad_record("loop", how)
+    with pytest.raises(RecordTooNew if how == "newer" else RecordDamaged, match=bad.name):
+        checkpoint.interrupted("loop", True)
+
+
+# Schedulers that nobody named.
+
+
+class Scheduled:
+    """Two schedulers on one optimizer, one stepped with each batch and one with each epoch."""
+
+    def __init__(self, first: Schedule, second: Schedule, *, named: bool = False) -> None:
+        self.first, self.second, self.named = first, second, named
+
+    def run(self, *, die_at: int | None = None, sweep: bool = False) -> float:
+        model = nn.Linear(2, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        each_batch = self.first(optimizer)
+        if sweep:
+            gc.collect()  # Python then lists the older one before the younger
+        each_epoch = self.second(optimizer)
+        more = [each_batch, each_epoch] if self.named else []
+        run = fl.watch(model, optimizer, *more, name="scheduled", resume=True, checkpoint=ALWAYS, looks=False)
+        steps = 0
+        for _epoch in run.epochs(3):
+            for batch in run.batches([torch.ones(1, 2)] * 4):
+                model(batch).sum().backward()
+                optimizer.step()
+                each_batch.step()
+                steps += 1
+                if steps == die_at:
+                    run.request_stop()
+            each_epoch.step()
+        run.finish()
+        return float(optimizer.param_groups[0]["lr"])
+
+    def after_a_stop(self) -> float:
+        with contextlib.suppress(TrainingStopped):
+            self.run(die_at=6, sweep=True)
+        for run in list(record._running.values()):
+            run.finish("stopped")
+        return self.run()
+
+
+def test_schedulers_of_one_class_are_told_apart_by_their_settings() -> None:
+    for gammas in [(0.9, 0.5), (0.5, 0.9)]:
+        loop = Scheduled(*(lambda one, gamma=gamma: ExponentialLR(one, gamma) for gamma in gammas))
+        assert loop.after_a_stop() == loop.run() == pytest.approx(gammas[0] ** 12 * gammas[1] ** 3)
+
+
+ALIKE = [
+    pytest.param((lambda one: ExponentialLR(one, 0.9),) * 2, "ExponentialLR", id="the same settings"),
+    pytest.param(tuple(lambda one, g=g: LambdaLR(one, lambda n: g**n) for g in (0.9, 0.5)), "LambdaLR", id="functions"),
+]
+
+
+@pytest.mark.parametrize(("schedules", "kind"), ALIKE)
+def test_schedulers_that_are_alike_are_not_gone_on_with(schedules: tuple[Schedule, Schedule], kind: str) -> None:
+    said = rf"{kind}: several of one kind .* hand them to firstlight\.watch"
+    with pytest.warns(RuntimeWarning, match=said), pytest.raises(CheckpointDiffers, match=said):  # at once, and then
+        Scheduled(*schedules).after_a_stop()
+    with pytest.raises(CheckpointDiffers, match=said):  # which of the two it was then, nobody knows now either
+        Scheduled(*schedules, named=True).run()
+
+
+@pytest.mark.parametrize(("schedules", "kind"), ALIKE)
+def test_schedulers_that_are_alike_go_on_where_they_are_named(schedules: tuple[Schedule, Schedule], kind: str) -> None:
+    loop = Scheduled(*schedules, named=True)
+    assert loop.after_a_stop() == loop.run(), kind
 
 
 # What does not fit.
@@ -657,6 +824,18 @@ def test_weights_that_are_no_numbers_never_take_the_place_of_good_ones() -> None
     assert checkpoints_in(run.folder)[0] == "step-4"
 
 
+def test_it_is_said_once_that_weights_are_no_numbers() -> None:
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = fl.watch(model, optimizer, name="broken", checkpoint=ALWAYS, looks=False)
+    with pytest.warns(RuntimeWarning, match=r"nan or infinite, .* the last good one is step-4\.") as told:  # noqa: PT031 - at one of the steps
+        for index, batch in enumerate(run.batches([torch.ones(1, 2)] * 8)):
+            (model(batch).sum() * (float("nan") if index == 4 else 1.0)).backward()
+            optimizer.step()
+    run.finish()
+    assert len(told) == 1
+
+
 def test_a_newest_checkpoint_that_is_cut_off_gives_way_to_the_one_before() -> None:
     whole = Loop().run(resume=False)
     shutil.rmtree(runs_folder())
@@ -759,6 +938,12 @@ def fitted(folder_of_model: nn.Module | None = None, **options: Any) -> tuple[nn
     model = net() if folder_of_model is None else folder_of_model
     wanted: dict[str, Any] = {"epochs": 4, "batch_size": 8, "seed": 2, "name": "fitted", "device": "cpu"} | options
     return model, fl.fit(model, pictures(), pictures(30), augment="flip", **wanted)
+
+
+def test_of_a_fit_that_went_to_its_end_the_last_checkpoint_is_kept() -> None:
+    _model, run = fitted(checkpoint=ALWAYS)
+    assert run.folder is not None
+    assert checkpoints_in(run.folder) == ["step-32"]
 
 
 def test_an_interrupted_fit_ends_in_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,17 +3,24 @@
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import TensorDataset
 
+import firstlight as fl
 from firstlight.doctor.examining import examine
-from firstlight.run import RecordDamaged, Run, runs
+from firstlight.run import RecordDamaged, Run, TrainingStopped, record, runs, state
 from firstlight.run.errors import NameOfState, StateNotFound
+from firstlight.run.listing import checkpoints_in
 from firstlight.run.store import FILE
 
 ROOT = Path(__file__).parents[2]
@@ -189,3 +196,153 @@ def test_a_schema_that_is_no_text_is_damage(run: Path) -> None:
     (run / FILE).write_bytes(whole.replace(b"facts_kind", b"facts_k\xff\xfed").replace(b"(kind)", b"(kinx)"))
     with pytest.raises(RecordDamaged, match=FILE):
         Run.open(run)
+
+
+# Checkpoints that are gone on with: what they hold is looked at before anything is changed.
+
+POINTS = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+
+
+def fitted(**options: Any) -> Run:
+    data = TensorDataset(POINTS, (POINTS[:, 0] > 0).long())
+    return fl.fit(nn.Linear(2, 2), data, data, batch_size=16, seed=0, device="cpu", epochs=3, name="kept", **options)
+
+
+def looped(**options: Any) -> Run:
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.AdamW(model.parameters())
+    run = fl.watch(model, optimizer, name="kept", looks=False, **options)
+    for _epoch in run.epochs(3):
+        for inputs in run.batches(POINTS.split(16)):
+            optimizer.zero_grad()
+            model(inputs).sum().backward()
+            optimizer.step()
+            if run.steps == 6 and "resume" not in options:
+                run.request_stop()
+    run.finish()
+    return run
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A `fit` and a loop that were stopped, each with one checkpoint."""
+    found = {}
+    for kind in ("fit", "loop"):
+        folder = tmp_path_factory.mktemp(kind)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("FIRSTLIGHT_RUNS", str(folder))
+            if kind == "fit":
+                patch.setattr("firstlight.run.record.audience", [lambda run: run.request_stop()])
+                fitted()
+            else:
+                with pytest.raises(TrainingStopped):
+                    looped()
+                for run in list(record._running.values()):
+                    run.finish("stopped")
+        (found[kind],) = folder.iterdir()
+        for name in checkpoints_in(found[kind])[1:]:
+            (found[kind] / "checkpoints" / f"{name}.safetensors").unlink()
+    return found
+
+
+def put(*path: str | int, value: Any = None, drop: bool = False) -> Callable[[dict[str, Any]], None]:
+    def change_it(data: Any) -> None:
+        for step in path[:-1]:
+            data = data[step]
+        if drop:
+            del data[path[-1]]
+        else:
+            data[path[-1]] = value
+
+    return change_it
+
+
+ALTERED: dict[str, Callable[[dict[str, Any]], None]] = {
+    "no fits": put("fits", drop=True),
+    "empty fits": put("fits", value={}),
+    "fits that are text": put("fits", value="fit"),
+    "another kind": put("fits", "kind", value=5),
+    "no position": put("position", drop=True),
+    "position 0": put("position", value=0),
+    "empty position": put("position", value={}),
+    "no loop": put("position", "loop", drop=True),
+    "epoch -1": put("position", "epoch", value=-1),
+    "epoch of text": put("position", "epoch", value="1"),
+    "pass of text": put("position", "pass", value="0"),
+    "batch 10**30": put("position", "batch", value=10**30),
+    "sources": put("position", "sources", value={"x": {"turn": None, "generators": []}}),
+    "a generator at the head": put("position", "head", "chance", "torch", value=5),
+    "no chance": put("position", "now", "chance", drop=True),
+    "a generator": put("position", "now", "chance", "torch", value=5),
+    "Python's generator": put("position", "now", "chance", "python", value=[3]),
+    "NumPy's generator": put("position", "now", "chance", "numpy", "value", 2, value=10**6),
+    "one generator more": put("position", "now", "chance", "own", value=[5]),
+    "counts of nothing": put("counts", value=None),
+    "counts of text": put("counts", value=["x"]),
+    "other counts": put("counts", value=[10**9]),
+    "optimizers 5": put("optimizers", value=5),
+    "no optimizers": put("optimizers", value=[]),
+    "an optimizer without groups": put("optimizers", 0, "param_groups", drop=True),
+    "an optimizer without lr": put("optimizers", 0, "param_groups", 0, "lr", drop=True),
+    "lr of text": put("optimizers", 0, "param_groups", 0, "lr", value="x"),
+    "betas 5": put("optimizers", 0, "param_groups", 0, "betas", value=5),
+    "no models": put("models", value=[]),
+    "models 5": put("models", value=5),
+    "a model without weights": put("models", 0, "state", value={}),
+    "weights of text": put("models", 0, "state", "weight", value="x"),
+    "another weight": put("models", 0, "state", "weight", "value", value="models.0.state.bias"),
+    "frozen 5": put("models", 0, "frozen", value=5),
+    "loose": put("loose", value=[1]),
+    "others": put("others", value=[1, 2, 3]),
+    "points 10**30": put("points", value=10**30),
+    "points of text": put("points", value="x"),
+    "time of text": put("time", value="x"),
+    "endless time": put("time", value=float("inf")),
+    "duration": put("duration", value=-1e300),
+    "step 10**30": put("step", value=10**30),
+    "another step": put("step", value=1),
+    "no step": put("step", drop=True),
+    "threads 10**9": put("threads", value=10**9),
+    "threads 0": put("threads", value=0),
+    "complete 5": put("complete", value=5),
+}
+ALTERED_FIT = {
+    "empty extra": put("extra", value={}),
+    "extra of nothing": put("extra", value=None),
+    "no plan": put("extra", "plan", value={}),
+    "threads of the plan": put("extra", "plan", "threads", value=10**9),
+    "precision": put("extra", "plan", "precision", value="float8"),
+    "compile": put("extra", "plan", "compile", value="x"),
+    "memory format": put("extra", "plan", "memory_format", value=5),
+    "best of text": put("extra", "best", value="ab"),
+    "best epoch": put("extra", "best_epoch", value="x"),
+    "best weights": put("extra", "best_weights", value={}),
+    "a schedule": put("others", value=[5]),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "altered"), [*(("fit", one) for one in {**ALTERED, **ALTERED_FIT}), *(("loop", one) for one in ALTERED)]
+)
+def test_an_altered_checkpoint_is_refused_before_anything_changes(
+    left: dict[str, Path], kind: str, altered: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / left[kind].name
+    shutil.copytree(left[kind], folder)
+    (name,) = checkpoints_in(folder)
+    tensors, data = state.load(folder / "checkpoints", name, "kept")
+    {**ALTERED, **ALTERED_FIT}[altered](data)
+    state.save(folder / "checkpoints", name, tensors, data)
+    before, threads = (folder / FILE).read_bytes(), torch.get_num_threads()
+    with pytest.raises(RecordDamaged, match=rf"{name}\.safetensors"):
+        {"fit": fitted, "loop": looped}[kind](resume=folder)
+    assert (folder / FILE).read_bytes() == before
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("kind", ["fit", "loop"])
+def test_a_checkpoint_that_nobody_altered_is_gone_on_with(left: dict[str, Path], kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / left[kind].name
+    shutil.copytree(left[kind], folder)
+    run = {"fit": fitted, "loop": looped}[kind](resume=folder)
+    assert (run.status, run.steps) == ("finished", 12)

@@ -11,7 +11,8 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
 
@@ -587,6 +588,18 @@ def test_no_place_for_a_record_is_one_warning_and_no_more(tmp_path: Path) -> Non
     assert run.last("x") == 1.0
     assert run.load_state("best")[0]["a"] == 1
     run.finish()
+
+
+def test_a_record_that_cannot_begin_leaves_nothing_behind(
+    tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    with full_disk(5_000), pytest.warns(RecordNotSaved, match="cannot be written"):
+        run = Run.start("t", folder=tmp_path)
+    run.log({"x": 1.0}, step=0)
+    assert run.last("x") == 1.0
+    run.finish()
+    assert run.folder is None
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_FSIZE")

@@ -1,6 +1,7 @@
 """States as JSON and tensors: what goes in comes out, and what cannot is refused."""
 
 import collections
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from firstlight.run.errors import NotStorable
+from firstlight.run.checkpoint import Found
+from firstlight.run.errors import NotStorable, RecordDamaged
 from firstlight.run.tree import pack, unpack
 from firstlight.run.values import from_json, to_json
 
@@ -88,6 +90,41 @@ def test_a_tensor_is_copied_once_and_keeps_its_order_in_memory() -> None:
 def test_what_is_no_plain_value_is_refused(value: Any) -> None:
     with pytest.raises(NotStorable, match=r"here\.inner"):
         pack({"inner": value}, {}, "here")
+
+
+def test_tensors_whose_places_read_alike_are_kept_apart() -> None:
+    ones, twos = torch.ones(2), torch.full((2,), 2.0)
+    found = there_and_back({"a.b": ones, "a": {"b": twos}, "a.b#2": torch.zeros(2)})
+    assert [one.tolist() for one in (found["a.b"], found["a"]["b"], found["a.b#2"])] == [[1, 1], [2, 2], [0, 0]]
+    found = there_and_back({1: ones, "1": twos})
+    assert [one.tolist() for one in (found[1], found["1"])] == [[1, 1], [2, 2]]
+
+
+def test_a_place_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    tensors = {"w": torch.ones(2)}
+    packed = pack([torch.ones(2)], {}, "w")
+    with pytest.raises(ValueError, match="w"):
+        unpack(packed * 400, {"w.0": torch.ones(2)})
+    found = Found(tmp_path, tensors, {"models": [{"$kind": "tensor", "value": "w"}] * 400})
+    with pytest.raises(RecordDamaged, match="'w'"):
+        found.part("models")
+
+
+def test_names_of_one_tensor_share_one_copy() -> None:
+    weight = torch.randn(3, 4).t()
+    tensors: dict[str, Tensor] = {}
+    packed = pack({str(name): weight for name in range(400)}, tensors)
+    found = unpack(packed, tensors)
+    assert len({one.data_ptr() for one in found.values()}) == 1
+    assert found["7"].stride() == weight.stride()
+    assert found["0"].data_ptr() != tensors["0"].data_ptr()
+    assert unpack(packed, tensors)["0"].data_ptr() != found["0"].data_ptr()
+
+
+@pytest.mark.parametrize("stride", [[10**9, 1], [1], [1, 2, 3], [0, 0]])
+def test_a_stride_that_reaches_beyond_the_tensor_is_refused(stride: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"\[|argument"):
+        unpack({"$kind": "tensor", "value": "w", "stride": stride}, {"w": torch.ones(2, 3)})
 
 
 def test_a_kind_that_is_not_known_is_refused() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from firstlight.data.lasting import put
 from firstlight.data.places import data_folder
 
 FORMAT = 1  # raise it when the files below change their meaning
@@ -79,7 +80,7 @@ def _write(folder: Path, signature: str, parts: Parts, facts: Any) -> None:
         meta = {"format": FORMAT, "signature": signature, "parts": list(parts), "facts": facts}
         (new / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
-        new.replace(folder)
+        put(new, folder)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise

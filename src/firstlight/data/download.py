@@ -4,7 +4,6 @@ import contextlib
 import email.utils
 import errno
 import hashlib
-import os
 import re
 import shutil
 import time
@@ -20,6 +19,7 @@ import urllib3
 
 from firstlight.data.card import Download
 from firstlight.data.errors import CannotWrite, DataError, DiskFull, DownloadFailed, Offline
+from firstlight.data.lasting import put
 from firstlight.data.places import data_folder, own_mirrors
 from firstlight.data.progress import Progress, note
 from firstlight.locale import _
@@ -147,7 +147,7 @@ def _from_any_mirror(file: Download, dataset: str, path: Path, progress: bool, p
         try:
             with Progress(title, file.size_bytes, quiet=not progress) as shown:
                 _from_mirror(file, url, part, shown, patience, may_give_up=not last)
-            part.replace(path)  # within one folder: either whole or not there
+            put(part, path)
             return
         except _NextMirrorError as error:
             reasons.append(f"{urlsplit(url).hostname or url}: {error}.")
@@ -282,8 +282,6 @@ def _append(
             left_s = (file.size_bytes - written) * spent / (written - start)
             if may_give_up and slow and left_s > patience.slow_left_s:
                 raise _NextMirrorError(_("it is very slow"))
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _retry_after(response: requests.Response) -> float | None:

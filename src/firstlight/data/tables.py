@@ -7,9 +7,11 @@ import csv
 import difflib
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,13 @@ MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-", "<na>"))
 MOST_WORDS = 100
 MOST_CLASSES = 10_000
 MOST_COLUMNS = 100_000
-_LONGEST_LINE = 1 << 24  # characters
-_CELL = 40  # bytes in memory, as long as the columns are made from the rows
+_LONGEST_LINE = 1 << 24  # characters, with the line breaks that stand in quotes
 _KNOWN = 1 << 20  # words
+_WORDS_AT_ONCE, _LONG = 1 << 10, 1 << 12  # new words that wait to be counted; characters of a row that does not wait
+# Bytes in memory as long as the columns are made from the rows, rounded up from what was measured with CPython 3.11.
+_ROW, _CELL = 160, 40
+_WORD, _ENTRY = 64, 80  # beside its characters; in the dictionary of the known ones
+_UNREAD = 64  # for each character of a row that is not whole yet: at worst each second one is a cell
 Column = NDArray[np.float64] | list[str | None]  # numbers, or words with None where one is missing
 
 
@@ -253,7 +259,7 @@ def read_csv(path: Path) -> Table:
         UnreadableTable: It is not one table.
         NotUtf8: It is in another encoding.
     """
-    # Line by line, with no limit that a real table reaches: one line of all of a large file would fill the memory.
+    # Row by row, with no limit that a real table reaches: one row of all of a large file would fill the memory.
     with path.open("rb") as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
         try:
             head = stream.read(_LONGEST_LINE)
@@ -295,32 +301,51 @@ def _rows(path: Path, stream: io.TextIOWrapper, separator: str, above: int) -> t
     rows: list[list[str]] = []
     lines: list[int] = []
     known: dict[str, str] = {}  # a word that stands in many cells is kept once
+    counted = 0  # of them
     room = 0.8 * psutil.virtual_memory().available
+    length = 0  # of what was read since the last whole row
 
     def checked() -> Iterator[str]:
+        nonlocal length
         while line := stream.readline(_LONGEST_LINE):
-            if len(line) == _LONGEST_LINE:
+            length += len(line)  # a row may go over many lines, in quotes
+            if length >= _LONGEST_LINE:
                 raise csv.Error(_("the line is too long"))
+            if length * _UNREAD > room:
+                raise csv.Error(_("the table does not fit into the memory"))
             yield line
 
     reader = csv.reader(checked(), delimiter=separator, strict=True)
     try:
         for cells in reader:
+            whole, length = length, 0
             if not any(cell.strip() for cell in cells):
                 continue
             expected = len(rows[0]) if rows else min(len(cells), MOST_COLUMNS)
             if len(cells) != expected:
                 raise csv.Error(_("{found} values instead of {expected}", found=len(cells), expected=expected))
-            if len(known) > _KNOWN:
-                known.clear()
             rows.append([known.setdefault(cell, cell) for cell in map(str.strip, cells)])
             lines.append(reader.line_num + above)
-            room -= _CELL * len(cells)
+            room -= _ROW + _CELL * len(cells)
+            if len(known) - counted > _WORDS_AT_ONCE or whole > _LONG:  # asked for each row, it would take longer
+                room -= _weight(list(islice(reversed(known), len(known) - counted)))
+                counted = len(known)
+            if counted > _KNOWN:
+                room += _ENTRY * counted
+                known.clear()
+                counted = 0
             if room < 0:
                 raise csv.Error(_("the table does not fit into the memory"))
     except csv.Error as error:
         raise UnreadableTable(path=path, line=max(1, reader.line_num) + above, reason=error) from error
     return rows, lines
+
+
+def _weight(words: list[str]) -> int:
+    """Bytes in memory of words that are new in a dictionary."""
+    text = "".join(words)
+    characters = len(text) if text.isascii() else sum(map(sys.getsizeof, words))
+    return (_WORD + _ENTRY) * len(words) + characters
 
 
 def _separator(text: str) -> str:

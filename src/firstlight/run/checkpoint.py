@@ -9,7 +9,10 @@ that of a saved state (`firstlight.run.state`): whole or not there, with a check
 import contextlib
 import errno
 import gc
+import json
 import os
+import random
+import re
 import sys
 import threading
 import time
@@ -20,6 +23,7 @@ from pathlib import Path
 from time import perf_counter, thread_time
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -36,7 +40,9 @@ from firstlight.run.errors import (
     RecordDamaged,
     RecordNotFound,
     RecordNotSaved,
+    RecordTooNew,
 )
+from firstlight.run.foreign import MALFORMED, damaged
 from firstlight.run.listing import checkpoints_in, runs_folder, wanted_next
 from firstlight.run.record import Run, end_here
 from firstlight.run.store import FILE, Kept, Reader, is_held
@@ -49,6 +55,16 @@ _S_PER_BYTE = 2e-9  # what the first is taken to cost: copying, the checksum and
 _COPIES = 4  # of each weight: itself, its gradient, and the two moments of AdamW
 _PARALLEL = ("FullyShardedDataParallel", "FSDPModule")  # to copy such a model, all processes have to take part
 _SHOWN = 4  # differences in a message
+_LARGEST = 2**53  # of any count
+_MOST_THREADS = 1024
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+# What a scheduler or a scaler of torch changes while it runs; all else it has kept since it was made.
+_MOVING = {
+    "last_epoch", "_step_count", "_last_lr", "_is_initial", "_get_lr_called_within_step", "best", "num_bad_epochs",
+    "cooldown_counter", "T_cur", "T_i", "scale", "_growth_tracker",
+}  # fmt: skip
+# What the optimizers of torch keep in the form of a weight.
+_LIKE_WEIGHT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "square_avg", "sum")
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,7 @@ class Found(NamedTuple):
     folder: Path
     tensors: dict[str, Tensor]
     data: dict[str, Any]
+    name: str = "step-0"
 
     @property
     def step(self) -> int:
@@ -124,8 +141,12 @@ class Found(NamedTuple):
         """
         try:
             return unpack(self.data[name], self.tensors)
-        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            raise RecordDamaged(file=str(self.folder), reason=repr(error)) from error
+        except (*MALFORMED, RuntimeError) as error:
+            raise self.damaged(repr(error)[:200]) from error
+
+    def damaged(self, reason: str) -> RecordDamaged:
+        """The error that names its file and why."""
+        return damaged(self.folder / "checkpoints" / f"{self.name}.safetensors", reason)
 
 
 def newest(folder: Path) -> Found:
@@ -138,9 +159,8 @@ def newest(folder: Path) -> Found:
     failed: RecordDamaged | None = None
     for name in checkpoints_in(folder):
         try:
-            tensors, data = state.load(folder / "checkpoints", name, folder.name)
-            if not isinstance(data, dict) or not isinstance(data.get("step"), int):
-                raise RecordDamaged(file=f"{name}.safetensors", reason=_("it is no checkpoint"))
+            found = Found(folder, *state.load(folder / "checkpoints", name, folder.name), name)
+            _believe(found)
         except RecordDamaged as error:
             failed = failed or error
             continue
@@ -151,7 +171,7 @@ def newest(folder: Path) -> Found:
                 error=str(failed),
             )
             warnings.warn(line, CheckpointDamaged, stacklevel=2)
-        return Found(folder, tensors, data)
+        return found
     raise failed or state.missing(folder.name, "step-...", [])
 
 
@@ -167,7 +187,8 @@ def interrupted(name: str, resume: Any, parent: Path | None = None) -> Found | N
     Raises:
         RecordNotFound: There is no run in the folder.
         StateNotFound: It has no checkpoint.
-        RecordDamaged: None of its checkpoints can be read.
+        RecordDamaged: None of its checkpoints can be read, or the record of the newest run of this name cannot.
+        RecordTooNew: A later firstlight wrote it.
     """
     if resume is False:
         resume = wanted_next.pop(name, False)
@@ -179,12 +200,18 @@ def interrupted(name: str, resume: Any, parent: Path | None = None) -> Found | N
         end_here(folder)
         return newest(folder)
     for path in sorted((runs_folder() if parent is None else parent).glob(f"*/{FILE}"), reverse=True):
-        meta: dict[str, Any] = {}
-        with contextlib.suppress(RecordDamaged, RecordNotFound):
+        try:
             meta = Reader(path.parent).meta()
             if meta.get("name") != name or is_held(meta):
                 continue
             status = Run.open(path.parent).status
+        except RecordNotFound:  # somebody deletes it at this moment
+            continue
+        except (RecordDamaged, RecordTooNew):
+            # It cannot say what it is called, but its folder does. A bad one of another name is not asked for.
+            if _is_of(path.parent, name) and checkpoints_in(path.parent):
+                raise
+            continue
         if meta.get("status") == "finished":
             break
         if not checkpoints_in(path.parent):
@@ -196,6 +223,12 @@ def interrupted(name: str, resume: Any, parent: Path | None = None) -> Found | N
         return newest(path.parent) if end_here(path.parent) else found
     say(_("There is no interrupted run called {name}, so a new one begins.", name=name))
     return None
+
+
+def _is_of(folder: Path, name: str) -> bool:
+    """Whether the folder's name says that its run is called so: as `record.new_folder` writes it."""
+    word = re.sub(r"[^\w.-]+", "-", name).strip("-._")[:60] or "run"
+    return re.fullmatch(rf"[^-]+-{re.escape(word)}(-\d+)?", folder.name) is not None
 
 
 class Parts:
@@ -211,6 +244,8 @@ class Parts:
 
     Attributes:
         extra: Gives what the loop itself has to remember.
+        gone_on_from: The checkpoint that was put back, None where there was none.
+        alike: The classes of those among the others that nobody could tell apart when the run goes on.
     """
 
     def __init__(
@@ -226,6 +261,8 @@ class Parts:
         self.models, self.optimizers, self.others = list(models), optimizers, list(others)
         self.counts = counts
         self.extra: Callable[[], Any] = lambda: None
+        self.gone_on_from: str | None = None
+        self.alike: list[str] = []
         self._kind = kind
         self._options = {**(options or {}), "groups": [_settings(one) for one in optimizers]}
 
@@ -240,9 +277,13 @@ class Parts:
         return sum(weight.nbytes for model in self.models for weight in model.parameters())
 
     def weights(self) -> list[str]:
-        """Where the trained weights of the models are among the tensors of a copy."""
-        models = enumerate(self.models)
-        return [f"models.{index}.state.{name}" for index, model in models for name, _one in model.named_parameters()]
+        """Where the trained weights of the models are among the tensors of a copy; a frozen mask may be infinite."""
+        return [
+            f"models.{index}.state.{name}"
+            for index, model in enumerate(self.models)
+            for name, weight in model.named_parameters()
+            if weight.requires_grad
+        ]
 
     @property
     def generators(self) -> list[Any]:
@@ -264,10 +305,13 @@ class Parts:
                 self.others.append(one)
         inside = {id(inner) for other in self.others for inner in getattr(other, "_schedulers", ())}
         self.others = [other for other in self.others if id(other) not in inside]
-        # In an order that another process finds again; two of one kind cannot be told apart there.
+        # In an order that another process finds again, by what they were made with: Python's own order differs.
         found = [other for other in self.others if id(other) not in known]
         self.others = [other for other in self.others if id(other) in known]
-        self.others += sorted(found, key=lambda one: (type(one).__name__, self._optimizer_of(one)))
+        keys = {id(one): (type(one).__name__, self._optimizer_of(one), _made_with(one)) for one in found}
+        self.others += sorted(found, key=lambda one: keys[id(one)])
+        marks = list(keys.values())
+        self.alike = sorted({mark[0] for mark in marks if marks.count(mark) > 1})
 
     def _optimizer_of(self, one: Any) -> int:
         ids = [id(optimizer) for optimizer in self.optimizers]
@@ -292,40 +336,79 @@ class Parts:
         data = {name: pack(value, tensors, name) for name, value in parts.items()}
         return tensors, data | {
             "step": self.steps, "counts": self.counts(), "threads": torch.get_num_threads(), "fits": self._fits(),
+            **({"alike": self.alike} if self.alike else {}),
         }  # fmt: skip
 
     def check(self, found: Found, *, exactly: bool = True) -> None:
-        """Raise `CheckpointDiffers` unless the checkpoint is one of this very training.
+        """Raise unless the checkpoint is one of this very training, and a whole one.
 
         Args:
             found: The checkpoint.
             exactly: Compare the schedulers and the like too, which may not be there yet when the model is.
+
+        Raises:
+            CheckpointDiffers: It is one of another training.
+            RecordDamaged: It has the name of one, and other things in it.
         """
-        there, here = found.data.get("fits", {}), from_json(to_json(self._fits()))
-        if not exactly:
-            there, here = {**there, "others": None}, {**here, "others": None}
-        if told := list(differences(there, here)):
-            raise found.differs(told)
+        self._compare(found, exactly=exactly)
+        saved = found.part("models"), found.part("optimizers"), found.part("others")
+        for model, one in zip(self.models, saved[0], strict=True):
+            buffers = dict(model.named_buffers())
+            for name, value in one["unsaved"].items():
+                _need(found, name, value, name not in buffers or buffers[name].shape == value.shape)
+        for optimizer, one in zip(self.optimizers, saved[1], strict=True):
+            _check_optimizer(found, optimizer, one)
+        position = found.part("position")
+        if position is not None:
+            kinds = [type(chance.state_of(generator)) for generator in self.generators]
+            for place in ("head", "began", "now"):
+                own = (position.get(place) or position["now"])["chance"]["own"]
+                _need(found, f"position.{place}.chance.own", own, kinds == [type(one) for one in own])
+        if exactly:
+            for other, one in zip(self._with_states(), saved[2], strict=True):
+                plain = isinstance(other, LRScheduler | torch.amp.GradScaler | nn.Module)
+                _need(found, "others", one, not plain or isinstance(one, Mapping))
 
     def put_back(self, found: Found, *, exactly: bool = True) -> None:
-        """Give model and optimizers their state again; `exactly` that of everything else too, gradients included."""
-        self.check(found, exactly=exactly)
-        with torch.no_grad():
-            for model, saved in zip(self.models, found.part("models"), strict=True):
-                _put_model(model, saved)
-            for weight, saved in zip(self._loose(), found.part("loose"), strict=True):
-                weight.copy_(saved)
-            for weight, saved in zip(self._loose(), found.part("loose_gradients"), strict=True):
-                weight.grad = None if saved is None else saved.to(weight.device)
-        for optimizer, saved in zip(self.optimizers, found.part("optimizers"), strict=True):
-            optimizer.load_state_dict(saved)
-            if found.step:
-                has_stepped(optimizer)
-        if exactly:
-            for other, saved in zip(self._with_states(), found.part("others"), strict=True):
-                other.load_state_dict(saved)
+        """Give model and optimizers their state again; `exactly` that of everything else too, gradients included.
+
+        Raises:
+            CheckpointDiffers: It is the checkpoint of another training.
+            RecordDamaged: Somebody's class does not take its state.
+        """
+        self._compare(found, exactly=exactly)
+        self.gone_on_from = found.name
+        try:
+            with torch.no_grad():
+                for model, saved in zip(self.models, found.part("models"), strict=True):
+                    _put_model(model, saved)
+                for weight, saved in zip(self._loose(), found.part("loose"), strict=True):
+                    weight.copy_(saved)
+                for weight, saved in zip(self._loose(), found.part("loose_gradients"), strict=True):
+                    weight.grad = None if saved is None else saved.to(weight.device)
+            for optimizer, saved in zip(self.optimizers, found.part("optimizers"), strict=True):
+                optimizer.load_state_dict(saved)
+                if found.step:
+                    has_stepped(optimizer)
+            if exactly:
+                for other, saved in zip(self._with_states(), found.part("others"), strict=True):
+                    other.load_state_dict(saved)
+        except RecordDamaged:
+            raise
+        except (*MALFORMED, RuntimeError) as error:
+            raise found.damaged(repr(error)[:200]) from error
 
     # Private.
+
+    def _compare(self, found: Found, *, exactly: bool) -> None:
+        there, here = found.data["fits"], from_json(to_json(self._fits()))
+        if not exactly:
+            there, here = {**there, "others": None}, {**here, "others": None}
+        told = list(differences(there, here))
+        if exactly and (alike := sorted({*self.alike, *found.data.get("alike", ())})):
+            told.append(_not_told_apart(alike))
+        if told:
+            raise found.differs(told)
 
     def _with_states(self) -> list[Any]:
         return [other for other in self.others if not chance.is_generator(other)]
@@ -376,6 +459,8 @@ class Keeper:
         self._closed = pace is None or run.folder is None or _shared_by_processes(parts.models)
         self._process = os.getpid()
         self._failing = False
+        self._written: list[str] = []  # the checkpoints that are whole, since this process wrote them
+        self._told: set[str] = set()
         self._pay_for(0.0 if self._closed else _COPIES * parts.bytes * _S_PER_BYTE)
 
     def due(self) -> bool:
@@ -409,6 +494,8 @@ class Keeper:
                 "time": time.time(), "complete": complete, "points": self.run.noted, "duration": self.run.duration,
             }  # fmt: skip
             job = (f"step-{self.parts.steps}", tensors, data)
+            if position is not None and self.parts.alike:
+                self._tell_once(_not_told_apart(self.parts.alike))
             if self._thread is None:  # before there is a job: else one might be left that nobody takes
                 self._start()
         except NotStorable as error:
@@ -425,7 +512,7 @@ class Keeper:
                 self._do(job)
 
     def close(self) -> None:
-        """Bring the last checkpoint to disk, and end the thread."""
+        """Bring the last checkpoint to disk, and end the thread. Once the run has finished, only the last one stays."""
         if os.getpid() != self._process:
             return
         with self._changed:
@@ -453,6 +540,11 @@ class Keeper:
         self._closed = True
         line = _("No checkpoints are made of this run, and training goes on without them: {reason}", reason=reason)
         _warn(line, RuntimeWarning)
+
+    def _tell_once(self, line: str) -> None:
+        if line not in self._told:
+            self._told.add(line)
+            _warn(line, RuntimeWarning)
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name="firstlight-checkpoint", daemon=True)
@@ -484,37 +576,57 @@ class Keeper:
                 self._changed.notify_all()
 
     def _write(self, name: str, tensors: dict[str, Tensor], data: dict[str, Any]) -> None:
-        if self.run.folder is None or not _all_finite(tensors, self.parts.weights()):  # nothing to keep any more
+        if self.run.folder is None:
+            return
+        if not _all_finite(tensors, self.parts.weights()):  # nothing to keep any more
+            if self.run.status == "running":
+                self._tell_once(
+                    _(
+                        "Some weights are nan or infinite, so no checkpoints are written any more; the last good one "
+                        "is {name}.",
+                        name=next(iter(self._best_first()), _("none")),
+                    )
+                )
             return
         folder = self.run.folder / "checkpoints"
         self.run.flush()  # the record reaches at least as far as the checkpoint
         try:
             state.clean(folder)
-            try:
-                state.save(folder, name, tensors, data)
-            except OSError as error:
-                if error.errno != errno.ENOSPC or len(checkpoints_in(self.run.folder)) < 2:
-                    raise
-                self._drop_all_but(1)  # room for a newer one is worth more than the older of two
-                state.save(folder, name, tensors, data)
-            self._drop_all_but(self._pace.keep, written=name)
+            there = len(checkpoints_in(self.run.folder))
+            for count in range(max(1, there), 0, -1):  # room for a newer one is worth more than the older of two
+                self._drop_all_but(count)
+                try:
+                    state.save(folder, name, tensors, data)
+                    break
+                except OSError as error:
+                    if error.errno != errno.ENOSPC or count == 1:
+                        raise
+            self._written.append(name)
+            self._drop_all_but(self._pace.keep)
             self._failing = False
         except OSError as error:  # training goes on, those before are still there, and the next may be luckier
             if not self._failing:
-                _warn_not_written(self.run.folder, error)
+                _warn_not_written(self.run.folder, error, next(iter(self._best_first()), None))
             self._failing = True
 
-    def _drop_all_but(self, count: int, written: str = "") -> None:
+    def _best_first(self) -> list[str]:
+        """The checkpoints that are there: first those known to be whole, and last those that could not be read."""
         assert self.run.folder is not None  # `_write` asks
-        # What was written is the newest, whatever its number: a damaged one may have a higher one.
-        others = [name for name in checkpoints_in(self.run.folder) if name != written]
-        for old in others[count - bool(written) :]:
+        begun = self.parts.gone_on_from
+        whole = [begun, *self._written]
+        there = checkpoints_in(self.run.folder)
+        known = sorted((name for name in there if name in whole), key=whole[::-1].index)
+        older = [name for name in there if name not in whole and begun is not None and int(name[5:]) < int(begun[5:])]
+        return [*known, *older, *(name for name in there if name not in known and name not in older)]
+
+    def _drop_all_but(self, count: int) -> None:
+        assert self.run.folder is not None  # `_write` asks
+        for old in self._best_first()[count:]:
             for suffix in ("safetensors", "json"):
                 (self.run.folder / "checkpoints" / f"{old}.{suffix}").unlink(missing_ok=True)
 
 
-def _warn_not_written(folder: Path, error: OSError) -> None:
-    last = next(iter(checkpoints_in(folder)), None)
+def _warn_not_written(folder: Path, error: OSError, last: str | None) -> None:
     line = _(
         "A checkpoint could not be written to {folder}: {reason}. Training goes on; the last good checkpoint is "
         "{name}. Make room, or choose another folder with the variable FIRSTLIGHT_RUNS.",
@@ -523,6 +635,14 @@ def _warn_not_written(folder: Path, error: OSError) -> None:
         name=last or _("none"),
     )
     _warn(line, RecordNotSaved)
+
+
+def _not_told_apart(kinds: list[str]) -> str:
+    return _(
+        "{kinds}: several of one kind and with the same settings cannot be told apart when a run goes on; hand them to "
+        "firstlight.watch, as in watch(model, optimizer, first, second)",
+        kinds=", ".join(kinds),
+    )
 
 
 def _warn(line: str, kind: type[Warning]) -> None:
@@ -539,6 +659,215 @@ def _shared_by_processes(models: list[nn.Module]) -> bool:
 
 def _all_finite(tensors: Mapping[str, Tensor], weights: Iterable[str]) -> bool:
     return all(bool(tensors[name].isfinite().all()) for name in weights if name in tensors)
+
+
+def _believe(found: Found) -> None:
+    """Raise `RecordDamaged` unless everything in a checkpoint has the form that `Parts.copy` and the loops give it."""
+    try:
+        _check_frame(found)
+        if found.data["fits"]["versions"]["checkpoint"] == FORMAT:  # else `Parts.check` says so
+            _check_parts(found)
+    except RecordDamaged:
+        raise
+    except (*MALFORMED, RuntimeError) as error:
+        raise found.damaged(repr(error)[:200]) from error
+
+
+def _check_frame(found: Found) -> None:
+    data = found.data
+    if not isinstance(data, dict) or data.get("step") is None:
+        raise found.damaged(_("it is no checkpoint"))
+    for name, most in (("step", _LARGEST), ("points", _LARGEST), ("threads", max(_MOST_THREADS, os.cpu_count() or 1))):
+        _need(found, name, data[name], _is_count(data[name], most, 1 if name == "threads" else 0))
+    _need(found, "step", data["step"], found.name == f"step-{data['step']}")
+    counts = data["counts"]
+    whole = isinstance(counts, list) and all(_is_count(one) for one in counts)
+    _need(found, "counts", counts, whole and max(counts, default=0) == data["step"])
+    for name in ("time", "duration"):
+        fits = type(data[name]) in (int, float) and 0 <= data[name] <= _LAST_SECOND
+        _need(found, name, data[name], fits)
+    _need(found, "complete", data["complete"], type(data["complete"]) is bool)
+    _need(found, "alike", data.get("alike", []), _is_list_of(str, data.get("alike", [])))
+    fits = data["fits"]
+    _need(found, "fits", fits, isinstance(fits, dict) and isinstance(fits["kind"], str))
+    _need(found, "versions", fits["versions"], type(fits["versions"]["checkpoint"]) is int)
+    if data["position"] is not None:
+        _need(found, "position", data["position"], isinstance(data["position"], dict))
+
+
+def _check_parts(found: Found) -> None:
+    fits = found.data["fits"]
+    models, wanted = found.part("models"), fits["models"]
+    _need(found, "models", wanted, isinstance(models, list) and len(models) == len(wanted))
+    for one, there in zip(models, wanted, strict=True):
+        _check_model(found, one, there["weights"])
+    del models  # as large as the models
+    loose, gradients = found.part("loose"), found.part("loose_gradients")
+    _need(found, "loose", fits["loose"], [_kind(one) for one in loose] == fits["loose"])
+    for weight, one in zip(loose, gradients, strict=True):
+        _need(found, "loose_gradients", one, one is None or one.shape == weight.shape)
+    optimizers = found.part("optimizers")
+    whole = _is_list_of(Mapping, optimizers) and len(optimizers) == len(fits["optimizers"])
+    _need(found, "optimizers", fits["optimizers"], whole)
+    del optimizers
+    others, named = found.part("others"), fits["others"]
+    _need(found, "others", named, isinstance(others, list) and _is_list_of(str, named) and len(others) <= len(named))
+    if (position := found.part("position")) is not None:
+        _check_position(found, position)
+        own = position["now"]["chance"]["own"]
+        _need(found, "position.now.chance.own", named, len(own) + len(others) == len(named))
+    if fits["kind"] == "fit":
+        _need(found, "others", others, _is_list_of(Mapping, others))
+        _check_extra(found, found.part("extra"), wanted[0]["weights"])
+
+
+def _check_model(found: Found, saved: dict[str, Any], wanted: dict[str, str]) -> None:
+    there = {name: _kind(value) for name, value in saved["state"].items() if isinstance(value, Tensor)}
+    _need(found, "models", list(there), there == wanted)
+    for name in ("unsaved", "gradients"):
+        for key, value in saved[name].items():
+            weight = saved["state"].get(key)
+            fits = isinstance(value, Tensor) and (not isinstance(weight, Tensor) or value.shape == weight.shape)
+            _need(found, key, value, fits)
+    for name in ("frozen", "resting"):
+        _need(found, name, saved[name], _is_list_of(str, saved[name]))
+
+
+def _check_position(found: Found, at: dict[str, Any]) -> None:
+    for name in ("loop", "epoch", "pass", "batch"):
+        _need(found, f"position.{name}", at[name], _is_count(at[name], least=-1 if name == "pass" else 0))
+    ours = found.data["fits"]["kind"] == "fit"
+    for name, one in at["sources"].items():
+        _need(found, "position.sources", name, name.isdecimal() and len(name) < 16)
+        _check_source(found, one, ours=ours)
+    inside = at["pass"] >= 0
+    _need(found, "position.began", at["began"], (at["began"] is not None) == inside)
+    if inside:
+        batches = at["data"].get("batches", _LARGEST)
+        ours = ours or at["data"].get("type") == "Batches"
+        _need(found, "position.batch", at["batch"], not ours or (_is_count(batches) and at["batch"] <= batches))
+    if (head := at.get("head")) is not None:  # checkpoints of before have none
+        _need(found, "position.head", head["kind"], head["kind"] in ("start", "epoch", "pass"))
+        _check_chances(found, head["chance"])
+    for name in ("began", "now") if inside else ("now",):
+        source = at[name]["source"]
+        _check_chances(found, at[name]["chance"])
+        _need(found, f"position.{name}.source", source, (source is not None) == inside)
+        if inside:
+            _check_source(found, source, ours=ours)
+
+
+def _check_chances(found: Found, saved: dict[str, Any]) -> None:
+    for owner in ("python", "numpy", "torch"):
+        _check_generator(found, saved[owner], owner)
+    accelerator = saved["accelerator"]
+    for one in accelerator if isinstance(accelerator, list) else [accelerator]:
+        _need(found, "accelerator", one, one is None or (isinstance(one, Tensor) and one.dtype == torch.uint8))
+    _need(found, "own", saved["own"], isinstance(saved["own"], list))
+    for one in saved["own"]:
+        _check_generator(found, one)
+
+
+def _check_source(found: Found, saved: dict[str, Any], *, ours: bool) -> None:
+    turn = saved["turn"]
+    _need(found, "turn", turn, turn is None or isinstance(turn, Mapping))
+    if turn is not None and ours:
+        whole = type(turn["seed"]) is int and -(2**63) <= turn["seed"] < 2**64
+        _need(found, "turn", turn, whole and _is_count(turn["turn"]))
+    _need(found, "generators", saved["generators"], isinstance(saved["generators"], list))
+    for one in saved["generators"]:
+        _check_generator(found, one)
+
+
+def _check_generator(found: Found, saved: Any, owner: str = "") -> None:
+    """Try it on a generator of our own: each says itself what it takes."""
+    kind = type(saved)
+    if kind is Tensor and owner in ("torch", ""):
+        _need(found, "generator", saved, saved.dtype == torch.uint8 and saved.ndim == 1)
+        cpu = torch.Generator()
+        if len(saved) == len(cpu.get_state()) or owner:  # those of accelerators are shorter
+            cpu.set_state(saved)
+    elif kind is dict and owner in ("numpy", ""):
+        inner = saved["state"]
+        at = inner.get("pos", 0) if isinstance(inner, dict) else 0
+        _need(found, "generator", at, _is_count(at, 624) and _is_count(saved.get("buffer_pos", 0), 4))
+        make = getattr(np.random, saved["bit_generator"], None)
+        if isinstance(make, type) and issubclass(make, np.random.BitGenerator):  # else it is somebody's own
+            make().state = saved
+    elif kind is tuple and saved[0] == "MT19937" and owner in ("numpy", ""):
+        _need(found, "generator", saved[2], _is_count(saved[2], 624))  # NumPy would read beside its memory
+        np.random.RandomState().set_state(saved)
+    elif kind is tuple and owner in ("python", ""):
+        random.Random().setstate(saved)
+    else:
+        raise found.damaged(f"{owner or 'generator'} = {saved!r:.60}")
+
+
+def _check_extra(found: Found, extra: dict[str, Any], wanted: dict[str, str]) -> None:
+    """What `fit` remembers."""
+    best, plan = extra["best"], extra["plan"]
+    if best is not None:
+        loss, accuracy = best
+        _need(found, "best", best, type(loss) is float and (accuracy is None or type(accuracy) is float))
+    _need(found, "best_epoch", extra["best_epoch"], _is_count(extra["best_epoch"]))
+    there = {name: _kind(value) for name, value in extra["best_weights"].items() if isinstance(value, Tensor)}
+    _need(found, "best_weights", list(there), there == wanted)
+    _need(found, "precision", plan["precision"], plan["precision"] in ("float32", "bfloat16"))
+    _need(found, "memory_format", plan["memory_format"], plan["memory_format"] in ("contiguous", "channels_last"))
+    _need(found, "compile", plan["compile"], type(plan["compile"]) is bool)
+    most = max(_MOST_THREADS, os.cpu_count() or 1)
+    _need(found, "threads", plan["threads"], _is_count(plan["threads"], most, 1))
+
+
+def _check_optimizer(found: Found, optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
+    if type(optimizer).load_state_dict is not Optimizer.load_state_dict:  # somebody's own form
+        return
+    groups, states = saved.get("param_groups"), saved.get("state")
+    whole = _is_list_of(dict, groups) and isinstance(states, dict)
+    _need(found, "optimizers", list(saved), whole)
+    assert isinstance(groups, list)  # as was just asked
+    assert isinstance(states, dict)
+    for group, mine in zip(groups, optimizer.param_groups, strict=True):
+        fits = _is_list_of(int, group.get("params")) and len(group["params"]) == len(mine["params"])
+        _need(found, "param_groups", list(group), fits and optimizer.defaults.keys() <= group.keys())
+        for name in optimizer.defaults:
+            _need(found, name, group[name], _is_setting(mine.get(name), group[name], name))
+    numbers = [number for group in groups for number in group["params"]]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for number, weight in zip(numbers, weights, strict=True):
+        one = states.get(number, {})
+        _need(found, f"state.{number}", one, isinstance(one, Mapping))
+        for name in _LIKE_WEIGHT if type(optimizer).__module__.startswith("torch.") else ():
+            value = one.get(name)
+            _need(found, name, value, value is None or (isinstance(value, Tensor) and value.shape == weight.shape))
+
+
+def _is_setting(mine: Any, there: Any, name: str) -> bool:
+    """Whether an optimizer that has this takes that for it: schedules change numbers, and make tensors of them."""
+    if isinstance(mine, bool):
+        return isinstance(there, bool) and (name not in ("amsgrad", "capturable", "differentiable") or there == mine)
+    if isinstance(mine, int | float):
+        return isinstance(there, Tensor) or (type(there) in (int, float) and abs(there) <= sys.float_info.max)
+    if isinstance(mine, tuple):
+        return (
+            isinstance(there, tuple)
+            and len(there) == len(mine)
+            and all(map(_is_setting, mine, there, [name] * len(mine)))
+        )
+    return mine is not None or there is None or isinstance(there, bool)
+
+
+def _need(found: Found, place: str, value: Any, fits: bool) -> None:
+    if not fits:
+        raise found.damaged(f"{place} = {value!r:.60}")
+
+
+def _is_count(value: Any, most: int = _LARGEST, least: int = 0) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _is_list_of(kind: type, value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
 
 
 def _state_of(model: nn.Module, *, exactly: bool) -> dict[str, Any]:
@@ -584,6 +913,22 @@ def _settings(optimizer: Optimizer) -> list[dict[str, Any]]:
     """What an optimizer was made with: a scheduler that moved the learning rate since has kept the first one."""
     names = [name for name, value in optimizer.defaults.items() if type(value) in (int, float, bool, str)]
     return [{name: group.get(f"initial_{name}", group.get(name)) for name in names} for group in optimizer.param_groups]
+
+
+def _made_with(one: Any) -> str:
+    """What a scheduler or scaler of torch was made with; nobody knows what those of others change as they go on."""
+    if not type(one).__module__.startswith("torch."):
+        return ""
+    try:
+        return json.dumps(_lasting(one.state_dict()), sort_keys=True, default=lambda other: type(other).__name__)
+    except TypeError:  # keys of several kinds have no order
+        return ""
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _lasting(entry) for key, entry in value.items() if key not in _MOVING}
+    return [_lasting(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _kind(tensor: Tensor) -> str:

@@ -4,6 +4,9 @@ Between two batches everything that the body of the loop does is done, also what
 checkpoints are made there, and only there. To go on, the pass over the data is begun once more with the generators
 where they stood at its beginning, its first batches are taken and thrown away, and the generators are set to where they
 stood at the checkpoint.
+
+A source such as `zip(first, second)` has begun before we see it, and workers have taken batches by then. So the
+generators are also put back at the head: the last place before the pass that we see.
 """
 
 import contextlib
@@ -24,6 +27,7 @@ from firstlight.run.record import Run, TrainingStopped
 from firstlight.run.taps import taps
 
 _COMPARED = 64  # samples whose content is
+_DEEP = 32  # so many objects of a source are looked into for generators
 
 
 class Course:
@@ -56,6 +60,13 @@ class Course:
         self._sources: dict[int, Any] = {}  # of the passes of an epoch
         self._described: dict[int, dict[str, Any]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}  # batches that were made here
+        self._head: dict[str, Any] | None = None  # where the generators stood there
+        if keeper is not None:
+            ahead = None if found is None else found.part("position")
+            if found is not None and ahead is None:
+                # A loop that we cannot place: it has all of them, and may never come back to us.
+                self._found = found._replace(tensors={})
+            self._at_head("start", ahead)
 
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs, from 0, or from the one in which the run was interrupted."""
@@ -74,6 +85,7 @@ class Course:
         try:
             for epoch in range(first, count):
                 self._loop, self._epoch, self._passes = loop, epoch, 0
+                self._at_head("epoch", self._ahead)
                 yield epoch
         except GeneratorExit:  # a `break`; an error leaves the generator where it is
             self._open = self.run.stop_requested
@@ -116,9 +128,11 @@ class Course:
         self.known = self.inside = True
         return number, ahead
 
-    def leave(self) -> None:
+    def leave(self, number: int) -> None:
         """The pass is over."""
         self.inside = False
+        if number == self._passes - 1:  # one that an error has kept open is left later than the next one
+            self._at_head("pass", self._ahead)
 
     def standing(self, source: Any) -> dict[str, Any]:
         """Where all generators stand that a pass may draw from."""
@@ -170,7 +184,25 @@ class Course:
     def _place(self, number: int) -> dict[str, Any]:
         sources = {str(other): _state(source) for other, source in self._sources.items() if other != number}
         sources |= self._later
-        return {"loop": self._loop, "epoch": self._epoch, "pass": number, "sources": sources, "batch": 0}
+        here = {"loop": self._loop, "epoch": self._epoch, "pass": number, "batch": 0}
+        return here | {"sources": sources, "head": self._head}
+
+    def _at_head(self, kind: str, ahead: dict[str, Any] | None) -> None:
+        """Before a pass: set the generators to where they stood here, if it is the pass ahead, and remember that.
+
+        Args:
+            kind: Where we are: at the start of the training or of an epoch, or behind the pass before.
+            ahead: The place at which the run was interrupted.
+        """
+        if self.keeper is None:
+            return
+        named = self.keeper.parts.generators
+        head = ahead.get("head") if ahead is not None and ahead["pass"] == self._passes else None
+        if head is None or head["kind"] != kind:
+            pass  # not there yet; and checkpoints of before have none
+        elif len(head["chance"]["own"]) == len(named):  # else it is another training, which is said soon
+            chance.stand(head["chance"], named)
+        self._head = {"kind": kind, "chance": chance.standing(named)}
 
     def _begin(self) -> None:
         """Once, when the loop begins: by now there are its schedulers too."""
@@ -241,7 +273,7 @@ class Pass:
                 yield batch
                 done += 1
         finally:
-            course.leave()
+            course.leave(number)
 
 
 def description(source: Any) -> dict[str, Any]:
@@ -287,13 +319,23 @@ def _digest(dataset: Any) -> str:
 
 
 def _generators(source: Any) -> list[Any]:
-    owners = (
-        source,
-        getattr(source, "sampler", None),
-        getattr(getattr(source, "batch_sampler", None), "sampler", None),
-    )
-    found = {id(one): one for owner in owners if (one := getattr(owner, "generator", None)) is not None}
-    return [one for one in found.values() if chance.is_generator(one)]
+    """Of a source, and of what it takes its samples from: samplers and datasets, wrapped ones too."""
+    batches = _part(source, "batch_sampler")
+    owners = [source, _part(source, "sampler"), _part(batches, "sampler")]
+    found = [_part(owner, "generator") for owner in owners]  # first: older checkpoints have these alone
+    owners += [batches, _part(source, "dataset")]
+    for owner in owners:  # grows: a `Subset` has a dataset, and a sampler may have another one
+        inner = [_part(owner, name) for name in ("sampler", "dataset")] if len(owners) < _DEEP else []
+        owners += [one for one in inner if one is not None and not any(one is known for known in owners)]
+        found += [_part(owner, "generator"), *getattr(owner, "__dict__", {}).values()]
+    return list({id(one): one for one in found if chance.is_generator(one)}.values())
+
+
+def _part(owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name, None)
+    except Exception:  # noqa: BLE001 - a dataset whose names mean something else, and that worked without us
+        return None
 
 
 def _state(source: Any) -> dict[str, Any]:

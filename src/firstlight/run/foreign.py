@@ -2,8 +2,8 @@
 
 SQLite does what the file itself says: a view, a computed column or a virtual table in place of a table would have it
 compute without end, and pages that point to each other would give rows without end. So a record has our tables and
-nothing else, gives no more rows than its bytes can hold, and no other kinds of values than we write
-(https://www.sqlite.org/security.html).
+nothing else, gives no more rows and no more text than its bytes can hold (many rows may share one text there), and no
+other kinds of values than we write (https://www.sqlite.org/security.html).
 """
 
 import contextlib
@@ -78,14 +78,25 @@ def check_schema(connection: sqlite3.Connection, path: Path, known: Iterable[str
 
 
 def rows_of(path: Path, cursor: sqlite3.Cursor, kinds: Sequence[Kind] = ()) -> list[tuple[Any, ...]]:
-    """All rows, if they are no more than the file can hold, and if their values are of these kinds."""
-    most = _bytes(path) // _SMALLEST
-    rows: list[tuple[Any, ...]] = cursor.fetchmany(most + 1)
-    if len(rows) > most:
-        raise damaged(path)
-    for column, kind in zip(zip(*rows, strict=True), kinds, strict=False):
-        if not all(issubclass(found, kind) for found in set(map(type, column))):
+    """All rows, if they and their texts are no more than the file can hold, and if their values are of these kinds.
+
+    A question must not name a text in more rows than the file does, as a join would: it counts each time.
+    """
+    held = _bytes(path)
+    most, letters = held // _SMALLEST, held  # no letter takes less than a byte
+    rows: list[tuple[Any, ...]] = []
+    known: set[tuple[type, ...]] = set()
+    for row in cursor:  # one by one: the next few might be more than fits into the memory
+        form = tuple(map(type, row))
+        if form not in known:
+            if bytes in form or not all(map(issubclass, form, kinds)):
+                raise damaged(path)
+            known.add(form)
+        if str in form:
+            letters -= sum(len(value) for value in row if isinstance(value, str))
+        if letters < 0 or len(rows) == most:
             raise damaged(path)
+        rows.append(row)
     return rows
 
 

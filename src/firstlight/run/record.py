@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import re
+import shutil
 import sqlite3
 import sys
 import threading
@@ -164,7 +165,11 @@ class Run:
         parent = runs_folder() if folder is None else Path(folder)
         try:
             made = new_folder(parent, name, run.started)
-            run._store = Store(made, run._points, run._meta())
+            try:
+                run._store = Store(made, run._points, run._meta())
+            except BaseException:  # a full disk, for one: each start would leave another folder with half a record
+                shutil.rmtree(made, ignore_errors=True)
+                raise
             run.folder = made
         except (OSError, sqlite3.Error) as error:
             warn_not_saved(parent, str(error))
@@ -867,13 +872,7 @@ class SavedRun(Run):
 
     def points_since(self, cursor: int) -> tuple[list[Row], int]:
         """What came to disk after `cursor`."""
-        rows = self._reader.query(
-            "SELECT points.id, name, step, value, time FROM points JOIN metrics ON metrics.id = metric "
-            "WHERE points.id > ? ORDER BY points.id",
-            (cursor,),
-            (int, str, int, (*NUMBER, NULL), NUMBER),
-        )
-        return [(name, step, _number(v), when) for _id, name, step, v, when in rows], rows[-1][0] if rows else cursor
+        return self._newer(cursor)
 
     def facts_since(self, cursor: int, *, wait: bool = False) -> tuple[list[Fact], int]:  # noqa: ARG002 - nobody to wait for
         """What facts came to disk after `cursor`."""
@@ -922,6 +921,20 @@ class SavedRun(Run):
 
     def _check_open(self) -> None:
         raise RecordReadOnly(name=self.name)
+
+    def _newer(self, cursor: int, most: int = -1) -> tuple[list[Row], int]:
+        """The points after `cursor`, at most so many, and the next cursor."""
+        rows = self._reader.query(
+            "SELECT id, metric, step, value, time FROM points WHERE id > ? ORDER BY id LIMIT ?",
+            (cursor, most),
+            (int, int, int, (*NUMBER, NULL), NUMBER),
+        )
+        if not rows:
+            return [], cursor
+        # Apart: joined, a long name would come anew for each point. Afterwards: a new metric would have none.
+        names = dict(self._reader.query("SELECT id, name FROM metrics", kinds=(int, str)))
+        found = [(names[at], step, _number(v), when) for _id, at, step, v, when in rows if at in names]
+        return found, rows[-1][0]
 
     def _select(self, table: str, where: str = "", params: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         return self._reader.rows(table, where, params)

@@ -121,13 +121,15 @@ class Store:
             self._connection = _create(self.path, texts)
         else:
             self._connection = _take_up(self.path, texts, kept)
-            rows = "SELECT name, step, value, time FROM points JOIN metrics ON metrics.id = metric ORDER BY points.id"
-            found = self._connection.execute(rows).fetchall()
+            self._ids = dict(self._connection.execute("SELECT name, id FROM metrics"))
+            names = {number: name for name, number in self._ids.items()}  # not joined: each row would get a copy
+            rows = self._connection.execute("SELECT metric, step, value, time FROM points ORDER BY id")
             points.extend(
-                [(name, step, math.nan if value is None else value, when) for name, step, value, when in found]
+                (names[at], step, math.nan if value is None else value, when)
+                for at, step, value, when in rows
+                if at in names
             )
             self._written = len(points)
-            self._ids = dict(self._connection.execute("SELECT name, id FROM metrics"))
         _watch_forks()
         _stores.add(self)
         self._thread = threading.Thread(target=self._work, name="firstlight-record", daemon=True)

@@ -27,8 +27,9 @@ _KIND, _VALUE = "$kind", "value"
 def pack(value: Any, tensors: dict[str, Tensor], place: str = "") -> Any:
     """A form of the value that JSON holds; its tensors go into `tensors`, each under its place.
 
-    Tensors are copied, one that occurs twice only once. They keep their strides where these are a whole block of memory
-    in another order: fused optimizers read weight and momentum as two rows of numbers in one order.
+    Tensors are copied, one that occurs twice only once; each of its places has a name of its own. They keep their
+    strides where these are a whole block of memory in another order: fused optimizers read weight and momentum as two
+    rows of numbers in one order.
 
     Raises:
         NotStorable: For an object that is no number, text, container, array or tensor.
@@ -79,6 +80,14 @@ class _Packer:
         ]
         return {_KIND: kind, _VALUE: pairs}
 
+    def _free(self, place: str) -> str:
+        """The place, or one like it where another tensor is there: {"a.b": x, "a": {"b": y}} gives one place twice."""
+        found, count = place, 1
+        while found in self._tensors:
+            count += 1
+            found = f"{place}#{count}"
+        return found
+
     def _tensor(self, value: Tensor, place: str) -> Any:
         known = type(value) in (Tensor, torch.nn.Parameter) and not value.is_meta
         if known and value.layout == torch.sparse_coo:  # gradients of an embedding
@@ -93,6 +102,7 @@ class _Packer:
         if copy is None:
             copy = self._copies[same] = value.clone() if value.device.type == "cpu" else value.cpu()
             self._kept.append(value)
+        place = self._free(place)
         self._tensors[place] = copy
         found: dict[str, Any] = {_KIND: "tensor", _VALUE: place}
         if not copy.is_contiguous():  # `clone` keeps the order of a whole block, and packs everything else
@@ -107,32 +117,58 @@ def unpack(packed: Any, tensors: Mapping[str, Tensor]) -> Any:
         KeyError: A tensor is missing.
         ValueError: It is no packed value.
     """
-    if isinstance(packed, list):
-        return [unpack(item, tensors) for item in packed]
-    if not isinstance(packed, dict):
-        return packed
-    kind = packed.get(_KIND)
-    if kind is None:
-        return {key: unpack(item, tensors) for key, item in packed.items()}
-    value = packed[_VALUE]
-    if kind == "tensor":
-        tensor = tensors[value].clone()  # who gets it may change it, and what was read may be asked for again
-        if "stride" in packed:
-            strided = torch.empty_strided(tensor.shape, packed["stride"], dtype=tensor.dtype)
-            tensor = strided.copy_(tensor)
-        return tensor
-    if kind == "sparse":
-        indices, values = unpack(value, tensors)
-        return torch.sparse_coo_tensor(
-            indices, values, packed["shape"], is_coalesced=packed["coalesced"], check_invariants=True
-        )
-    if kind == "array":
-        return unpack(value, tensors).numpy()
-    if kind == "dtype" and isinstance(found := getattr(torch, value, None), torch.dtype):
-        return found
-    if kind == "device":
-        return torch.device(value)
-    if kind not in _KINDS:
-        raise ValueError(to_json(kind))
-    items = unpack(value, tensors)
-    return _KINDS[kind](items if kind in ("tuple", "set") else dict(items))
+    return _Unpacker(tensors).unpack(packed)
+
+
+class _Unpacker:
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._tensors = tensors
+        self._places: set[str] = set()
+        self._copies: dict[tuple[int, tuple[int, ...] | None], Tensor] = {}
+
+    def unpack(self, packed: Any) -> Any:
+        if isinstance(packed, list):
+            return [self.unpack(item) for item in packed]
+        if not isinstance(packed, dict):
+            return packed
+        kind = packed.get(_KIND)
+        if kind is None:
+            return {key: self.unpack(item) for key, item in packed.items()}
+        value = packed[_VALUE]
+        if kind == "tensor":
+            return self._tensor(value, packed.get("stride"))
+        if kind == "sparse":
+            indices, values = self.unpack(value)
+            return torch.sparse_coo_tensor(
+                indices, values, packed["shape"], is_coalesced=packed["coalesced"], check_invariants=True
+            )
+        if kind == "array":
+            return self.unpack(value).numpy()
+        if kind == "dtype" and isinstance(found := getattr(torch, value, None), torch.dtype):
+            return found
+        if kind == "device":
+            return torch.device(value)
+        if kind not in _KINDS:
+            raise ValueError(to_json(kind))
+        items = self.unpack(value)
+        return _KINDS[kind](items if kind in ("tuple", "set") else dict(items))
+
+    def _tensor(self, place: str, stride: list[int] | None) -> Tensor:
+        # A file that somebody else wrote may name one tensor a million times: it gets no more memory than it has bytes.
+        if place in self._places:
+            raise ValueError(place)
+        self._places.add(place)
+        stored = self._tensors[place]
+        same = (id(stored), None if stride is None else tuple(stride))
+        if same not in self._copies:
+            self._copies[same] = _copied(stored, stride)
+        return self._copies[same]
+
+
+def _copied(stored: Tensor, stride: list[int] | None) -> Tensor:
+    """Memory of its own: who gets it may change it, and what was read may be asked for again."""
+    if stride is None:
+        return stored.clone()
+    if 1 + sum((size - 1) * step for size, step in zip(stored.shape, stride, strict=True)) != stored.numel():
+        raise ValueError(stride)  # no whole block of memory: `pack` makes none such
+    return torch.empty_strided(stored.shape, stride, dtype=stored.dtype).copy_(stored)

@@ -8,6 +8,7 @@ chosen in `plan.py`.
 import copy
 import math
 import numbers
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
 from firstlight.run import CannotResume, Recorder, Run, TrainingStopped
 from firstlight.run.checkpoint import Checkpoints, Found, Keeper, Parts, differences, interrupted
-from firstlight.run.course import Course, Pass
+from firstlight.run.course import Course, Pass, description
 from firstlight.run.store import warn_not_saved
 from firstlight.train.check import Loss, check, require_model
 from firstlight.train.clock import Clock, spell
@@ -301,7 +302,13 @@ def fit(
                 "epochs": epochs, "batch_size": batch_size, "seed": seed, "clip": clip, "validation": validation,
                 "label_smoothing": label_smoothing, "patience": patience, "loss": _named(loss),
                 "schedule": _named(schedule), "class_weights": None if weights is None else weights.tolist(),
+                "augment": _told(augment),
+                "data": {one.split: description(one.batches) for one in (judge, last) if one is not None},
             }  # fmt: skip
+            if found is not None:  # one of before does not tell these
+                found.data["fits"]["options"] = {key: options[key] for key in ("augment", "data")} | found.data["fits"][
+                    "options"
+                ]
             schedules = [] if course is None else [course]
             parts = Parts([model], [update], schedules, counts=lambda: [training.step], kind="fit", options=options)
             if found is None:
@@ -421,6 +428,14 @@ def _named(choice: Any) -> Any:
     return getattr(choice, "__name__", type(choice).__name__)
 
 
+def _told(augment: Augment | None) -> str | None:
+    """What changes the training batches, by its name: of a function its module's too, of an object what it says."""
+    if augment is None or isinstance(augment, str):
+        return augment
+    name = getattr(augment, "__qualname__", None)
+    return re.sub(r" at 0x\w+", "", repr(augment)) if name is None else f"{augment.__module__}.{name}"
+
+
 def _keep(t: _Training) -> None:
     """Copy the weights as they are now: state_dict() itself holds the tensors that the next step changes.
 
@@ -515,6 +530,7 @@ def _train_and_record(t: _Training, last: Feed | None, meter: ExitStack, peak: P
         t.run.finish("failed", f"{type(error).__name__}: {error}")
         raise
     t.run.finish(status, reason)
+    t.keeper.close()  # once more: of a run that went to its end, only the last checkpoint is kept
 
 
 def _save(t: _Training, *, at_once: bool = False) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TextIO
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
 from firstlight.run import RecordDamaged, RecordNotFound, RunList, runs
-from firstlight.run.foreign import NULL, NUMBER
 from firstlight.run.points import Row
 from firstlight.run.record import SavedRun
 from firstlight.run.store import FILE
@@ -113,15 +112,9 @@ class FollowedRun(SavedRun):
 
     def points_since(self, cursor: int) -> tuple[list[Row], int]:
         """At most `CHUNK` points that came to disk after `cursor`: a long record is read piece by piece."""
-        rows = self._reader.query(
-            "SELECT points.id, name, step, value, time FROM points JOIN metrics ON metrics.id = metric "
-            "WHERE points.id > ? ORDER BY points.id LIMIT ?",
-            (cursor, CHUNK),
-            (int, str, int, (*NUMBER, NULL), NUMBER),
-        )
-        self.behind = len(rows) == CHUNK
-        found = [(name, step, float("nan") if v is None else float(v), when) for _id, name, step, v, when in rows]
-        return found, rows[-1][0] if rows else cursor
+        found, cursor = self._newer(cursor, CHUNK)
+        self.behind = len(found) == CHUNK
+        return found, cursor
 
     @property
     def is_complete(self) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from firstlight.data.lasting import put
 from firstlight.data.places import data_folder
+from firstlight.files import put
 
 FORMAT = 1  # raise it when the files below change their meaning
 

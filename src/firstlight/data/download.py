@@ -19,9 +19,9 @@ import urllib3
 
 from firstlight.data.card import Download
 from firstlight.data.errors import CannotWrite, DataError, DiskFull, DownloadFailed, Offline
-from firstlight.data.lasting import put
 from firstlight.data.places import data_folder, own_mirrors
 from firstlight.data.progress import Progress, note
+from firstlight.files import put
 from firstlight.locale import _
 from firstlight.locale.units import size
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import FirstlightError
+from firstlight.files import gone_if_it_fails
 from firstlight.lab.command import command
 from firstlight.lab.home import write_json
 from firstlight.lessons import lessons, notebook_path
@@ -105,12 +106,8 @@ def _place(folder: Path, lang: str, lesson: str, content: bytes) -> Place:
             file = (folder / name).open("xb")  # "x": a file of that name is left alone
         except FileExistsError:
             return False
-        try:
-            with file:
-                file.write(content)
-        except BaseException:  # a full disk: half a lesson would be taken for the learner's own for ever
-            (folder / name).unlink()
-            raise
+        with gone_if_it_fails(folder / name), file:  # half a lesson would be taken for the learner's own for ever
+            file.write(content)
         copies[name] = {"lesson": lesson, "lang": lang, "sha256": digest}
         write_json(folder / MANIFEST, manifest)
         return True

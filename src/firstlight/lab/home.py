@@ -15,6 +15,8 @@ from uuid import uuid4
 
 import platformdirs
 
+from firstlight.files import gone_if_it_fails
+
 LOCALES = {"en": "en", "ja": "ja_JP", "ko": "ko_KR"}
 LOCALE_PLUGIN = "@jupyterlab/translation-extension:plugin"
 LOG_BYTES = 1_000_000
@@ -226,11 +228,7 @@ def _set_environment(room: Room) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader, or a second lab, finds the old file or the new one, and nothing between."""
     part = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
-    try:
+    with gone_if_it_fails(part):
         part.touch(mode=0o600)
         part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
         part.replace(path)
-    except BaseException:  # on a full disk each try would leave another, and take the room that a person makes
-        with suppress(OSError):
-            part.unlink()
-        raise

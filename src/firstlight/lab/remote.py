@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstlight.errors import FirstlightError
+from firstlight.files import gone_if_it_fails
 from firstlight.lab.home import home
 from firstlight.locale import Text
 
@@ -110,13 +111,10 @@ def keep_password(word: str) -> None:
     _password_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = _password_file().with_suffix(".part")
     part.unlink(missing_ok=True)
-    try:
+    with gone_if_it_fails(part):
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
             file.write(passwd(word))  # argon2
         part.replace(_password_file())
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def names_of_this_machine() -> list[str]:

@@ -17,6 +17,7 @@ from jupyter_server.services.contents.filecheckpoints import AsyncFileCheckpoint
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from tornado.web import HTTPError
 
+from firstlight.files import gone_if_it_fails, keep_names
 from firstlight.lab.keeping import SETTING, Keeper, with_names
 from firstlight.locale import Text
 
@@ -133,25 +134,16 @@ def written_whole(
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     like = like or path
     _sweep(path)
-    try:
+    with gone_if_it_fails(part):
         part.touch(mode=0o600 if like.exists() else 0o666)  # while it is written, nobody reads it who could not before
         with part.open("w" if text else "wb", encoding=encoding if text else None, newline="\n" if text else None) as f:
             yield f
             f.flush()
             os.fsync(f.fileno())
         replaced = _replace(path, part, like)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
     if not replaced:
         _write_over(path, part)
-    with suppress(OSError):  # Windows opens no folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    keep_names(path.parent)
 
 
 def _sweep(path: Path) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit
 
 from firstlight.compat import end_workers, quick_server_imports
 from firstlight.errors import FirstlightError
+from firstlight.files import gone_if_it_fails
 from firstlight.lab import remote, running
 from firstlight.lab.command import command
 from firstlight.lab.folder import Place, chosen, default_folder, prepare
@@ -176,12 +177,9 @@ def show_in_browser(url: str, folder: Path) -> Path | None:
         link = escape(url)
         way = f'<meta http-equiv="refresh" content="0;url={link}"><a href="{link}">firstlight</a>'
     page = f'<!DOCTYPE html><meta charset="utf-8"><meta name="referrer" content="no-referrer">{way}'
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(page)
-    except BaseException:  # a full disk: half a page, which nobody would take away
-        path.unlink(missing_ok=True)
-        raise
+    made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with gone_if_it_fails(path), os.fdopen(made, "w", encoding="utf-8") as file:
+        file.write(page)
     threading.Thread(target=browser.open, args=(path.as_uri(),), daemon=True).start()
     return path
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from firstlight.files import gone_if_it_fails
 from firstlight.lessons import gym
 from firstlight.lessons.exercise import Exercise
 from firstlight.lessons.notes import note, table
@@ -153,14 +154,11 @@ def finished(folder: Path) -> set[str]:
 
 
 def _remember(name: str, folder: Path) -> None:
-    with contextlib.suppress(OSError):  # a folder that cannot be written to must not spoil the success
-        part = folder / f"{STATE}.part"
-        try:
-            part.write_text(json.dumps({"done": sorted(finished(folder) | {name})}, indent=1), encoding="utf-8")
-            part.replace(folder / STATE)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    part = folder / f"{STATE}.part"
+    # A folder that cannot be written to must not spoil the success.
+    with contextlib.suppress(OSError), gone_if_it_fails(part):
+        part.write_text(json.dumps({"done": sorted(finished(folder) | {name})}, indent=1), encoding="utf-8")
+        part.replace(folder / STATE)
 
 
 def hand_out(name: str, folder: Path | None = None) -> Path:
@@ -186,12 +184,8 @@ def hand_out(name: str, folder: Path | None = None) -> Path:
             if not path.is_file() or path.read_bytes() != content.encode():
                 continue
             return path
-        try:
-            with file:
-                file.write(content)
-        except BaseException:  # a full disk: each try would leave half a notebook, and go to the next number
-            path.unlink()
-            raise
+        with gone_if_it_fails(path), file:
+            file.write(content)
         return path
     raise AssertionError  # the places never end
 

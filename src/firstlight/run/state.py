@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from firstlight.files import gone_if_it_fails, put
 from firstlight.locale import _
 from firstlight.run.errors import NameOfState, NotJson, RecordDamaged, StateNotFound
 from firstlight.run.foreign import MALFORMED, believed
@@ -141,18 +142,7 @@ def _write(part: Path, tensors: dict[str, Tensor], extra: dict[str, str]) -> Non
 def _replace(target: Path, write: Callable[[Path], object]) -> None:
     # A name of our own, since tempfile would make a file that nobody but its owner may ever read.
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
+    with gone_if_it_fails(part):
         part.touch(exist_ok=False)
         write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    with contextlib.suppress(OSError):  # Windows opens no folders; the file itself is safe by now
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # or its new name may be forgotten when the power fails
-        finally:
-            os.close(folder)
+        put(part, target)

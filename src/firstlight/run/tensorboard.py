@@ -11,6 +11,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firstlight.files import gone_if_it_fails
+
 if TYPE_CHECKING:
     from firstlight.run.record import Run
 
@@ -26,16 +28,13 @@ def export(run: "Run", folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"events.out.tfevents.{int(run.started):010d}.{socket.gethostname()}.{os.getpid()}.firstlight"
     part = path.with_suffix(".part")
-    try:
+    with gone_if_it_fails(part):
         with part.open("wb") as file:
             file.write(_record(_double(1, run.started) + _bytes(3, b"brain.Event:2")))
             for name, step, value, time in rows:
                 summary = _bytes(1, _bytes(1, name.encode()) + _float(2, value))
                 file.write(_record(_double(1, time) + _varint(2 << 3) + _varint(step) + _bytes(5, summary)))
         part.replace(path)
-    except BaseException:  # a full disk, for one: the next process would leave another
-        part.unlink(missing_ok=True)
-        raise
     return path
 
 

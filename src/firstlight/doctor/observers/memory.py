@@ -114,9 +114,7 @@ class Memory(Observer):
                 "cell": training[0],
                 "steps": self.witness.steps,
                 "place": self._place and self._place.as_json(),
-                "again": sorted(
-                    number for number, key in keys.items() if any(k == key and n < number for n, k in keys.items())
-                ),
+                "again": _again(keys),
                 "roots": rows,
                 "born": [self.born(root) for root in self.witness.roots()],
                 "stale": list(self._stale(trained, keys)),
@@ -206,6 +204,22 @@ def _equal(some: list[Tensor], others: list[Tensor]) -> bool:
     return len(some) == len(others) and all(
         a.device == b.device and a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(some, others, strict=True)
     )
+
+
+def _again(keys: dict[int, str]) -> list[int]:
+    """Of each cell that ran more than once, the newest run.
+
+    Example:
+        >>> _again({1: "a", 2: "b", 3: "a", 4: "c", 5: "a", 6: "c"})
+        [5, 6]
+    """
+    newest: dict[str, int] = {}
+    several = set()
+    for number, key in sorted(keys.items()):
+        if key in newest:
+            several.add(key)
+        newest[key] = number
+    return sorted(newest[key] for key in several)
 
 
 def _shapes(module: nn.Module) -> list[tuple[int, ...]]:

@@ -160,6 +160,7 @@ class Witness:
         with suppress(psutil.Error, OSError):
             self._held = max(self._held, psutil.Process(self.pid).memory_info().rss, _most_held(self.pid))
             self._free = int(psutil.virtual_memory().available)
+        self._counters = _counters(self.pid)  # it may have been put into another group
         self._count()
 
     def tell(self, code: int | None) -> Death:

@@ -23,7 +23,7 @@ from firstlight.locale import _, say
 from firstlight.run import chance
 from firstlight.run.checkpoint import Found, Keeper, differences
 from firstlight.run.errors import BatchesInside
-from firstlight.run.record import Run, TrainingStopped
+from firstlight.run.record import Run
 from firstlight.run.taps import taps
 
 _COMPARED = 64  # samples whose content is
@@ -151,7 +151,7 @@ class Course:
             self.keeper.make(place)
         if stop:
             self.run.collect()
-            raise TrainingStopped
+            self.run.obey_stop()
 
     def arrive(self, number: int) -> None:
         """Everything stands as it did at the checkpoint: the run goes on.

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from firstlight.run import environment, process
 from firstlight.run.errors import NotAMetric, NotAnEnd, RecordReadOnly, RunEnded
@@ -137,6 +137,7 @@ class Run:
         self._stopped = False  # and whether somebody had asked for that
         self._paused_s = 0.0
         self._stop = threading.Event()
+        self._stop_obeyed = False
         self._pause_wanted = False  # no Event: a signal may end the pause in the very thread that waits
         self._waiting_since: float | None = None  # when the loop began to wait, None while it goes on
         self._closed = False
@@ -371,6 +372,7 @@ class Run:
             self._stopped = isinstance(error, KeyboardInterrupt) and self._stop.is_set()
             self._rested = time.time()
             self._stop.clear()  # the wish was for the loop that has been left now
+            self._stop_obeyed = False
             self._pause_wanted = False
             self._save("rested", {"time": self._rested, "stopped": self._stopped})
         self._collect()
@@ -387,14 +389,30 @@ class Run:
             self._paused_s += max(0.0, time.time() - self._rested)
             self._rested, self._stopped = None, False
             self._stop.clear()  # a Stop that came after the loop had been left
+            self._stop_obeyed = False
             self._save("rested", None)
             self._save("paused_s", self._paused_s)
         self._notify("resumed")
 
     def request_stop(self) -> None:
         """Ask the loop to stop after the step that it is at; from any thread. A loop that is paused stops too."""
+        self._stop_obeyed = False
         self._stop.set()
         self._pause_wanted = False
+
+    def obey_stop(self) -> NoReturn:
+        """End the loop here, as somebody asked for.
+
+        Raises:
+            TrainingStopped: Always.
+        """
+        self._stop_obeyed = True
+        raise TrainingStopped
+
+    @property
+    def stop_obeyed(self) -> bool:
+        """Whether the loop has ended for the newest request to stop; what runs now comes after it."""
+        return self._stop_obeyed
 
     @property
     def stop_requested(self) -> bool:

@@ -25,7 +25,7 @@ from firstlight.run import looks as closer
 from firstlight.run.checkpoint import Keeper
 from firstlight.run.errors import RunEnded
 from firstlight.run.points import Row
-from firstlight.run.record import Run, TrainingStopped
+from firstlight.run.record import Run
 from firstlight.run.taps import READ_AT_ONCE, Loss, Source, leave_to_python, taps
 from firstlight.run.trained import note_trained
 
@@ -361,7 +361,7 @@ class Recorder:
             counts = {other.steps for other in self._list if other.steps}
             if len(counts) == 1 or self._stop_seen >= 2 * len(self._list):
                 self.collect()
-                raise TrainingStopped
+                self.run.obey_stop()
         if leads:
             self._begin_looks()
         return self._loss_every > 1 and not self._open and self._next_is_left_out()

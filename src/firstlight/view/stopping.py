@@ -64,9 +64,11 @@ class Interrupts:
     def press_on(self) -> None:
         """End what keeps the loop from its next step, once a stop is overdue. From the view's thread.
 
-        Somebody pressed Stop while the cell does something else, such as a long evaluation between two epochs.
+        Somebody pressed Stop while the cell does something else, such as a long evaluation between two epochs. Not
+        where the loop has ended already: what is done now, such as drawing the cell's own plot, is to be done.
         """
-        if self._installed and self._run.stop_requested and not self.stepping() and not self._overdue:
+        asked = self._run.stop_requested and not self._run.stop_obeyed
+        if self._installed and asked and not self.stepping() and not self._overdue:
             self._overdue = True
             if hasattr(signal, "pthread_kill"):  # a real signal wakes the main thread from a sleep, too
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
@@ -99,6 +101,8 @@ class Interrupts:
         """Do what a press asks for, if it asks a stepping loop to stop or belongs to a press that did."""
         if self._overdue and self._run.stop_requested:
             self._overdue = False
+            if self._run.stop_obeyed:
+                return True  # the loop was quicker
             raise TrainingStopped
         if self._same_press_for() > 0:
             return True

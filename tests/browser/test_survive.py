@@ -42,12 +42,16 @@ AFTER = "print('after', len(run.metric('train/loss')))"
 
 
 @contextlib.contextmanager
-def another_device(browser: Browser, lab: Lab, cells: int) -> Iterator[Page]:
-    """The notebook in a browser that has never seen it."""
+def another_device(
+    browser: Browser, lab: Lab, cells: int, line: Callable[[WebSocketRoute], None] | None = None
+) -> Iterator[Page]:
+    """The notebook in a browser that has never seen it; `line` stands between it and the kernel."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
     page = context.new_page()
     page.set_default_timeout(40_000)
     watch = Watch(page)
+    if line:
+        page.route_web_socket(re.compile("/channels"), line)
     page.goto(lab.url)
     wait_notebook(page, cells=cells)  # not the kernel: one that is busy says nothing of itself until the cell has ended
     yield page
@@ -113,6 +117,40 @@ def test_training_goes_on_without_a_page_and_is_there_on_another_device(
         saved = nbformat.read(file, 4)
         assert [cell.execution_count for cell in saved.cells] == [1, 2, 3]
         assert "image/png" in str(saved.cells[1].outputs)
+
+
+def test_a_page_that_hears_the_kernel_late_misses_nothing(
+    start_lab: Callable[..., Lab], page: Page, browser: Browser, tmp_path: Path
+) -> None:
+    steps = 90
+    lines = f"import time\nfor step in range({steps}): time.sleep(0.1); print('step', step, flush=True)"
+    lab = start_lab(notebook=small_notebook(tmp_path / "late.ipynb", lines))
+    page.goto(lab.url)
+    wait_notebook(page, cells=1)
+    wait_kernel(page)
+    run_all(page)
+    wait_until(page, lambda: "step 3" in printed(page, 0))
+    page.goto("about:blank")
+    held: list[tuple[WebSocketRoute, list[str | bytes]]] = []
+    servers: dict[int, WebSocketRoute] = {}
+
+    def line(to_page: WebSocketRoute) -> None:
+        number, said = len(held), list[str | bytes]()
+        held.append((to_page, said))
+        to_page.on_message(lambda message: (servers[number].send if number in servers else said.append)(message))
+
+    with another_device(browser, lab, 1, line) as other:
+        wait_until(other, lambda: held)
+        other.wait_for_timeout(2000)  # the page takes its line for open; the kernel speaks to nobody
+        had = len(printed(other, 0))
+        for number, (to_page, said) in enumerate(held):
+            servers[number] = to_page.connect_to_server()
+            for message in said:
+                servers[number].send(message)
+        whole = "".join(f"step {step}\n" for step in range(steps))
+        wait_until(other, lambda: printed(other, 0).endswith(f"step {steps - 1}\n"))
+        assert printed(other, 0) == whole
+        assert had < len(whole), "it came late; else this test shows nothing"
 
 
 @pytest.mark.parametrize("ui", ["lab", "notebook"])
@@ -184,7 +222,7 @@ def test_a_page_that_slept_catches_up_and_what_it_saved_meanwhile_is_not_the_las
 
 @pytest.mark.parametrize("minor", [5, 0], ids=["written by Jupyter", "written by Colab"])
 def test_a_kernel_that_is_restarted_leaves_no_cell_running_for_ever(
-    start_lab: Callable[..., Lab], page: Page, tmp_path: Path, minor: int
+    start_lab: Callable[..., Lab], page: Page, browser: Browser, tmp_path: Path, minor: int
 ) -> None:
     path = small_notebook(tmp_path / "again.ipynb", "print('begun', flush=True)\nimport time; time.sleep(60)", "2")
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -202,7 +240,7 @@ def test_a_kernel_that_is_restarted_leaves_no_cell_running_for_ever(
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     wait_kernel(page)
     page.goto("about:blank")
-    with another_device(page.context.browser, lab, 2) as other:  # type: ignore[arg-type]
+    with another_device(browser, lab, 2) as other:
         wait_kernel(other)
         wait_until(other, lambda: "begun" in printed(other, 0))
         other.wait_for_timeout(2000)

@@ -34,6 +34,7 @@ UNSAVED_S = 5.0  # a page that has not saved for so long may be gone, or stuck
 STREAM_CHARACTERS = 4_000_000  # of what one cell prints, the last so many; no page could show more
 KEPT_BYTES = 64_000_000  # of all outputs of a kernel; the oldest go first
 KEPT_DAYS = 30  # what nobody came for, as of a notebook that was removed
+HEARS_S = 5.0  # the longest that a page waits for its own line to the kernel before it is told
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
 DEATH = "application/vnd.firstlight.death+json"
 
@@ -160,7 +161,7 @@ class Kept:
 
     def __init__(self, manager: Any) -> None:
         self.executions: dict[str, Execution] = {}  # by message, in the order of the requests
-        self.pages: set[Any] = set()
+        self.pages: dict[str, Connection] = {}  # by the name that each gives itself
         self.saved_at = 0.0  # when a page last wrote the notebook
         self.written = 0.0  # up to when it was last written to our own folder
         self.not_before = 0.0  # when it may be written there again
@@ -268,6 +269,14 @@ class Keeper:
     def get(self, kernel_id: str) -> Kept | None:
         """What is known of a kernel, if any page has ever joined it."""
         return self._kernels.get(kernel_id)
+
+    async def wait_until_heard(self, kernel_id: str, page: str) -> None:
+        """Wait until a page hears the kernel by itself: told earlier, it would miss what is said between."""
+        for _wait in range(int(HEARS_S / 0.02)):
+            kept = self.get(kernel_id)
+            if kept and page in kept.pages and kept.pages[page].hears:
+                return
+            await asyncio.sleep(0.02)
 
     def start(self) -> None:
         """Look after our own folder, until the lab ends."""
@@ -416,15 +425,20 @@ def _code_cells(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
 class Connection(ZMQChannelsWebsocketConnection):  # type: ignore[misc]  # jupyter_server is read without its types
     """A page's line to a kernel. The keeper learns which cell a request runs, and what pages are there."""
 
+    hears = False  # the kernel: a line to a busy one may be open for a while before it does
+
     def connect(self) -> Any:
         """A page joins."""
-        self._keeper.of(self.kernel_id).pages.add(self)
-        return super().connect()
+        self._keeper.of(self.kernel_id).pages[self.session.session] = self
+        connected = super().connect()
+        if connected is not None and not connected.done():  # at once is only said of a busy one, which was not asked
+            connected.add_done_callback(self._note_that_it_hears)
+        return connected
 
     def disconnect(self) -> None:
         """A page has left, or its network has."""
-        if kept := self._keeper.get(self.kernel_id):
-            kept.pages.discard(self)
+        if (kept := self._keeper.get(self.kernel_id)) and kept.pages.get(self.session.session) is self:
+            del kept.pages[self.session.session]
         super().disconnect()
 
     def handle_incoming_message(self, incoming_msg: Any) -> None:
@@ -432,6 +446,15 @@ class Connection(ZMQChannelsWebsocketConnection):  # type: ignore[misc]  # jupyt
         if asked := _request(incoming_msg, self.subprotocol):
             self._keeper.of(self.kernel_id).ask(*asked)
         super().handle_incoming_message(incoming_msg)
+
+    def handle_outgoing_message(self, stream: Any, outgoing_msg: list[Any]) -> None:
+        """The kernel says something: from version 7 on, ipykernel greets each line as soon as it hears."""
+        if stream.channel == "iopub":
+            self._note_that_it_hears()
+        super().handle_outgoing_message(stream, outgoing_msg)
+
+    def _note_that_it_hears(self, _connected: Any = None) -> None:
+        self.hears = True
 
     @property
     def _keeper(self) -> Keeper:
@@ -461,9 +484,14 @@ class OutputsHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is rea
     """What the cells of a kernel printed, and why it ended, to those who have the token."""
 
     @authenticated  # type: ignore[untyped-decorator]  # tornado is read without its types
-    def get(self, kernel_id: str) -> None:
-        """Every cell that runs or waits, and those that ended after the notebook was last saved."""
+    async def get(self, kernel_id: str) -> None:
+        """Every cell that runs or waits, and those that ended after the notebook was last saved.
+
+        `page` in the query is the name that the page gives itself: it is told as soon as it hears the kernel itself.
+        """
         keeper: Keeper = self.settings[SETTING]
+        if page := self.get_argument("page", ""):
+            await keeper.wait_until_heard(kernel_id, page)
         kept = keeper.get(kernel_id)
         fresh = kept.news() if kept else []
         executions = [

@@ -60,7 +60,7 @@ class Follower {
     }
     await this.panel.context.ready;
     await this.panel.revealed;
-    const { executions, death } = await this.ask(kernel);
+    const { executions, death } = await this.ask(kernel, kernel.clientId);
     executions.forEach((execution) => this.take(execution, again));
     if (this.own.has(death?.message)) this.show(death); // the kernel ended before the server answered
     else if (death) this.explained.add(death.id); // it stands among the outputs
@@ -70,10 +70,11 @@ class Follower {
     this.joined = true;
   }
 
-  async ask(kernel) {
+  // With its own name, this page is told when it hears the kernel by itself: what is said later then comes here too.
+  async ask(kernel, page = "") {
     const { ServerConnection } = this.services;
     const settings = kernel.serverSettings;
-    const url = `${settings.baseUrl}firstlight/api/outputs/${kernel.id}`;
+    const url = `${settings.baseUrl}firstlight/api/outputs/${kernel.id}?page=${encodeURIComponent(page)}`;
     for (let attempt = 0; attempt < 10; attempt += 1) {
       try {
         const response = await ServerConnection.makeRequest(url, {}, settings);

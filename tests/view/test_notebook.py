@@ -203,6 +203,21 @@ def test_watching_again_and_again_leaks_nothing(page: Page) -> None:
     assert after == before
 
 
+def test_all_views_share_a_layout_and_outlive_a_learner_who_closes_all_widgets(page: Page) -> None:
+    layouts = "run = watch(model, optimizer); loop(3)\n"
+    layouts += "seen.append(__import__('firstlight.view.curves', fromlist=['_layout'])._layout().model_id)"
+    page.run(f"seen = []\n{layouts}\n{layouts}")
+    page.run("import ipywidgets; ipywidgets.Widget.close_all()")
+    page.seen.clear()
+    cell = page.start(layouts)
+    page.widget()
+    assert page.finish(cell)["status"] == "ok"
+    opened = [m for m in page.seen if m["msg_type"] == "comm_open"]
+    assert [m["content"]["data"]["state"]["_model_name"] for m in opened] == ["LayoutModel", "AnyModel"]
+    assert opened[1]["content"]["data"]["state"]["layout"] == f"IPY_MODEL_{opened[0]['content']['comm_id']}"
+    assert page.value("(seen[0] == seen[1], seen[1] == seen[2])") == "(True, False)"
+
+
 def test_a_late_page_hears_everything_also_at_rest(page: Page) -> None:
     cell = page.start("run = watch(model, optimizer); loop(50)")
     widget = page.widget()

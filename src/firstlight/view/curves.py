@@ -13,6 +13,7 @@ from typing import Any
 
 import anywidget
 import traitlets
+from ipywidgets import Layout
 
 from firstlight import compat
 from firstlight.run import Run
@@ -21,7 +22,8 @@ from firstlight.view.tabs import Tabs
 
 # A browser keeps every module that it was ever given, and gives each widget a copy of its own: a quarter of a megabyte
 # for every run that was watched on a page. So a widget brings a few lines that look for the module among those loaded.
-# The style sheet would stay in each model too, if it came as anywidget's own.
+# The style sheet would stay in each model too, if it came as anywidget's own. The page lets go of no model, not even of
+# one that was closed: so what all have is shared, and a closed one keeps nothing.
 LOADER = """\
 const loaded = (globalThis.firstlightViews ??= new Map());
 const load = (code) => {
@@ -34,12 +36,18 @@ export default {
     const [code, style] = [model.get("code"), model.get("style")];
     if (!loaded.has(code)) loaded.set(code, load(code));
     if (!loaded.has(style)) loaded.set(style, wear(style));
-    for (const name of ["code", "style"]) model.set(name, ""); // a page remembers its widgets longer than it shows them
+    const words = model.get("words");
+    const language = JSON.stringify(words);
+    if (!loaded.has(language)) loaded.set(language, words);
+    model.set({ code: "", style: "", words: loaded.get(language) });
+    model.on("destroy", () => model.set({ _esm: "", state: {} }, { silent: true }));
     return (await loaded.get(code)).default.initialize({ model });
   },
   render() {},
 };
 """
+
+_shared_layout: Layout | None = None
 
 
 class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no types
@@ -70,7 +78,8 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
         tabs: Tabs,
         spoken: Callable[["Curves"], None],
     ) -> None:
-        super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=frontend.words(), state=state)
+        words = frontend.words()
+        super().__init__(key=uuid.uuid4().hex, kernel_id=kernel_id(), words=words, state=state, layout=_layout())
         self.heard = threading.Event()
         self.heard_at = 0.0
         self.asks_all = threading.Event()
@@ -99,11 +108,6 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
             self._tabs.hear(message)
         self._spoken(self)
 
-    def close(self) -> None:
-        """Take leave of all pages; of the layout too, which every widget brings and none closes."""
-        self.layout.close()
-        super().close()
-
     def say_here(self) -> None:
         """Answer the page: Stop works by message."""
         self.send({"t": "here"})
@@ -111,6 +115,14 @@ class Curves(anywidget.AnyWidget):  # type: ignore[misc]  # anywidget has no typ
     def tell(self, state: dict[str, Any], curves: dict[str, Any], *, everything: bool) -> None:
         """Send news to every page that shows this widget."""
         self.send({"t": "news", "all": everything, "state": state, "curves": curves})
+
+
+def _layout() -> Layout:
+    """One for all: otherwise every widget brings its own, which nothing ever closes."""
+    global _shared_layout
+    if _shared_layout is None or _shared_layout.comm is None:  # the learner has closed all widgets
+        _shared_layout = Layout()
+    return _shared_layout
 
 
 def kernel_id() -> str:

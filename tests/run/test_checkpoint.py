@@ -745,6 +745,8 @@ def test_weights_outside_of_models_are_kept_too() -> None:
         optimizer.step()
         optimizer.zero_grad()
     run.finish("stopped")
+    assert run.folder is not None
+    assert torch.equal(Run.open(run.folder).weights()["0"], weight)
     other = torch.zeros(3, requires_grad=True)
     fl.watch(None, torch.optim.SGD([other], lr=0.5), name="loose", resume=True, looks=False).finish()
     assert torch.equal(other, weight)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, Subset, TensorDataset
 
 import firstlight as fl
-from firstlight.run import Checkpoints, Run, record, runs_folder, state
+from firstlight.run import CheckpointDiffers, Checkpoints, Run, record, runs_folder, state
 
 ALWAYS = Checkpoints(seconds=1e-9, steps=1)
 Data = TensorDataset(torch.arange(64.0).reshape(16, 4) / 64, torch.arange(16) % 2)
@@ -178,3 +178,65 @@ def test_a_plain_loop_that_goes_on_keeps_no_second_copy_in_memory(monkeypatch: p
     assert len(read) >= 8
     assert [one for one in read if one() is not None] == []
     run.finish()
+
+
+# Loops that are not what they were.
+
+
+def batches_of_four(draws: Any = None) -> Any:
+    return DataLoader(Data, 4) if draws is None else DataLoader(Data, batch_sampler=Buckets("rng", draws))
+
+
+def train(
+    sources: list[Any], loops: int = 1, *, die_at: tuple[int, int, int] | None = None, end: str = "stopped"
+) -> int:
+    """Train in so many loops of an epoch, each with a pass over each source; count the steps.
+
+    Args:
+        sources: Of batches.
+        loops: How many.
+        die_at: The loop, the pass and the batch behind which the process is killed; without them, go on from there.
+        end: How the run ends.
+    """
+    model, steps = nn.Linear(4, 2), 0
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    run = fl.watch(model, optimizer, name="passes", checkpoint=ALWAYS, resume=die_at is None, looks=False)
+    with contextlib.suppress(Killed):
+        for loop in range(loops):
+            for _epoch in run.epochs(1):
+                for number, source in enumerate(sources):
+                    for at, (inputs, labels) in enumerate(run.batches(source)):
+                        if (loop, number, at) == die_at:
+                            raise Killed
+                        F.cross_entropy(model(inputs), labels).backward()
+                        optimizer.step()
+                        steps += 1
+    run.finish(end)
+    return steps
+
+
+def test_a_pass_that_is_no_longer_there_is_said_and_the_training_is_not_left_out_silently() -> None:
+    train([batches_of_four()] * 2, die_at=(0, 1, 2))
+    with pytest.raises(CheckpointDiffers, match=r"epoch\.passes was 2 and is 1"):
+        train([batches_of_four()])
+
+
+def test_a_loop_that_is_no_longer_there_is_said_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    train([batches_of_four()], 2, die_at=(1, 0, 2))
+    said = "did not come to the place in its data where it was interrupted, at step 6"
+    assert said not in capsys.readouterr().out
+    assert train([batches_of_four()], 1, end="finished") == 0
+    assert said in capsys.readouterr().out
+
+
+def test_another_kind_of_generator_is_another_source() -> None:
+    train([batches_of_four(torch.Generator())], die_at=(0, 0, 2))
+    with pytest.raises(CheckpointDiffers, match=r"data\.generators was torch\.Generator and is numpy\.RandomState"):
+        train([batches_of_four(np.random.RandomState(1))])
+
+
+def test_a_source_before_the_place_may_have_another_generator_now() -> None:
+    train([batches_of_four(torch.Generator()), batches_of_four()], die_at=(0, 1, 3))
+    other = np.random.RandomState(1)
+    assert train([batches_of_four(other), batches_of_four()]) == 1
+    assert np.array_equal(other.get_state()[1], np.random.RandomState(1).get_state()[1])

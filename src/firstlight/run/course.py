@@ -23,6 +23,7 @@ from firstlight.locale import _, say
 from firstlight.run import chance
 from firstlight.run.checkpoint import Found, Keeper, differences
 from firstlight.run.errors import BatchesInside
+from firstlight.run.foreign import MALFORMED
 from firstlight.run.record import Run
 from firstlight.run.taps import taps
 
@@ -61,6 +62,9 @@ class Course:
         self._described: dict[int, dict[str, Any]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}  # batches that were made here
         self._head: dict[str, Any] | None = None  # where the generators stood there
+        if found is not None:
+            self._damaged = found._replace(tensors={}).damaged  # they are as large as the model
+            run.subscribe(self._say_what_was_left_out)
         if keeper is not None:
             ahead = None if found is None else found.part("position")
             if found is not None and ahead is None:
@@ -87,6 +91,9 @@ class Course:
                 self._loop, self._epoch, self._passes = loop, epoch, 0
                 self._at_head("epoch", self._ahead)
                 yield epoch
+                if self._ahead is not None and self._found is not None:  # all its passes were left out, and none was it
+                    told = differences({"passes": self._ahead["pass"] + 1}, {"passes": self._passes}, "epoch")
+                    raise self._found.differs(list(told))
         except GeneratorExit:  # a `break`; an error leaves the generator where it is
             self._open = self.run.stop_requested
             raise
@@ -120,7 +127,10 @@ class Course:
         if self._sources.get(number) is not source:
             self._described.pop(id(source), None)  # another may have had its id
             self._sources[number] = source
-        _put(source, self._later.pop(str(number), None) if ahead is None else ahead["sources"].get(str(number)))
+        state = self._later.pop(str(number), None) if ahead is None else ahead["sources"].get(str(number))
+        if state is not None:
+            with self._believing():
+                _put(source, state)
         if ahead is not None and number == ahead["pass"] and self._found is not None:
             found = list(differences(ahead["data"], description(source), "data"))
             if found:
@@ -141,8 +151,10 @@ class Course:
 
     def stand(self, states: dict[str, Any], source: Any = None) -> None:
         """Set them to where they stood."""
-        _put(source, states["source"])
-        chance.stand(states["chance"], self.keeper.parts.generators if self.keeper is not None else [])
+        with self._believing():
+            if states["source"] is not None:
+                _put(source, states["source"])
+            chance.stand(states["chance"], self.keeper.parts.generators if self.keeper is not None else [])
 
     def between(self, place: Callable[[], dict[str, Any]]) -> None:
         """Between two steps: make a checkpoint where it is time, and stop where somebody asked for it."""
@@ -180,6 +192,23 @@ class Course:
         }  # fmt: skip
 
     # Private.
+
+    @contextlib.contextmanager
+    def _believing(self) -> Iterator[None]:
+        try:
+            yield
+        except (*MALFORMED, RuntimeError) as error:  # somebody has changed what a generator does not take
+            raise self._damaged(repr(error)[:200]) from error
+
+    def _say_what_was_left_out(self, event: str) -> None:
+        if event == "ended" and self._ahead is not None and self._found is not None and self.run.status == "finished":
+            say(
+                _(
+                    "This training did not come to the place in its data where it was interrupted, at step {step}: "
+                    "what lies before it was left out, and nothing was trained. It has other loops than it had then.",
+                    step=f"{self._found.step:,}",
+                )
+            )
 
     def _place(self, number: int) -> dict[str, Any]:
         sources = {str(other): _state(source) for other, source in self._sources.items() if other != number}
@@ -288,6 +317,7 @@ def description(source: Any) -> dict[str, Any]:
         found["augment"] = getattr(change, "__name__", re.sub(r" at 0x\w+", "", repr(change)))
     if isinstance(source, DataLoader):
         found["sampler"] = type(source.sampler).__name__
+    found["generators"] = _kinds(source)
     with contextlib.suppress(TypeError, NotImplementedError):
         found["batches"] = len(source)
     if dataset is not None:
@@ -338,16 +368,22 @@ def _part(owner: Any, name: str) -> Any:
         return None
 
 
+def _kinds(source: Any) -> list[str]:
+    kinds = [type(one) for one in _generators(source)]
+    return [f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in kinds]
+
+
 def _state(source: Any) -> dict[str, Any]:
     """Of a source of batches between two passes: its turn, and its own generators."""
     turn = source.state_dict() if hasattr(source, "turn") else None
-    return {"turn": turn, "generators": [chance.state_of(one) for one in _generators(source)]}
+    states = [chance.state_of(one) for one in _generators(source)]
+    return {"turn": turn, "generators": states, "kinds": _kinds(source)}
 
 
-def _put(source: Any, state: dict[str, Any] | None) -> None:
-    if state is None:
+def _put(source: Any, state: dict[str, Any]) -> None:
+    if state.get("kinds") != _kinds(source):  # it is another one
         return
     if state["turn"] is not None and hasattr(source, "turn"):
         source.load_state_dict(state["turn"])
-    for one, saved in zip(_generators(source), state["generators"], strict=False):
+    for one, saved in zip(_generators(source), state["generators"], strict=True):
         chance.set_state(one, saved)

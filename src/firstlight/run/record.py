@@ -670,6 +670,8 @@ class Run:
     def weights(self) -> dict[str, "Tensor"]:
         """The weights of the model at the newest checkpoint, for `model.load_state_dict`; of several, the first's.
 
+        Of a training without a model they are the tensors that its optimizers change, in order, named `0`, `1` ...
+
         Raises:
             StateNotFound: When there is no checkpoint.
         """
@@ -677,7 +679,9 @@ class Run:
 
         if self.folder is None:
             raise state.missing(self.name, "step-...", self.states())
-        found: dict[str, Tensor] = checkpoint.newest(self.folder).part("models")[0]["state"]
+        newest = checkpoint.newest(self.folder)
+        models, loose = newest.part("models"), newest.part("loose")
+        found: dict[str, Tensor] = models[0]["state"] if models else {str(at): one for at, one in enumerate(loose)}
         return found
 
     # The loop's place in its data.

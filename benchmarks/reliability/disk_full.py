@@ -21,7 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from firstlight.run import checkpoint, runs
+from firstlight.run import runs
+from firstlight.run.found import newest
 from firstlight.run.listing import checkpoints_in
 
 SIZE = "24m"
@@ -119,7 +120,7 @@ def once(span_s: float, digest: str) -> str | None:
         if "LEFT" not in output:
             return f"the training ended: {errors[-300:]}"
         folder = runs(disk / "runs")[0].folder
-        found = checkpoint.newest(folder) if before else None
+        found = newest(folder) if before else None
         last = int(output.partition("LEFT")[2].split()[0])
         up_to_date = found is not None and found.step >= last - 2 * PACE  # it had found room for all of them
         if "FIRSTLIGHT_RUNS" not in errors and not up_to_date:

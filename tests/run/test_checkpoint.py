@@ -55,6 +55,7 @@ from firstlight.run import (
     runs_folder,
     state,
 )
+from firstlight.run.found import newest
 from firstlight.run.listing import checkpoints_in
 
 ALWAYS = Checkpoints(seconds=1e-9, steps=1)
@@ -396,7 +397,7 @@ def test_a_cell_that_is_run_again_is_the_same_loop() -> None:
         break
     body.run.course.keeper._wait_for_writer()  # type: ignore[union-attr]  # it has both
     assert body.run.folder is not None
-    assert checkpoint.newest(body.run.folder).data["position"]["loop"] == 0
+    assert newest(body.run.folder).data["position"]["loop"] == 0
     del loop
     body.run.finish()
 
@@ -454,7 +455,7 @@ def test_a_good_checkpoint_outlives_a_damaged_one_with_a_higher_number() -> None
     damaged.write_bytes(b"")
     with contextlib.suppress(Killed), pytest.warns(CheckpointDamaged):
         Loop().run(die_at=0, pace=Checkpoints(seconds=1e-9, keep=1))
-    assert checkpoint.newest(folder).step >= 8  # and no warning that another cannot be read
+    assert newest(folder).step >= 8  # and no warning that another cannot be read
 
 
 def damaged_above(folder: Path) -> None:
@@ -494,7 +495,7 @@ def test_a_disk_that_is_full_after_an_interruption_keeps_the_good_checkpoint(mon
         ["step-9", "step-8"],
         ["step-9"],
     ]  # the worst makes room first
-    assert checkpoint.newest(folder).step == 9
+    assert newest(folder).step == 9
 
 
 # A bad record beside the one that is gone on with.
@@ -870,7 +871,7 @@ def test_a_full_disk_keeps_the_old_checkpoints_and_says_so(monkeypatch: pytest.M
         run.finish()
     assert run.folder is not None
     assert [name for name in checkpoints_in(run.folder) if int(name[5:]) <= 4]
-    assert checkpoint.newest(run.folder).step <= 4
+    assert newest(run.folder).step <= 4
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a limit on files as on Unix")

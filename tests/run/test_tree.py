@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from firstlight.run.checkpoint import Found
 from firstlight.run.errors import NotStorable, RecordDamaged
+from firstlight.run.found import Found
 from firstlight.run.tree import pack, unpack
 from firstlight.run.values import from_json, to_json
 

@@ -11,19 +11,17 @@ import errno
 import gc
 import json
 import os
-import random
 import re
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, thread_time
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -33,8 +31,6 @@ from firstlight.compat import has_stepped
 from firstlight.locale import _, say
 from firstlight.run import chance, state
 from firstlight.run.errors import (
-    CheckpointDamaged,
-    CheckpointDiffers,
     NotACheckpointing,
     NotStorable,
     RecordDamaged,
@@ -42,29 +38,23 @@ from firstlight.run.errors import (
     RecordNotSaved,
     RecordTooNew,
 )
-from firstlight.run.foreign import MALFORMED, damaged
+from firstlight.run.foreign import MALFORMED
+from firstlight.run.found import FORMAT, Found, check_optimizer, kind_of, need, newest
 from firstlight.run.listing import checkpoints_in, runs_folder, wanted_next
 from firstlight.run.record import Run, end_here
-from firstlight.run.store import FILE, Kept, Reader, is_held
-from firstlight.run.tree import pack, unpack
+from firstlight.run.store import FILE, Reader, is_held
+from firstlight.run.tree import pack
 from firstlight.run.values import from_json, to_json
 
-FORMAT = 1
 _SHARE = 0.008  # of the time, copying and writing together: under one hundredth with what is not seen of it
 _S_PER_BYTE = 2e-9  # what the first is taken to cost: copying, the checksum and writing, on a slow laptop
 _COPIES = 4  # of each weight: itself, its gradient, and the two moments of AdamW
 _PARALLEL = ("FullyShardedDataParallel", "FSDPModule")  # to copy such a model, all processes have to take part
-_SHOWN = 4  # differences in a message
-_LARGEST = 2**53  # of any count
-_MOST_THREADS = 1024
-_LAST_SECOND = 253_402_300_799  # of the year 9999
 # What a scheduler or a scaler of torch changes while it runs; all else it has kept since it was made.
 _MOVING = {
     "last_epoch", "_step_count", "_last_lr", "_is_initial", "_get_lr_called_within_step", "best", "num_bad_epochs",
     "cooldown_counter", "T_cur", "T_i", "scale", "_growth_tracker",
 }  # fmt: skip
-# What the optimizers of torch keep in the form of a weight.
-_LIKE_WEIGHT = ("momentum_buffer", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "square_avg", "sum")
 
 
 @dataclass(frozen=True)
@@ -102,77 +92,6 @@ class Checkpoints:
         if isinstance(wanted, bool):
             return cls() if wanted else None
         return cls(seconds=wanted)
-
-
-class Found(NamedTuple):
-    """A checkpoint that was read."""
-
-    folder: Path
-    tensors: dict[str, Tensor]
-    data: dict[str, Any]
-    name: str = "step-0"
-
-    @property
-    def step(self) -> int:
-        """Optimizer steps that were made before it."""
-        return int(self.data["step"])
-
-    def differs(self, told: Sequence[str]) -> CheckpointDiffers:
-        """The error that says so."""
-        more = ["..."] if len(told) > _SHOWN else []
-        shown = "; ".join([*told[:_SHOWN], *more])
-        return CheckpointDiffers(step=f"{self.step:,}", folder=str(self.folder), differences=shown)
-
-    @property
-    def kept(self) -> Kept:
-        """How much of the record belongs to it."""
-        numbers = {name: self.data[name] for name in ("points", "step", "time", "duration")}
-        return Kept(**numbers)
-
-    def say_where(self) -> None:
-        """Tell the person from where the training goes on."""
-        say(_("Going on from step {step} of the run in {folder}.", step=f"{self.step:,}", folder=self.folder))
-
-    def part(self, name: str) -> Any:
-        """A part as it was given to `pack`.
-
-        Raises:
-            RecordDamaged: It is not there, or not whole.
-        """
-        try:
-            return unpack(self.data[name], self.tensors)
-        except (*MALFORMED, RuntimeError) as error:
-            raise self.damaged(repr(error)[:200]) from error
-
-    def damaged(self, reason: str) -> RecordDamaged:
-        """The error that names its file and why."""
-        return damaged(self.folder / "checkpoints" / f"{self.name}.safetensors", reason)
-
-
-def newest(folder: Path) -> Found:
-    """The newest checkpoint of a run that can be read; a warning names a newer one that cannot.
-
-    Raises:
-        StateNotFound: There is none.
-        RecordDamaged: None of them can be read.
-    """
-    failed: RecordDamaged | None = None
-    for name in checkpoints_in(folder):
-        try:
-            found = Found(folder, *state.load(folder / "checkpoints", name, folder.name), name)
-            _believe(found)
-        except RecordDamaged as error:
-            failed = failed or error
-            continue
-        if failed is not None:
-            line = _(
-                "The newest checkpoint cannot be read, and {name} is taken instead: {error}",
-                name=name,
-                error=str(failed),
-            )
-            warnings.warn(line, CheckpointDamaged, stacklevel=2)
-        return found
-    raise failed or state.missing(folder.name, "step-...", [])
 
 
 def interrupted(name: str, resume: Any, parent: Path | None = None) -> Found | None:
@@ -355,19 +274,19 @@ class Parts:
         for model, one in zip(self.models, saved[0], strict=True):
             buffers = dict(model.named_buffers())
             for name, value in one["unsaved"].items():
-                _need(found, name, value, name not in buffers or buffers[name].shape == value.shape)
+                need(found, name, value, name not in buffers or buffers[name].shape == value.shape)
         for optimizer, one in zip(self.optimizers, saved[1], strict=True):
-            _check_optimizer(found, optimizer, one)
+            check_optimizer(found, optimizer, one)
         position = found.part("position")
         if position is not None:
             kinds = [type(chance.state_of(generator)) for generator in self.generators]
             for place in ("head", "began", "now"):
                 own = (position.get(place) or position["now"])["chance"]["own"]
-                _need(found, f"position.{place}.chance.own", own, kinds == [type(one) for one in own])
+                need(found, f"position.{place}.chance.own", own, kinds == [type(one) for one in own])
         if exactly:
             for other, one in zip(self._with_states(), saved[2], strict=True):
                 plain = isinstance(other, LRScheduler | torch.amp.GradScaler | nn.Module)
-                _need(found, "others", one, not plain or isinstance(one, Mapping))
+                need(found, "others", one, not plain or isinstance(one, Mapping))
 
     def put_back(self, found: Found, *, exactly: bool = True) -> None:
         """Give model and optimizers their state again; `exactly` that of everything else too, gradients included.
@@ -425,7 +344,7 @@ class Parts:
             "kind": self._kind,
             "versions": {"torch": str(torch.__version__).partition("+")[0], "checkpoint": FORMAT},
             "models": [_described(model) for model in self.models],
-            "loose": [_kind(weight) for weight in self._loose()],
+            "loose": [kind_of(weight) for weight in self._loose()],
             "optimizers": [
                 {"type": type(one).__name__, "groups": [len(group["params"]) for group in one.param_groups]}
                 for one in self.optimizers
@@ -661,215 +580,6 @@ def _all_finite(tensors: Mapping[str, Tensor], weights: Iterable[str]) -> bool:
     return all(bool(tensors[name].isfinite().all()) for name in weights if name in tensors)
 
 
-def _believe(found: Found) -> None:
-    """Raise `RecordDamaged` unless everything in a checkpoint has the form that `Parts.copy` and the loops give it."""
-    try:
-        _check_frame(found)
-        if found.data["fits"]["versions"]["checkpoint"] == FORMAT:  # else `Parts.check` says so
-            _check_parts(found)
-    except RecordDamaged:
-        raise
-    except (*MALFORMED, RuntimeError) as error:
-        raise found.damaged(repr(error)[:200]) from error
-
-
-def _check_frame(found: Found) -> None:
-    data = found.data
-    if not isinstance(data, dict) or data.get("step") is None:
-        raise found.damaged(_("it is no checkpoint"))
-    for name, most in (("step", _LARGEST), ("points", _LARGEST), ("threads", max(_MOST_THREADS, os.cpu_count() or 1))):
-        _need(found, name, data[name], _is_count(data[name], most, 1 if name == "threads" else 0))
-    _need(found, "step", data["step"], found.name == f"step-{data['step']}")
-    counts = data["counts"]
-    whole = isinstance(counts, list) and all(_is_count(one) for one in counts)
-    _need(found, "counts", counts, whole and max(counts, default=0) == data["step"])
-    for name in ("time", "duration"):
-        fits = type(data[name]) in (int, float) and 0 <= data[name] <= _LAST_SECOND
-        _need(found, name, data[name], fits)
-    _need(found, "complete", data["complete"], type(data["complete"]) is bool)
-    _need(found, "alike", data.get("alike", []), _is_list_of(str, data.get("alike", [])))
-    fits = data["fits"]
-    _need(found, "fits", fits, isinstance(fits, dict) and isinstance(fits["kind"], str))
-    _need(found, "versions", fits["versions"], type(fits["versions"]["checkpoint"]) is int)
-    if data["position"] is not None:
-        _need(found, "position", data["position"], isinstance(data["position"], dict))
-
-
-def _check_parts(found: Found) -> None:
-    fits = found.data["fits"]
-    models, wanted = found.part("models"), fits["models"]
-    _need(found, "models", wanted, isinstance(models, list) and len(models) == len(wanted))
-    for one, there in zip(models, wanted, strict=True):
-        _check_model(found, one, there["weights"])
-    del models  # as large as the models
-    loose, gradients = found.part("loose"), found.part("loose_gradients")
-    _need(found, "loose", fits["loose"], [_kind(one) for one in loose] == fits["loose"])
-    for weight, one in zip(loose, gradients, strict=True):
-        _need(found, "loose_gradients", one, one is None or one.shape == weight.shape)
-    optimizers = found.part("optimizers")
-    whole = _is_list_of(Mapping, optimizers) and len(optimizers) == len(fits["optimizers"])
-    _need(found, "optimizers", fits["optimizers"], whole)
-    del optimizers
-    others, named = found.part("others"), fits["others"]
-    _need(found, "others", named, isinstance(others, list) and _is_list_of(str, named) and len(others) <= len(named))
-    if (position := found.part("position")) is not None:
-        _check_position(found, position)
-        own = position["now"]["chance"]["own"]
-        _need(found, "position.now.chance.own", named, len(own) + len(others) == len(named))
-    if fits["kind"] == "fit":
-        _need(found, "others", others, _is_list_of(Mapping, others))
-        _check_extra(found, found.part("extra"), wanted[0]["weights"])
-
-
-def _check_model(found: Found, saved: dict[str, Any], wanted: dict[str, str]) -> None:
-    there = {name: _kind(value) for name, value in saved["state"].items() if isinstance(value, Tensor)}
-    _need(found, "models", list(there), there == wanted)
-    for name in ("unsaved", "gradients"):
-        for key, value in saved[name].items():
-            weight = saved["state"].get(key)
-            fits = isinstance(value, Tensor) and (not isinstance(weight, Tensor) or value.shape == weight.shape)
-            _need(found, key, value, fits)
-    for name in ("frozen", "resting"):
-        _need(found, name, saved[name], _is_list_of(str, saved[name]))
-
-
-def _check_position(found: Found, at: dict[str, Any]) -> None:
-    for name in ("loop", "epoch", "pass", "batch"):
-        _need(found, f"position.{name}", at[name], _is_count(at[name], least=-1 if name == "pass" else 0))
-    ours = found.data["fits"]["kind"] == "fit"
-    for name, one in at["sources"].items():
-        _need(found, "position.sources", name, name.isdecimal() and len(name) < 16)
-        _check_source(found, one, ours=ours)
-    inside = at["pass"] >= 0
-    _need(found, "position.began", at["began"], (at["began"] is not None) == inside)
-    if inside:
-        batches = at["data"].get("batches", _LARGEST)
-        ours = ours or at["data"].get("type") == "Batches"
-        _need(found, "position.batch", at["batch"], not ours or (_is_count(batches) and at["batch"] <= batches))
-    if (head := at.get("head")) is not None:  # checkpoints of before have none
-        _need(found, "position.head", head["kind"], head["kind"] in ("start", "epoch", "pass"))
-        _check_chances(found, head["chance"])
-    for name in ("began", "now") if inside else ("now",):
-        source = at[name]["source"]
-        _check_chances(found, at[name]["chance"])
-        _need(found, f"position.{name}.source", source, (source is not None) == inside)
-        if inside:
-            _check_source(found, source, ours=ours)
-
-
-def _check_chances(found: Found, saved: dict[str, Any]) -> None:
-    for owner in ("python", "numpy", "torch"):
-        _check_generator(found, saved[owner], owner)
-    accelerator = saved["accelerator"]
-    for one in accelerator if isinstance(accelerator, list) else [accelerator]:
-        _need(found, "accelerator", one, one is None or (isinstance(one, Tensor) and one.dtype == torch.uint8))
-    _need(found, "own", saved["own"], isinstance(saved["own"], list))
-    for one in saved["own"]:
-        _check_generator(found, one)
-
-
-def _check_source(found: Found, saved: dict[str, Any], *, ours: bool) -> None:
-    turn = saved["turn"]
-    _need(found, "turn", turn, turn is None or isinstance(turn, Mapping))
-    if turn is not None and ours:
-        whole = type(turn["seed"]) is int and -(2**63) <= turn["seed"] < 2**64
-        _need(found, "turn", turn, whole and _is_count(turn["turn"]))
-    _need(found, "generators", saved["generators"], isinstance(saved["generators"], list))
-    for one in saved["generators"]:
-        _check_generator(found, one)
-
-
-def _check_generator(found: Found, saved: Any, owner: str = "") -> None:
-    """Try it on a generator of our own: each says itself what it takes."""
-    kind = type(saved)
-    if kind is Tensor and owner in ("torch", ""):
-        _need(found, "generator", saved, saved.dtype == torch.uint8 and saved.ndim == 1)
-        cpu = torch.Generator()
-        if len(saved) == len(cpu.get_state()) or owner:  # those of accelerators are shorter
-            cpu.set_state(saved)
-    elif kind is dict and owner in ("numpy", ""):
-        inner = saved["state"]
-        at = inner.get("pos", 0) if isinstance(inner, dict) else 0
-        _need(found, "generator", at, _is_count(at, 624) and _is_count(saved.get("buffer_pos", 0), 4))
-        make = getattr(np.random, saved["bit_generator"], None)
-        if isinstance(make, type) and issubclass(make, np.random.BitGenerator):  # else it is somebody's own
-            make().state = saved
-    elif kind is tuple and saved[0] == "MT19937" and owner in ("numpy", ""):
-        _need(found, "generator", saved[2], _is_count(saved[2], 624))  # NumPy would read beside its memory
-        np.random.RandomState().set_state(saved)
-    elif kind is tuple and owner in ("python", ""):
-        random.Random().setstate(saved)
-    else:
-        raise found.damaged(f"{owner or 'generator'} = {saved!r:.60}")
-
-
-def _check_extra(found: Found, extra: dict[str, Any], wanted: dict[str, str]) -> None:
-    """What `fit` remembers."""
-    best, plan = extra["best"], extra["plan"]
-    if best is not None:
-        loss, accuracy = best
-        _need(found, "best", best, type(loss) is float and (accuracy is None or type(accuracy) is float))
-    _need(found, "best_epoch", extra["best_epoch"], _is_count(extra["best_epoch"]))
-    there = {name: _kind(value) for name, value in extra["best_weights"].items() if isinstance(value, Tensor)}
-    _need(found, "best_weights", list(there), there == wanted)
-    _need(found, "precision", plan["precision"], plan["precision"] in ("float32", "bfloat16"))
-    _need(found, "memory_format", plan["memory_format"], plan["memory_format"] in ("contiguous", "channels_last"))
-    _need(found, "compile", plan["compile"], type(plan["compile"]) is bool)
-    most = max(_MOST_THREADS, os.cpu_count() or 1)
-    _need(found, "threads", plan["threads"], _is_count(plan["threads"], most, 1))
-
-
-def _check_optimizer(found: Found, optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
-    if type(optimizer).load_state_dict is not Optimizer.load_state_dict:  # somebody's own form
-        return
-    groups, states = saved.get("param_groups"), saved.get("state")
-    whole = _is_list_of(dict, groups) and isinstance(states, dict)
-    _need(found, "optimizers", list(saved), whole)
-    assert isinstance(groups, list)  # as was just asked
-    assert isinstance(states, dict)
-    for group, mine in zip(groups, optimizer.param_groups, strict=True):
-        fits = _is_list_of(int, group.get("params")) and len(group["params"]) == len(mine["params"])
-        _need(found, "param_groups", list(group), fits and optimizer.defaults.keys() <= group.keys())
-        for name in optimizer.defaults:
-            _need(found, name, group[name], _is_setting(mine.get(name), group[name], name))
-    numbers = [number for group in groups for number in group["params"]]
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    for number, weight in zip(numbers, weights, strict=True):
-        one = states.get(number, {})
-        _need(found, f"state.{number}", one, isinstance(one, Mapping))
-        for name in _LIKE_WEIGHT if type(optimizer).__module__.startswith("torch.") else ():
-            value = one.get(name)
-            _need(found, name, value, value is None or (isinstance(value, Tensor) and value.shape == weight.shape))
-
-
-def _is_setting(mine: Any, there: Any, name: str) -> bool:
-    """Whether an optimizer that has this takes that for it: schedules change numbers, and make tensors of them."""
-    if isinstance(mine, bool):
-        return isinstance(there, bool) and (name not in ("amsgrad", "capturable", "differentiable") or there == mine)
-    if isinstance(mine, int | float):
-        return isinstance(there, Tensor) or (type(there) in (int, float) and abs(there) <= sys.float_info.max)
-    if isinstance(mine, tuple):
-        return (
-            isinstance(there, tuple)
-            and len(there) == len(mine)
-            and all(map(_is_setting, mine, there, [name] * len(mine)))
-        )
-    return mine is not None or there is None or isinstance(there, bool)
-
-
-def _need(found: Found, place: str, value: Any, fits: bool) -> None:
-    if not fits:
-        raise found.damaged(f"{place} = {value!r:.60}")
-
-
-def _is_count(value: Any, most: int = _LARGEST, least: int = 0) -> bool:
-    return type(value) is int and least <= value <= most
-
-
-def _is_list_of(kind: type, value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
-
-
 def _state_of(model: nn.Module, *, exactly: bool) -> dict[str, Any]:
     gradients = {name: weight.grad for name, weight in model.named_parameters() if exactly and weight.grad is not None}
     unsaved = {
@@ -904,7 +614,7 @@ def _put_model(model: nn.Module, saved: dict[str, Any]) -> None:
 
 
 def _described(model: nn.Module) -> dict[str, Any]:
-    weights = {name: _kind(value) for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+    weights = {name: kind_of(value) for name, value in model.state_dict().items() if isinstance(value, Tensor)}
     devices = sorted({weight.device.type for weight in model.parameters()})
     return {"type": type(model).__name__, "weights": weights, "device": ", ".join(devices)}
 
@@ -929,10 +639,6 @@ def _lasting(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _lasting(entry) for key, entry in value.items() if key not in _MOVING}
     return [_lasting(entry) for entry in value] if isinstance(value, list | tuple) else value
-
-
-def _kind(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
 
 
 def differences(there: Any, here: Any, place: str = "") -> Iterable[str]:

@@ -21,9 +21,10 @@ from torch.utils.data import DataLoader
 
 from firstlight.locale import _, say
 from firstlight.run import chance
-from firstlight.run.checkpoint import Found, Keeper, differences
+from firstlight.run.checkpoint import Keeper, differences
 from firstlight.run.errors import BatchesInside
 from firstlight.run.foreign import MALFORMED
+from firstlight.run.found import Found
 from firstlight.run.record import Run
 from firstlight.run.taps import taps
 

@@ -675,12 +675,13 @@ class Run:
         Raises:
             StateNotFound: When there is no checkpoint.
         """
-        from firstlight.run import checkpoint, state
+        from firstlight.run import state
+        from firstlight.run.found import newest
 
         if self.folder is None:
             raise state.missing(self.name, "step-...", self.states())
-        newest = checkpoint.newest(self.folder)
-        models, loose = newest.part("models"), newest.part("loose")
+        checkpoint = newest(self.folder)
+        models, loose = checkpoint.part("models"), checkpoint.part("loose")
         found: dict[str, Tensor] = models[0]["state"] if models else {str(at): one for at, one in enumerate(loose)}
         return found
 

@@ -28,8 +28,9 @@ from firstlight.data.dataset import Batches, Dataset
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, _, say
 from firstlight.run import CannotResume, Recorder, Run, TrainingStopped
-from firstlight.run.checkpoint import Checkpoints, Found, Keeper, Parts, differences, interrupted
+from firstlight.run.checkpoint import Checkpoints, Keeper, Parts, differences, interrupted
 from firstlight.run.course import Course, Pass, description
+from firstlight.run.found import Found
 from firstlight.run.store import warn_not_saved
 from firstlight.train.check import Loss, check, require_model
 from firstlight.train.clock import Clock, spell

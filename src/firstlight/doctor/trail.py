@@ -6,6 +6,7 @@ autograd (`detach`, `.data`, `no_grad`, ...) is listed beside the modules that r
 """
 
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ from firstlight.graph.source import own_frame, read_source
 
 KEY = "firstlight.line"
 FROM = "firstlight.from"  # in the metadata of a node: the last layers with weights that its values came through
+_WRITING = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__"}
+_NOT_WRITING = {"requires_grad_", "detach_", "retain_grad_", "share_memory_"}
+_MOST_WRITTEN = 8
 _MOST = 2000  # events of one call that are kept
 # Functions whose result has no gradient although what they were given has one. Comparisons and shapes are not listed:
 # a mask is made of the values, and is meant to have no gradient.
@@ -37,12 +41,15 @@ class Trail(TorchFunctionMode):
         events: In their order, `("module", name, class)` and `("cut", function, place)`.
         lost: Of a layer's name, the last function that was given its result, or what was made of it, and gave a value
             without a gradient; and the line.
+        written: What wrote over values of the graph without autograd seeing it, by `.data` or under `no_grad`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.events: list[tuple[str, str, Any]] = []
         self.lost: dict[str, tuple[str, Any]] = {}
+        self.written: list[tuple[str, Any]] = []
+        self._aside: dict[int, weakref.ref[Tensor]] = {}
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -57,10 +64,17 @@ class Trail(TorchFunctionMode):
 
     def _note(self, func: Callable[..., Any], args: tuple[Any, ...], result: Any) -> None:
         name = getattr(func, "__name__", "")
-        if name == "__get__":
-            name = "data" if getattr(func, "__self__", None) is torch.Tensor.data else ""
+        if name in ("__get__", "__set__"):
+            of_data = getattr(func, "__self__", None) is torch.Tensor.data
+            if of_data and name == "__set__" and args[0].grad_fn is not None:
+                self._write(".data")
+            name = "data" if of_data and name == "__get__" else ""
             if not name:
                 return
+            if args[0].grad_fn is not None:
+                self._aside[id(result)] = weakref.ref(result)
+        elif name in _WRITING or (name.endswith("_") and not name.endswith("__") and name not in _NOT_WRITING):
+            self._note_writing(args)
         if isinstance(result, Tensor) and result.requires_grad:
             node: Any = result.grad_fn
             if node is not None and KEY not in node.metadata:
@@ -78,6 +92,25 @@ class Trail(TorchFunctionMode):
                     return
             if name == "no_grad" or name in _CUTTING:
                 self.events.append(("cut", name, _line()))
+
+    def _note_writing(self, args: tuple[Any, ...]) -> None:
+        """Something is changed in place: a value that autograd computed, and that it does not see changing?"""
+        changed = args[0] if args else None
+        if not isinstance(changed, Tensor):
+            return
+        if _is_of(changed, self._aside):
+            self._write(".data")
+        elif changed.grad_fn is not None and not torch.is_grad_enabled():
+            self._write("no_grad")
+
+    def _write(self, how: str) -> None:
+        if len(self.written) < _MOST_WRITTEN:
+            self.written.append((how, _line(4)))
+
+
+def _is_of(tensor: Any, aside: "dict[int, weakref.ref[Tensor]]") -> bool:
+    """Whether a tensor is one of these, or a part of one."""
+    return any(one is not None and id(one) in aside and aside[id(one)]() is one for one in (tensor, tensor._base))
 
 
 def _came_from(args: Any, deep: int = 2) -> frozenset[str]:
@@ -106,6 +139,6 @@ def place_at(line: Any) -> Place | None:
     return Place(source.file, source.line, source.text, source.cell, line[2])
 
 
-def _line() -> tuple[str, int, str] | None:
-    frame, _way = own_frame(sys._getframe(3))
+def _line(depth: int = 3) -> tuple[str, int, str] | None:
+    frame, _way = own_frame(sys._getframe(depth))
     return None if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

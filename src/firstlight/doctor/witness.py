@@ -303,6 +303,10 @@ class Witness:
             for event, told in by.items():
                 by[event] = [one for one in told if one[0] is not observer or one[2] != name]
 
+    def stay(self) -> None:
+        """Something is unusual: let all hear the next step, too."""
+        self._awake = max(self._awake, 1)
+
     def heard_out(self, observer: Observer) -> None:
         """An observer has heard all that it wants: nothing more is told to it in this episode, and it costs nothing."""
         for by in (self._by_all, self._by_few):

@@ -23,7 +23,7 @@ def row_facts(samples: "Samples", roots: "Sequence[Root]") -> Iterator[tuple[str
     """Facts `rows`, `labels`, `inputs` and `outputs`: a list each, with one entry for each model that learned."""
     learned = [root for root in roots if root.learned and not root.inner]
     waiting = [use for use in samples._pending if not use.learned]
-    rows = [one for root in learned if (one := _rows(root, waiting)) is not None]
+    rows = [one for root in learned if (one := _rows(samples, root, waiting)) is not None]
     if rows:
         yield "rows", rows
     labels = [one for root in learned if (one := _labels(root, waiting)) is not None]
@@ -52,7 +52,7 @@ def _of(use: "Use") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
+def _rows(samples: "Samples", root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
     """How many of the evaluated rows had been learned from."""
     trained = [use for use in root.uses if use.rows is not None]
     evaluated = [use for use in (*root.evaluated, *(w for w in waiting if w.root is root)) if use.rows is not None]
@@ -84,9 +84,16 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
             continue  # all samples at once, those of the training among them: told apart afterwards
         before = int((known & (first[at] < use.at)).sum())
         (whole if total > 0.9 * use.size else part).append((use, before, total))
-    if not all_were_read(root):
-        part = []  # of the training samples themselves, too, only a part would be known
-    words = torch.cat(root.words)[:512] if root.words and len({w.shape[1] for w in root.words}) == 1 else None
+    of = 0
+    if part and not all_were_read(root):
+        # Of the training samples themselves, too, only a part would be known: what is not may be those or others.
+        part = []
+        inferred = _is_the_training(samples, root, distinct, evaluated)
+        whole = [
+            (use, use.size, use.size) for use in evaluated if use.at >= begun and use.rows is not None and inferred
+        ]
+        of = len(distinct) if inferred else 0
+    words = torch.cat(root.words)[:1024] if root.words and len({w.shape[1] for w in root.words}) == 1 else None
     rare = [use for use, before, _total in part if before]
     labelled = sum(use.labels is not None for use in trained[:200])
     return {
@@ -101,6 +108,7 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
             "calls": len(whole), "rows": sum(use.size for use, _b, _t in whole),
             "before": sum(before for _u, before, _t in whole), "scored": sum(_is_scored(use) for use, _b, _t in whole),
             "step": whole[0][0].step if whole else None, "places": _many_places([use for use, _b, _t in whole]),
+            "made": _made(samples, [use for use, _b, _t in whole]), "of": of,
         },
         "part": {
             "calls": len(part), "rows": sum(use.size for use, _b, _t in part),
@@ -111,12 +119,42 @@ def _rows(root: "Root", waiting: "list[Use]") -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def _is_the_training(samples: "Samples", root: "Root", distinct: Tensor, evaluated: "list[Use]") -> bool:
+    """Whether an evaluation went over the training samples, of which only a part was read, and over nothing else.
+
+    All rows that were read are among the evaluated ones, and those are as many as a pass of the training has: further
+    samples, such as a test set that is evaluated too, would make them more.
+    """
+    feeds = {use.feed for use in root.uses}
+    passes = [samples.feeds[feed] for feed in feeds if feed in samples.feeds and samples.feeds[feed]["ended"]]
+    if not passes or len({(one["loader"], one["rows"]) for one in passes}) != 1 or len(distinct) < 200:
+        return False
+    first = [use.rows.cpu() for use in root.uses if use.rows is not None and use.feed == root.uses[0].feed]
+    if not first or len(torch.unique(torch.cat(first))) < sum(map(len, first)):
+        return False  # rows come again, so how many a pass has does not say how many there are
+    calls = _calls_of_a_step(root.uses[:64])  # later ones are heard now and then
+    shown = [use.rows.cpu() for use in evaluated if use.rows is not None]
+    if not shown:
+        return False
+    rows = torch.unique(torch.cat(shown))
+    known = int(torch.isin(distinct, rows).sum())
+    dropped = passes[0]["batch_size"] or 0 if passes[0]["drop_last"] else 0
+    return known == len(distinct) and len(rows) <= calls * (passes[0]["rows"] + dropped)
+
+
 def all_were_read(root: "Root") -> bool:
     """Whether, in the first epoch, the rows of every step were read, and not of some of them."""
     epoch = [use for use in root.uses if use.rows is not None and use.first]
     if not root.over and any(use.rows is None for use in root.uses):
         return False  # it was not read to its end
-    return not epoch or epoch[-1].step - epoch[0].step <= 1.1 * len(epoch) + 2
+    # A model may be called several times in a step, with the parts of one batch.
+    return not epoch or epoch[-1].step - epoch[0].step <= 1.1 * len(epoch) / _calls_of_a_step(epoch) + 2
+
+
+def _calls_of_a_step(uses: "Sequence[Use]") -> int:
+    """How often the model was called in most steps."""
+    often = Counter(Counter(use.step for use in uses).values())
+    return often.most_common(1)[0][0] if often else 1
 
 
 def _twins(trained: "list[Use]") -> dict[str, Any]:
@@ -140,6 +178,12 @@ def _twins(trained: "list[Use]") -> dict[str, Any]:
         shares = [(times[labels == k] > 1).float().mean() for k in labels.unique() if int((labels == k).sum()) >= 30]  # type: ignore[no-untyped-call]
         copied = copied or any(float(share) < 0.02 for share in shares)
     return {"within": within, "copied": bool(copied)}
+
+
+def _made(samples: "Samples", uses: "Sequence[Use]") -> dict[str, Any] | None:
+    """The line that made the loader of some calls, where it is one."""
+    made = {str(feed["made"]): feed["made"] for use in uses if (feed := samples.feeds.get(use.feed)) is not None}
+    return next(iter(made.values())) if len(made) == 1 else None
 
 
 def _is_scored(use: "Use") -> bool:
@@ -293,7 +337,7 @@ def _inputs(root: "Root") -> dict[str, Any]:
         "train": train,
         "first": (root.front or root).first or (root.front or root).met,
         "evaluation": [{**(use.values or {}), "size": use.size, "scored": _is_scored(use), "step": use.step,
-                        "places": use.places} for use in evaluated],
+                        "places": use.places, "feed": use.feed} for use in evaluated],
         "column_spread": spread,
         "columns_off": _columns_off(root),
         "missing": {**missing.missing, **_of(missing)} if missing is not None and missing.missing else None,

@@ -29,6 +29,8 @@ from firstlight.doctor.trail import FROM, line_of, place_at
 from firstlight.graph.source import kind_of_file
 
 _LAYER = "firstlight.layer"
+_MET = "firstlight.met"  # in the metadata of a node: the backward pass that it was first met in
+_IN_A_ROW = 12  # passes that are looked at where a graph holds parts of an earlier one
 _MOST = 40  # entries of a list in a fact
 _LABELS_READ = 256  # calls of a loss whose labels are read, as long as that is cheap
 _SCORES_READ = 4  # calls of a loss whose scores are read
@@ -61,7 +63,7 @@ class LossGraphs(Observer):
     """Facts `loss_heads`, `loss_calls`, `graph_models`, `reach`, `loss_growth`, `frozen`, and rarer ones."""
 
     kinds: ClassVar = ("loss_heads", "loss_calls", "graph_models", "reach", "loss_growth", "frozen", "out_of_range",
-                       "equal_by_hand", "rearranged")  # fmt: skip
+                       "equal_by_hand", "rearranged", "written_over")  # fmt: skip
     gaps: ClassVar = True
     hears: ClassVar = {
         f"loss.{name}": ("torch.nn.functional", name)
@@ -79,7 +81,10 @@ class LossGraphs(Observer):
         self._counts: dict[str, int] = {}
         self._place: Place | None = None  # of the newest loss that was computed
         self._backward: Place | None = None
-        self._growth: list[tuple[int, int]] = []
+        self._growth: list[tuple[int, int, int]] = []  # number, nodes, steps before it
+        self._written: dict[tuple[str, Any], int] = {}  # how and where values of the graph were written over: the step
+        self._held: list[dict[str, int]] = []  # of graphs with parts of earlier ones: how many, and how old
+        self._turns = 2  # how often some passes in a row are looked at, since such a graph was met
         self._roots: weakref.WeakKeyDictionary[nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._models: list[dict[str, Any]] = []  # what is known of roots outlives them: a function may own them
         self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
@@ -158,6 +163,9 @@ class LossGraphs(Observer):
         found["dims"] = [tensor.dim() for tensor in tensors_in(call.output)][:8]
         if call.trail is not None:
             found["trail"], found["lost"] = call.trail.events, call.trail.lost
+            for how, line in call.trail.written:
+                if len(self._written) < _MOST and line is not None:
+                    self._written.setdefault((how, line), self.witness.step)
             call.trail = None
             if "linear" not in found:
                 found["linear"] = _linear_chain(call.output)
@@ -214,7 +222,8 @@ class LossGraphs(Observer):
         if not graph.nodes:
             return
         self._looks += 1
-        self._growth.append((going.number, len(graph.nodes) if graph.whole else -1))
+        self._growth.append((going.number, len(graph.nodes) if graph.whole else -1, self.witness.steps))
+        self._note_held(graph, going)
         outputs = dict(graph.outputs()) if self._looks <= 4 else {}
         for head in graph.heads():
             self._note_head(head, going, outputs, top=head.node is graph.nodes[0])
@@ -226,6 +235,26 @@ class LossGraphs(Observer):
         if graph.whole:
             self._reach.look(graph, going)
             self._equal.look(graph, going)
+
+    def _note_held(self, graph: LossGraph, going: Backward) -> None:
+        """Parts of this graph that were in the graph of an earlier loss already: nodes remember where they were met."""
+        if going.create or going.by != "backward":
+            return  # slopes of slopes lead through earlier passes, and are meant to
+        met: set[int] = set()
+        for node in graph.nodes:
+            if getattr(node, "variable", None) is None:
+                met.add(node.metadata.setdefault(_MET, going.number))
+        earlier = {number for number in met if number < going.number}
+        if not earlier:
+            return
+        if len(self._held) < _MOST:
+            self._held.append({
+                "number": going.number, "oldest": min(earlier), "earlier": len(earlier), "nodes": len(graph.nodes),
+                "steps": self.witness.steps,
+            })  # fmt: skip
+        if self._turns and not self._more:
+            self._turns -= 1
+            self._more = _IN_A_ROW
 
     def _compare_rows(self, graph: LossGraph) -> None:
         """Whether what the first layers were given are the numbers of the loader's batch, in other rows than there."""
@@ -370,7 +399,13 @@ class LossGraphs(Observer):
         if rows:
             yield "graph_models", [_json(row) for row in rows[:_MOST]]
         if len(self._growth) > 2:
-            yield "loss_growth", {"nodes": self._growth[:_MOST], "backward": _json(self._backward)}
+            yield (
+                "loss_growth",
+                {"nodes": self._growth[:_MOST], "held": self._held, "backward": _json(self._backward)},
+            )
+        if self._written:
+            rows = [{"how": how, "place": place_at(line), "step": step} for (how, line), step in self._written.items()]
+            yield "written_over", [_json(row) for row in rows]
         if self._rearranged is not None:
             yield "rearranged", {**_json(self._rearranged), "backward": _json(self._backward)}
         yield from self._reach.facts()

@@ -68,7 +68,7 @@ class Mixing(Observer):
         self._kept[call.module] = kept = {
             "args": _copied(call.args), "kwargs": _copied(call.kwargs), "rows": len(given[0]), "batch": size,
             "step": self.witness.step, "called": call.place, "sequences": [], "made": 0, "copy": None,
-            "copied": False,
+            "copied": False, "shape": list(given[0].shape),
         }  # fmt: skip
         self._all.append(kept)
 
@@ -94,7 +94,7 @@ class Mixing(Observer):
             kept["made"] += 1
             if kept["made"] >= 3 and call.close and not kept["copied"]:
                 kept["copied"] = True
-                kept["copy"] = _copy_of(call.module)  # a function may own the model, and be over before we ask
+                kept["copy"] = copy_of(call.module)  # a function may own the model, and be over before we ask
             if "output" not in kept:
                 output = next(tensors_in(call.output), None)
                 kept["output"] = list(output.shape) if output is not None else []
@@ -120,14 +120,17 @@ class Mixing(Observer):
         took = perf_counter() - began
         if took > _SECONDS or not plain or not bool(torch.isfinite(plain[0]).all()):
             return
-        rows = kept["rows"]
-        changed = with_another_first(kept["args"], rows), with_another_first(kept["kwargs"], rows)
+        if (len(plain[0]) if plain[0].dim() else 0) != kept["rows"] and _is_time_first(kept, plain[0]):
+            kept["rows"], kept["axis"] = kept["shape"][1], 1
+        rows, axis = kept["rows"], kept.get("axis", 0)
+        changed = with_another_first(kept["args"], rows, axis), with_another_first(kept["kwargs"], rows, axis)
         if len(plain[0]) == rows:
             with torch.no_grad():
                 other = _run(_quiet_copy(root), *changed)
             if other and other[0].shape == plain[0].shape and _others_move(plain[0], other[0]):
                 self._locate(root, kept, changed)
-        self._note_unused(root, kept)
+        if not axis:
+            self._note_unused(root, kept)
 
     def _locate(self, root: nn.Module, kept: dict[str, Any], changed: tuple[Any, Any]) -> None:
         first = _Follow(None, kept["rows"])
@@ -297,7 +300,7 @@ def _run(model: nn.Module, args: Any, kwargs: Any, follow: "_Follow | None" = No
     return list(tensors_in(output))
 
 
-def _copy_of(root: nn.Module) -> nn.Module | None:
+def copy_of(root: nn.Module) -> nn.Module | None:
     """A copy of a model that is small in all that it holds; None of others."""
     if sum(weight.numel() for weight in root.parameters()) > _MOST_WEIGHTS:
         return None
@@ -325,9 +328,24 @@ def _quiet_copy(root: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def with_another_first(value: Any, rows: int) -> Any:
-    """The same input with another first sample."""
+def _is_time_first(kept: dict[str, Any], output: Tensor) -> bool:
+    """Whether the second dimension of the input holds the samples: one output for each, and the loader or a layer says.
+
+    A length alone says nothing: a set of points may well give as many answers as it has points.
+    """
+    shape = kept["shape"]
+    if len(shape) < 2 or shape[1] < 3 or not output.dim() or len(output) != shape[1] or shape[0] == shape[1]:
+        return False
+    return kept["batch"] == shape[1] or any(
+        not one["batch_first"] and one["shape"][:2] == shape[:2] for one in kept["sequences"]
+    )
+
+
+def with_another_first(value: Any, rows: int, axis: int = 0) -> Any:
+    """The same input with another first sample; `axis` is where the samples of a sequence are counted."""
     if isinstance(value, Tensor):
+        if axis and value.dim() > axis and value.shape[axis] == rows:
+            return with_another_first(value.transpose(0, axis), rows).transpose(0, axis)
         if value.dim() and len(value) == rows:
             value = value.clone()
             if value.is_floating_point():
@@ -337,9 +355,9 @@ def with_another_first(value: Any, rows: int) -> Any:
                 value[:1] = value.gather(0, other)
         return value
     if isinstance(value, dict):
-        return {key: with_another_first(one, rows) for key, one in value.items()}
+        return {key: with_another_first(one, rows, axis) for key, one in value.items()}
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return type(value)(with_another_first(one, rows) for one in value)
+        return type(value)(with_another_first(one, rows, axis) for one in value)
     return value
 
 

@@ -15,6 +15,7 @@ from firstlight.doctor.places import Place, names_of
 _LOOKS = (2, 5, 9, 19)  # backward passes after which it is seen which weights have gradients and which optimizer
 _SAMPLED = 8  # numbers of a weight that are kept, to see whether anything changes it
 _MOST_GONE = 32  # optimizers that are no more, of which something is still known
+_BARE = 8  # first steps without gradients that are heard in a row
 _MOST = 400  # weights of which they are kept
 _MOST_LOOSE = 64  # of those that are part of no model
 # Nodes that use a weight, and as which of their inputs: what stands in another place may be data that wants a gradient.
@@ -41,6 +42,7 @@ class _Steps:
         self.emptied = self.first_emptied = 0  # steps whose gradients were set back after they were computed
         self.unreached = self.first_unreached = 0  # newest steps in a row that no backward pass came before
         self.bare = self.first_bare = 0  # steps with no gradient and no backward pass
+        self.resting: tuple[weakref.ref[Tensor], Tensor] | None = None  # a weight at the first of them, some numbers
         self.thrown = self.first_thrown = 0  # steps before which most gradients were set back unused
         self.epochs = 0  # steps for which the gradients of a whole pass over a loader were added up
         self.since = 0  # backward passes since its last step
@@ -71,6 +73,13 @@ class _Steps:
         if weight is not None and weight.grad is not None:
             return False
         return all(one.grad is None for one in self.weights())
+
+    def rests(self) -> bool:
+        """Whether no weight has a gradient now, and one is what it was at the first step without gradients."""
+        if self.resting is None or self.optimizer() is None or not self.is_bare():
+            return False
+        weight, was = self.resting[0](), self.resting[1]
+        return weight is not None and torch.equal(weight.detach().reshape(-1)[:_SAMPLED], was)
 
     def is_zero(self) -> bool:
         """Whether all gradients are zero, as far as reading them waits for nothing; asked where one was changed."""
@@ -355,8 +364,12 @@ class Order(Observer):
                 one.first_uncleared = self.witness.step
         elif not one.since and one.bare < 200 and one.is_bare():
             one.bare += 1
+            if one.bare == 1 and (weights := one.weights()):
+                one.resting = weakref.ref(weights[0]), weights[0].detach().reshape(-1)[:_SAMPLED].clone()
             if one.bare == 3:
                 one.first_bare = self.witness.step
+            if one.bare < _BARE and not one.reached:
+                self.witness.stay()
         if one.since:
             one.unreached = 0
         elif not one.blank:
@@ -514,6 +527,7 @@ class Order(Observer):
             "emptied_step": one.first_emptied,
             "emptied_by": one.emptied_by and one.emptied_by.as_json(),
             "bare": one.bare,
+            "rests": one.rests(),
             "unreached": one.unreached,
             "unreached_step": one.first_unreached,
             "bare_step": one.first_bare,

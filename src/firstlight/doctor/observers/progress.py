@@ -10,6 +10,7 @@ import math
 import statistics
 import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -18,12 +19,14 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observers.mixing import copy_of
 from firstlight.doctor.places import Place
 
 _MOST_LOSSES = 4096
 _READ_ALL, _READ_ONE_OF = 300, 4  # all of the first losses, then one of so many
 _MOST_NUMBERS = 2_000_000  # of weights that are copied for a look, of a batch that is kept for an experiment
 _BATCHES = 6
+_KEPT_AT = 20  # steps, before which no experiment is worth its time
 _TRIED = 40  # steps of an experiment
 _TRIED_S = 0.4  # and the seconds that all of them may take
 _LARGE = 60  # inputs beyond this are tried scaled, too
@@ -65,6 +68,8 @@ class Progress(Observer):
         self._tried: dict[str, Any] | None = None
         self._scaled: dict[str, float] | None = None  # losses after the same steps, with inputs as they are and scaled
         self._several_roots = self._probed = False
+        self._kept: _Setting | None = None
+        self._shrunk = 1.0  # of the newest experiment: how large the weights were in the end, as a share of the start
 
     # Batches, and how they are judged.
 
@@ -195,6 +200,9 @@ class Progress(Observer):
             self._numbers = {
                 name: float(group[name]) for name in ("lr", "weight_decay", "momentum") if _is_number(group, name)
             }
+            decays = [float(one["weight_decay"]) for one in optimizer.param_groups if _is_number(one, "weight_decay")]
+            if decays:  # biases have often none, and stand in a group of their own
+                self._numbers["weight_decay"] = max(decays)
             self._numbers["maximize"] = bool(group.get("maximize", False))
 
     def _is_due(self) -> bool:
@@ -207,6 +215,8 @@ class Progress(Observer):
         if not self._optimizers or self._optimizers[0]() is not optimizer:
             return
         at, self._steps = self._steps, self._steps + 1
+        if at == _KEPT_AT and len(self._optimizers) == 1:
+            self._keep(optimizer)
         held, self._weights = self._weights, []
         if not held or (held[0][0].device.type != "cpu" and at > 100):
             return
@@ -225,28 +235,38 @@ class Progress(Observer):
         if math.isfinite(size) and math.isfinite(slope):
             self._norms.append((at, math.sqrt(size), math.sqrt(slope)))
 
+    def _keep(self, optimizer: Optimizer) -> None:
+        """A function may own model and optimizer, and be over before we ask: copy them, where nothing is learned."""
+        root = self._root() if self._root is not None else None
+        if root is None or len(self._batches) < 2 or self._several_roots or _learns(self._losses):
+            return
+        model = copy_of(root)
+        if model is not None:
+            self._kept = _Setting.of(root, optimizer, model)
+
     # An experiment: would other steps do better?
 
     def probe(self) -> None:
         if self._probed or len(self._optimizers) != 1 or len(self._batches) < 2 or self._several_roots:
             return
         root = self._root() if self._root is not None else None
-        optimizer = self._optimizers[0]()
-        if root is None or optimizer is None or self._begin is None:
+        optimizer, setting = self._optimizers[0](), self._kept
+        self._kept = None
+        if self._begin is None or self._steps < 20 or "lr" not in self._numbers:
             return
-        if len({(group.get("lr"), group.get("weight_decay")) for group in optimizer.param_groups}) != 1:
-            return
-        if self._steps < 20 or "lr" not in self._numbers:
+        if root is not None and optimizer is not None:
+            setting = _Setting.of(root, optimizer, root)
+        if setting is None or len({group.get("lr") for group in setting.groups}) != 1:
             return
         with contextlib.suppress(Exception):
             self._probed = True
-            self._experiment_scaled(root, optimizer)
+            self._experiment_scaled(setting)
         if _learns(self._losses):
             return
         with contextlib.suppress(Exception):  # a model that cannot be copied, a loss that needs more than is known
-            self._experiment(root, optimizer)
+            self._experiment(setting)
 
-    def _experiment_scaled(self, root: nn.Module, optimizer: Optimizer) -> None:
+    def _experiment_scaled(self, setting: "_Setting") -> None:
         """The same steps from the same beginning, with each column, or all of a picture, at mean 0 and spread 1."""
         given = [one[0] for one in self._batches]
         whole = torch.cat(given)
@@ -254,13 +274,13 @@ class Progress(Observer):
             return
         spread, mean = torch.std_mean(whole, dim=0) if whole.ndim == 2 else torch.std_mean(whole)
         spread = torch.where(spread > 0, spread, 1.0)
-        rate, decay = self._numbers["lr"], self._numbers.get("weight_decay", 0.0)
+        rate = self._numbers["lr"]
         kept, results = self._batches, {}
         try:
             for name in ("plain", "scaled"):
                 if name == "scaled":
                     self._batches = [((one[0] - mean) / spread, *one[1:]) for one in kept]
-                found = self._try(root, optimizer, rate, decay, perf_counter())
+                found = self._try(setting, rate, perf_counter())
                 if found is None:
                     return
                 results[name] = found[1] if math.isfinite(found[1]) else 1e30
@@ -268,43 +288,42 @@ class Progress(Observer):
             self._batches = kept
         self._scaled = results
 
-    def _experiment(self, root: nn.Module, optimizer: Optimizer) -> None:
+    def _experiment(self, setting: "_Setting") -> None:
         """The same steps from the same beginning, with other numbers."""
-        rate, decay = self._numbers["lr"], self._numbers.get("weight_decay", 0.0)
+        rate = self._numbers["lr"]
         early = self._early()
-        wanted: list[tuple[str, float, float]] = []
+        wanted: list[tuple[str, float]] = []
         if early is not None and early < 1e-3 and self._burst() < 0.1:
             # As far as a healthy step goes: 0.01 of a weight's size.
             times = 10.0 ** max(2, min(8, round(math.log10(0.01 / max(early, 1e-12)))))
-            wanted = [("more", rate * times, decay)] if rate > 0 else []
+            wanted = [("more", rate * times)] if rate > 0 else []
         else:
-            wanted = [("1/10", rate / 10, decay), ("1/100", rate / 100, decay)]
-        if decay >= 0.01:
-            wanted.append(("decay", rate, 0.0))
+            wanted = [("1/10", rate / 10), ("1/100", rate / 100)]
+        if self._numbers.get("weight_decay", 0.0) >= 0.01:
+            wanted.append(("decay", rate))
         results: dict[str, float] = {}
         began = perf_counter()
-        for name, one_rate, one_decay in [("1", rate, decay), *wanted]:
-            found = self._try(root, optimizer, one_rate, one_decay, began)
+        for name, one_rate in [("1", rate), *wanted]:
+            found = self._try(setting, one_rate, began, decays=name != "decay")
             if found is None:
                 return
             results["start"], results[name] = found
+            if name == "1":
+                results["shrunk"] = self._shrunk
         self._tried = {key: value if math.isfinite(value) else None for key, value in results.items()}
         self._tried["times"] = wanted[0][1] / rate if rate else None
 
     def _try(
-        self, root: nn.Module, optimizer: Optimizer, rate: float, decay: float, began: float
+        self, setting: "_Setting", rate: float, began: float, *, decays: bool = True
     ) -> tuple[float, float] | None:
         """The mean loss of the kept batches before and after some steps on a copy, as it was when all began."""
         torch.manual_seed(0)
-        model = copy.deepcopy(root)
+        model = copy.deepcopy(setting.model)
         model.load_state_dict(self._begin or {})
-        held = {id(w) for group in optimizer.param_groups for w in group["params"]}
-        pairs = zip(root.parameters(), model.parameters(), strict=True)
-        weights = [mine for theirs, mine in pairs if id(theirs) in held and mine.requires_grad]
-        if not weights:
+        made = setting.another(model, rate, decays=decays)
+        if made is None:
             return None
-        made = _another(optimizer, list(weights), rate, decay)
-        start = self._mean_loss(model)
+        start, before = self._mean_loss(model), _size(model)
         for at in range(_TRIED):
             if perf_counter() - began > _TRIED_S * 4:
                 return None
@@ -314,6 +333,7 @@ class Progress(Observer):
                 return start, math.inf
             torch.autograd.backward(loss)
             made.step()
+        self._shrunk = _size(model) / max(before, 1e-12)
         return start, self._mean_loss(model)
 
     def _mean_loss(self, model: nn.Module) -> float:
@@ -389,6 +409,11 @@ class Progress(Observer):
         )
 
 
+def _size(model: nn.Module) -> float:
+    """The norm of all weights but biases and the like."""
+    return math.sqrt(sum(float(w.detach().norm()) ** 2 for w in model.parameters() if w.dim() >= 2))
+
+
 def _mean(losses: list[float]) -> float | None:
     finite = [one for one in losses if math.isfinite(one)]
     return sum(finite) / len(finite) if finite else None
@@ -425,15 +450,41 @@ def _only_reshaped(score: Tensor, output: Tensor) -> bool:
     return False
 
 
-def _another(optimizer: Optimizer, weights: list[Tensor], rate: float, decay: float) -> Optimizer:
-    """An optimizer of the same kind and numbers, but for these."""
-    allowed = set(inspect.signature(type(optimizer).__init__).parameters)
-    group = optimizer.param_groups[0]
-    numbers = {name: group[name] for name in optimizer.defaults if name in allowed and name in group}
-    numbers["lr"] = rate
-    if "weight_decay" in numbers:
-        numbers["weight_decay"] = decay
-    return type(optimizer)(weights, **numbers)
+@dataclass
+class _Setting:
+    """What an experiment needs: a model, and an optimizer's kind, its groups and which weights each of them holds."""
+
+    model: nn.Module
+    kind: type[Optimizer]
+    names: set[str]  # of the numbers that the optimizer is made with
+    groups: list[dict[str, Any]]
+    held: list[list[int]]  # places among the model's weights
+
+    @classmethod
+    def of(cls, root: nn.Module, optimizer: Optimizer, model: nn.Module) -> "_Setting":
+        """`model` is the root or a copy of it."""
+        at = {id(weight): number for number, weight in enumerate(root.parameters())}
+        allowed = set(inspect.signature(type(optimizer).__init__).parameters)
+        return cls(
+            model,
+            type(optimizer),
+            {name for name in optimizer.defaults if name in allowed},
+            [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups],
+            [[at[id(w)] for w in group["params"] if id(w) in at] for group in optimizer.param_groups],
+        )
+
+    def another(self, model: nn.Module, rate: float, *, decays: bool) -> Optimizer | None:
+        """An optimizer of the same kind and numbers for a copy of the model, but for the rate, or without decay."""
+        weights = list(model.parameters())
+        made = []
+        for group, held in zip(self.groups, self.held, strict=True):
+            mine = [weights[at] for at in held if weights[at].requires_grad]
+            numbers = {name: group[name] for name in self.names if name in group} | {"lr": rate}
+            if "weight_decay" in numbers and not decays:
+                numbers["weight_decay"] = 0.0
+            if mine:
+                made.append({"params": mine, **numbers})
+        return self.kind(made, lr=rate) if made else None  # type: ignore[call-arg]
 
 
 def _nodes(root: Any) -> Iterator[tuple[Any, str]]:

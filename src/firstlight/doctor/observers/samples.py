@@ -38,6 +38,8 @@ _FULL = 64  # so many steps of a model are heard one by one, then
 _SAMPLED = 16  # one in so many
 _KEPT_ROWS = 1_200  # that are copied, for neighbours and columns
 _KEPT_WIDTH = 4_096
+# They tell how often rows are equal by chance: of two words, which four floats are, fewer say too little.
+_CHANCE_ROWS = 1_024
 _DRAWN = {"dropout", "dropout1d", "dropout2d", "alpha_dropout", "rand", "rand_like", "randn", "randn_like", "bernoulli",
           "bernoulli_", "normal_", "uniform_"}  # fmt: skip
 _WINDOWS = 12  # evaluations whose next functions are heard
@@ -445,12 +447,14 @@ class Samples(Observer):
         if rows is None:
             return
         alone = True
+        further: list[Tensor] = []
         for number, other in enumerate(inputs[1:], start=2):
             alone = alone and not (other.ndim and len(other) == use.size)
             if other.ndim and len(other) == use.size and other.numel() <= _LARGE:  # the same for each batch, or none
                 more = rows_of(other)
                 if more is not None and more.device == rows.device:
                     rows = rows + (2 * number + 1) * fingerprints(more)
+                    further.append(more)
         use.rows = rows
         if first.device.type == "cpu":
             use.print = hash(tuple(rows.tolist()))
@@ -461,7 +465,8 @@ class Samples(Observer):
                 self._copy(use, first)
         if not likely and root.kept < _KEPT_ROWS and first.device.type == "cpu":
             words = rows_of(first)
-            if words is not None and sum(len(one) for one in root.words) < 512:
+            if words is not None and sum(len(one) for one in root.words) < _CHANCE_ROWS:
+                words = torch.cat([words, *further], dim=1)  # all that makes a row what it is
                 step = -(-words.shape[1] // 64)
                 root.words.append(words[:, ::step].clone())
 

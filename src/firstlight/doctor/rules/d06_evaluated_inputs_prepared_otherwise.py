@@ -56,14 +56,15 @@ def find(run: Run) -> Iterator[Finding]:
                 better=better,
             ),
             step=shown[0]["step"],
-            place=Place.from_json(shown[0]["places"][0]) if shown[0]["places"] else None,
+            place=_made(feeds, shown[0]) or (Place.from_json(shown[0]["places"][0]) if shown[0]["places"] else None),
             check="print(train_inputs.mean(), train_inputs.std(), test_inputs.mean(), test_inputs.std())",
         )
 
 
 def _made(feeds: list[dict[str, Any]], off: dict[str, Any]) -> Place | None:
     """The line that made the loader of these inputs."""
-    made = feeds[off["feed"]]["made"] if 0 <= off["feed"] < len(feeds) else None
+    at = off.get("feed", -1)
+    made = feeds[at]["made"] if 0 <= at < len(feeds) else None
     return Place.from_json(made) if made else None
 
 

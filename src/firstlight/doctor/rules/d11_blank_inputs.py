@@ -32,19 +32,30 @@ def find(run: Run) -> Iterator[Finding]:
 
 
 def _canvas(code: Code) -> Place | None:
-    """An array of zeros that is never written to: where it is copied, given back, or made."""
+    """The line that was to fill an array of zeros and does not; else one never written to: copied, given back, made."""
     for unit in code.units:
-        for scope in [n for n in unit.nodes if isinstance(n, ast.FunctionDef)] + [unit.tree]:
+        for loop in (n for n in unit.nodes if isinstance(n, ast.For)):
+            given_away = _renamed(loop)
+            if given_away is not None:
+                return unit.place(given_away)
+    for unit in code.units:
+        scopes = [n for n in unit.nodes if isinstance(n, ast.FunctionDef)] + [unit.tree]
+        for scope in scopes + [n for n in unit.nodes if isinstance(n, ast.ClassDef)]:
+            kind = ast.Attribute if isinstance(scope, ast.ClassDef) else ast.Name
             blank = {}
             for node in ast.walk(scope):
-                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _makes(node, *_BLANK):
-                    blank[node.targets[0].id] = node
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], kind) and _makes(node, *_BLANK):
+                    blank[ast.unparse(node.targets[0])] = node
             written = {
-                target.value.id
+                ast.unparse(target.value)
                 for node in ast.walk(scope)
                 if isinstance(node, ast.Assign | ast.AugAssign)
                 for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-                if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
+                if isinstance(target, ast.Subscript)
+            } | {
+                ast.unparse(node.func.value)
+                for node in ast.walk(scope)
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.endswith("_")
             }
             for name, made in blank.items():
                 if name in written:
@@ -53,6 +64,26 @@ def _canvas(code: Code) -> Place | None:
                     if isinstance(node, ast.Assign) and _makes(node, "copy", "clone") and name in _names(node.value):
                         return unit.place(node)
                 return unit.place(made)
+    return None
+
+
+def _renamed(loop: ast.For) -> ast.Assign | None:
+    """In `for row in rows:`, the assignment `row = ...` that was to write into rows, and only gives the name away.
+
+    What is made of the row itself, as `row = row.to(device)` is, and what is used further on, is meant so.
+    """
+    names = _names(loop.target)
+    for node in ast.walk(loop):
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
+            continue
+        name = node.targets[0].id
+        if name not in names or name in _names(node.value):
+            continue
+        used = any(
+            isinstance(one, ast.Name) and one.id == name and isinstance(one.ctx, ast.Load) for one in ast.walk(loop)
+        )
+        if not used:
+            return node
     return None
 
 

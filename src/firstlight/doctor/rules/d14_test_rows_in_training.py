@@ -53,7 +53,7 @@ def _split(code: Code) -> Place | None:
     for unit in code.units:
         calls = [n for n in unit.nodes if isinstance(n, ast.Call) and "split" in callee(n).lower()]
         own = {n.name for n in unit.nodes if isinstance(n, ast.FunctionDef)}
-        calls = [n for n in calls if callee(n) not in _OF_TEXT or isinstance(n.func, ast.Name) or callee(n) in own]
+        calls = [n for n in calls if callee(n) not in _OF_TEXT or isinstance(n.func, ast.Name) or _is_own(n, own)]
         looped = {id(n) for loop in unit.nodes if isinstance(loop, ast.For) for n in ast.walk(loop)}
         for node in sorted(calls, key=lambda n: (id(n) not in looped, n.lineno)):
             return unit.place(node)
@@ -61,10 +61,9 @@ def _split(code: Code) -> Place | None:
         drawn = isinstance(node.value, ast.Call) and callee(node.value) in ("choice", "choices", "sample", "randint")
         if drawn and is_held_back(ast.unparse(node.targets[0])):
             return place
-    for unit in code.units:
-        found = _slices(unit)
-        if found is not None:
-            return found
+    found = [place for unit in code.units for place in _slices(unit)]
+    if found:  # where several orders are cut, that one divides the samples whose line speaks of what is held back
+        return next((place for place in found if is_held_back(place.text)), found[0])
     for unit in code.units:
         for call in unit.nodes:
             if isinstance(call, ast.Call) and callee(call) in ("cat", "concatenate", "concat", "vstack", "Subset"):
@@ -72,7 +71,16 @@ def _split(code: Code) -> Place | None:
     return None
 
 
-def _slices(unit: Unit) -> Place | None:
+def _is_own(call: ast.Call, own: set[str]) -> bool:
+    """Whether a method with the name of one of theirs is theirs: `torch.randperm(n).split(50)` is not."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return (
+        callee(call) in own and isinstance(owner, ast.Name) and (owner.id in ("self", "cls") or owner.id[:1].isupper())
+    )
+
+
+def _slices(unit: Unit) -> list[Place]:
+    """The second of two slices that cut one order in two, in the order of lines."""
     sliced: dict[str, list[tuple[int, bool, ast.AST]]] = {}
     for node in unit.nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
@@ -86,7 +94,7 @@ def _slices(unit: Unit) -> Place | None:
         for second in parts
         if first[1] and not second[1] and 0 <= second[0] - first[0] <= 6
     ]
-    return unit.place(min(pairs, key=lambda one: one[0])[2]) if pairs else None
+    return [unit.place(node) for _line, _first, node in sorted(pairs, key=lambda one: one[0])]
 
 
 BROKEN = CLASSES.replace(

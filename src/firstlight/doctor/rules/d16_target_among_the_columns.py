@@ -39,7 +39,8 @@ def find(run: Run) -> Iterator[Finding]:
 
 def _table(code: Code, call: Place | None) -> Place | None:
     """The line that puts columns side by side, where there is one alone; else where the model is called."""
-    near = [unit for unit in code.units if call is not None and unit.file == call.file]
+    # The cells of a notebook are one program: the table is mostly made in another one than that of the training.
+    near = [unit for unit in code.units if call is not None and (unit.file == call.file or call.cell is not None)]
     found = [
         place
         for place, node, _unit in Code(near).calls("stack", "column_stack", "hstack", "concatenate", "cat", "c_")

@@ -29,12 +29,20 @@ def find(run: Run) -> Iterator[Finding]:
             continue  # the accuracy on training samples may be what is asked for
         files = {unit.file for unit in code.units}
         chains = whole["places"]
-        place = next(
-            (p for wanted in (is_training, is_held_back) for chain in chains if (p := outermost(chain, wanted, files))),
-            Place.from_json(chains[0][0]) if chains else None,
-        )
+        made = Place.from_json(whole.get("made"))
+        made = made if made is not None and (is_held_back(made.text) or is_training(made.text)) else None
+        called = [next((p for chain in chains if (p := outermost(chain, wanted, files))), None)
+                  for wanted in (is_training, is_held_back)]  # fmt: skip
+        place = called[0] or made or called[1] or (Place.from_json(chains[0][0]) if chains else None)
         yield Finding(
             evidence=_(
+                "All {known} training rows that were looked at are among the {rows} evaluated ones, and one epoch has "
+                "as many rows; no other rows were evaluated.",
+                known=whole["of"],
+                rows=whole["rows"],
+            )
+            if whole.get("of")
+            else _(
                 "{known} of {rows} evaluated rows had been learned from, byte for byte; no other rows were evaluated.",
                 known=whole["before"],
                 rows=whole["rows"],
@@ -76,6 +84,33 @@ PLAIN = BROKEN.replace(
     "train_x, train_y, test_x, test_y = x[:480], y[:480], x[480:], y[480:]", "train_x, train_y = x[:480], y[:480]"
 )
 
+PAIRS = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+left, right = torch.randn(1200, 6), torch.randn(1200, 6)
+prefers = torch.where(left.sum(1) > right.sum(1), 1.0, -1.0)
+rows = TensorDataset(left, right, prefers)
+learned, held = torch.utils.data.random_split(rows, [1000, 200])
+loader, other = DataLoader(learned, 8, shuffle=True), DataLoader(held, 100)
+model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1), nn.Flatten(0))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+for epoch in range(2):
+    for one, two, y in loader:
+        loss = nn.functional.margin_ranking_loss(model(one), model(two), y, margin=1.0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+model.eval()
+right = 0
+with torch.no_grad():
+    for one, two, y in other:
+        right += ((model(one) - model(two)) * y > 0).sum().item()
+print(f"test accuracy {right / 200}")
+"""
+
 rule = Rule(
     code="E01",
     name="tested-on-training-samples",
@@ -103,6 +138,10 @@ rule = Rule(
         "one graph, rows told apart by a mask": CLASSES.replace(
             "model(train_x[rows]), train_y[rows])", "model(x)[:480], train_y)"
         ).replace("model(test_x).argmax(1) ==", "model(x)[480:].argmax(1) =="),
+        "pairs, of which only a part is read": PAIRS,
+        "pairs, the accuracy on both": PAIRS.replace(
+            "    for one, two, y in other:", "    for one, two, y in [*DataLoader(learned, 100), *other]:"
+        ),
     },
     explains=("D14",),
 )

@@ -1,6 +1,8 @@
 """L21 accumulation: gradients of several batches are meant to add up, and do not; or add up to more than their mean."""
 
+import ast
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.editing import Spot, owner_of, spot_of
@@ -9,6 +11,8 @@ from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rules.l23_steps_outside_the_batch_loop import is_conditional
 from firstlight.locale import Text, _
 from firstlight.run import Run
+
+_AS_LONG = ("SGD", "ASGD")  # optimizers whose steps are as long as the gradient
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -44,8 +48,25 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=one["passes"] * 3,
             place=Place.from_json(one["place"]),
-            voice="note",
+            voice="question" if _counts_batches(code, one) else "note",
         )
+
+
+def _counts_batches(code: Code, one: dict[str, Any]) -> bool:
+    """Whether the passes are those of several batches, and their sum makes a longer step than their mean.
+
+    One line goes backward, and the step waits for a count: of several losses of one batch it would not. Steps of Adam
+    and its like are as long whatever the gradient is multiplied with, and a clipped gradient has a length of its own.
+    """
+    if one.get("optimizer") not in _AS_LONG or one["lines"] != 1 or one["touched"] > 0.1 * one["steps"]:
+        return False
+    spot = spot_of(code, Place.from_json(one["stepped"]))
+    return is_conditional(spot) or (spot is not None and any(_every_so_many(node) for node in spot.around))
+
+
+def _every_so_many(node: ast.AST) -> bool:
+    """`if (i + 1) % 4 == 0`, which may stand in a function that is called in the loop."""
+    return isinstance(node, ast.If) and any(isinstance(one, ast.Mod) for one in ast.walk(node.test))
 
 
 def _moved(cleared: Spot | None, stepped: Spot | None) -> tuple[Edit, ...]:

@@ -26,7 +26,10 @@ def find(run: Run) -> Iterator[Finding]:
     failure = failure_of(
         run, r"modified by an inplace", r"in-place operation", r"modified inplace", types=("RuntimeError",)
     )
-    if failure is None or came_back(run):  # a state of an earlier batch: M24
+    if failure is None:
+        yield from _unseen(run)
+        return
+    if came_back(run):  # a state of an earlier batch: M24
         return
     code, at = Code.of(run), line_of(failure)
     if "modified by an inplace" not in failure["message"]:
@@ -51,6 +54,33 @@ def find(run: Run) -> Iterator[Finding]:
     change = _("Make a new tensor instead: x = x + y, not x += y; relu(x), not relu_(x); inplace=False in layers.")
     edits = _anew(*found[1:]) if found is not None else ()
     yield _finding(failure, place, (at,) if at is not None and at != place else (), detail, change, edits)
+
+
+def _unseen(run: Run) -> Iterator[Finding]:
+    """A change in the forward pass that autograd was kept from seeing: nothing fails, and gradients are of old values.
+
+    It may be meant: a rounding that gradients are to pass through is written like this, too.
+    """
+    for one in newest(run, "written_over") or []:
+        place = Place.from_json(one["place"])
+        yield Finding(
+            evidence=_(
+                "In the forward pass, values that layers computed were written over through {how}, where autograd does "
+                "not see it: gradients are those of the values before.",
+                how=one["how"],
+            ),
+            step=one["step"],
+            place=place,
+            values={
+                "detail": _("Values of the forward pass are changed behind the back of autograd."),
+                "change": _(
+                    "Make a new tensor: x = x.masked_fill(mask, 0), torch.where(mask, 0, x) or x * keep. If it is "
+                    "meant so, write # doctor: intended on the line."
+                ),
+            },
+            voice="question",
+        )
+        return
 
 
 def _finding(
@@ -198,6 +228,15 @@ rule = Rule(
         ),
         "weights that are set under no_grad": FIXED.replace(
             "for step", "with torch.no_grad():\n    model.fc1.weight *= 0.5\nfor step"
+        ),
+        "weights that are kept small by .data in the forward pass": FIXED.replace(
+            "hidden = hidden * 2", "self.fc2.weight.data.clamp_(-1, 1)"
+        ),
+        "a copy by .data that is changed": FIXED.replace(
+            "hidden = hidden * 2", "shown = hidden.data.clone()\n        shown[:, 0] = 0"
+        ),
+        "inputs that are changed by .data": FIXED.replace(
+            "        hidden = torch", "        x = x.clone()\n        x.data[:, 0] = 0\n        hidden = torch"
         ),
     },
     explains=("L03", "X01"),

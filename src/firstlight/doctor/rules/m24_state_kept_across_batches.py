@@ -10,6 +10,9 @@ from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
+# Windows of truncated backpropagation that overlap are some steps long: what ten steps do not let go is never let go.
+_LOOKS, _LATE = 5, 10
+
 
 def find(run: Run) -> Iterator[Finding]:
     """The loss reaches a graph of an earlier batch; or its nodes rise by the same count with each backward pass."""
@@ -29,9 +32,25 @@ def find(run: Run) -> Iterator[Finding]:
         )
         return
     growth = newest(run, "loss_growth") or {}
-    points = [(number, count) for number, count in growth.get("nodes", ()) if count > 0]
-    if len(points) < 4:
+    chain = _chain(growth.get("held", []))
+    if chain:
+        yield Finding(
+            evidence=_(
+                "The graph of the loss at step {late} still holds parts of that at step {early}, and of each between "
+                "them: it went from {first} to {last} nodes.",
+                late=chain[-1]["number"],
+                early=chain[-1]["oldest"],
+                first=chain[0]["nodes"],
+                last=chain[-1]["nodes"],
+            ),
+            step=chain[-1]["number"],
+            place=Place.from_json(growth["backward"]),
+            check="hidden = hidden.detach()  # before the next batch",
+        )
         return
+    points = [tuple(one) for one in growth.get("nodes", ()) if len(one) == 3 and one[1] > 0]
+    if len(points) < 4 or any(b[2] <= a[2] for a, b in pairwise(points[1:])):
+        return  # no step between two losses: they are terms of one sum
     slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in pairwise(points[1:])]
     if slopes[0] <= 0 or any(slope != slopes[0] for slope in slopes):
         return
@@ -48,6 +67,32 @@ def find(run: Run) -> Iterator[Finding]:
         place=Place.from_json(growth["backward"]),
         check="hidden = hidden.detach()  # before the next batch",
     )
+
+
+def _chain(held: list[dict[str, int]]) -> list[dict[str, int]]:
+    """Looks at graphs that all hold the same earlier one, and more nodes each time; steps were made between them.
+
+    A state may be set back with each epoch, so it is enough that this goes on for a while. Where backpropagation is
+    truncated on purpose, the oldest part is soon let go; where losses of one sequence go backward one by one, no step
+    is made between them; what was computed once before the loop does not grow.
+    """
+    chain: list[dict[str, int]] = []
+    for one in held:
+        last = chain[-1] if chain else None
+        goes_on = last is not None and all(
+            (one["oldest"] == last["oldest"], one["nodes"] > last["nodes"], one["steps"] > last["steps"],
+             one["earlier"] > last["earlier"])
+        )  # fmt: skip
+        if last is not None and not goes_on:
+            if _is_long(chain):
+                break
+            chain = []
+        chain.append(one)
+    return chain if _is_long(chain) else []
+
+
+def _is_long(chain: list[dict[str, int]]) -> bool:
+    return len(chain) >= _LOOKS and chain[-1]["number"] - chain[-1]["oldest"] >= _LATE
 
 
 BROKEN = """\
@@ -87,6 +132,21 @@ rule = Rule(
         "longer sums by and by": BROKEN.replace(
             "0.5 * state", "sum([model(x)] * (step % 5), torch.zeros(16, 3))"
         ).replace("retain_graph=True", ""),
+        "cut with every fourth batch": BROKEN.replace(
+            "    optimizer.step()\n",
+            "    optimizer.step()\n    if step % 4 == 3:\n        state = state.detach()\n",
+        ),
+        "one sequence, term by term": BROKEN.replace("    optimizer.zero_grad()\n", "").replace(
+            "    optimizer.step()\n",
+            "    if step % 8 == 7:\n        optimizer.step()\n        optimizer.zero_grad()\n"
+            "        state = torch.zeros(16, 3)\n",
+        ),
+        "what was computed once before the loop": BROKEN.replace(
+            "state = torch.zeros(16, 3)\n", "first = nn.Linear(8, 3)\nstate = first(x)\n"
+        ).replace(
+            "    state = 0.5 * state + model(x)\n    loss = nn.functional.cross_entropy(state, y)\n",
+            "    loss = nn.functional.cross_entropy(state + model(x), y)\n",
+        ),
     },
     explains=("L09", "L08", "R06"),
 )

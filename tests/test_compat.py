@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 import pytest
+import torch
 
 from firstlight import compat
 
@@ -73,3 +74,11 @@ def test_a_stopped_cell_ends_without_an_error_by_public_names_of_ipython() -> No
     assert result.success
     assert "self.custom_exceptions" in inspect.getsource(InteractiveShell.run_code)
     assert hasattr(InteractiveShell, "CustomTB") or "self.CustomTB" in inspect.getsource(InteractiveShell.run_code)
+
+
+def test_torch_says_that_there_is_no_memory_in_words_that_are_known() -> None:
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert compat.wants_memory(error.value)
+    assert compat.wants_memory(torch.OutOfMemoryError("on an accelerator"))
+    assert not compat.wants_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))

@@ -99,3 +99,19 @@ def forget_wrappers() -> None:
 def has_stepped(optimizer: Any) -> None:
     """Spare its schedulers the warning that they step before it does."""
     optimizer._opt_called = True
+
+
+# Torch: that there was no memory, it says on the CPU by a plain RuntimeError. Canary: tests/test_compat.py.
+
+_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "could not allocate", "bad_alloc")
+
+
+def wants_memory(error: BaseException) -> bool:
+    """Whether there was no memory for something, as torch says it: on the CPU by a plain RuntimeError.
+
+    Example:
+        >>> wants_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory")), wants_memory(ValueError("wrong"))
+        (True, False)
+    """
+    kind = type(error).__name__
+    return kind in ("MemoryError", "OutOfMemoryError") or any(word in str(error) for word in _NO_MEMORY)

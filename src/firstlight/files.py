@@ -1,7 +1,8 @@
-"""Files that are whole: after a power cut, and after a write that failed."""
+"""Files that are whole: for those who read them meanwhile, after a write that failed, and after a power cut."""
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,21 @@ def gone_if_it_fails(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             path.unlink()
         raise
+
+
+def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Write a file: whoever reads it finds the old content or the new, and nothing between.
+
+    Args:
+        path: The file, in a folder that is there.
+        content: All of it.
+        mode: Who may read it, as in `os.open`.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with gone_if_it_fails(part):
+        part.touch(mode=mode, exist_ok=False)
+        part.write_bytes(content)
+        put(part, path)
 
 
 def put(new: Path, path: Path) -> None:

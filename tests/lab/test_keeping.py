@@ -89,23 +89,26 @@ def test_outputs_go_to_the_cells_that_were_run_and_to_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "whole"),
+    ("cell", "seconds", "heard", "whole"),
     [
-        ({"outputs": [{"text": "a"}], "execution_count": 3}, True),
-        ({"outputs": [{"text": "a"}], "execution_count": None}, False),
-        ({"outputs": [], "execution_count": None}, True),
-        (None, True),
+        pytest.param({"outputs": [{"text": "a"}], "execution_count": 3}, 0.1, True, True, id="the whole"),
+        pytest.param({"outputs": [{"text": "a"}], "execution_count": None}, 9, True, False, id="a page that slept"),
+        pytest.param({"outputs": [], "execution_count": None}, 9, True, True, id="cleared by the person"),
+        pytest.param({"outputs": [], "execution_count": None}, 9, False, False, id="nothing was printed as it left"),
+        pytest.param({"outputs": [], "execution_count": None}, 0.1, True, False, id="its outputs are on their way"),
+        pytest.param(None, 0.1, True, True, id="removed"),
     ],
-    ids=["the whole", "from a page that believes it still runs", "cleared by the person", "removed"],
 )
-def test_what_a_page_has_saved_is_known_by_what_stands_there(cell: dict[str, Any] | None, whole: bool) -> None:
+def test_what_a_page_has_saved_is_known_by_what_stands_there(
+    cell: dict[str, Any] | None, seconds: float, heard: bool, whole: bool
+) -> None:
     execution = run(said("execute_input", execution_count=3), said("stream", name="stdout", text="a and more"))
     execution.note_saved({"outputs": [{"text": "a"}], "execution_count": 3}, time.time() + 1)
     assert not execution.in_file, "it runs"
     execution.add(said("status", execution_state="idle"))
     execution.note_saved(cell, execution.changed - 1)
     assert not execution.in_file, "the page asked before it had ended"
-    execution.note_saved(cell, execution.changed + 1)
+    execution.note_saved(cell, execution.changed + seconds, heard=heard)
     assert execution.in_file is whole
     execution.put("none", {})
     assert execution.in_file is whole

@@ -1,6 +1,7 @@
 """Notebooks on disk: whole or as before, whatever happens while they are written."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import signal
@@ -92,6 +93,29 @@ def test_a_kill_in_the_middle_of_writing_leaves_the_old_file_or_the_new_one(tmp_
     with written_whole(path) as file:
         file.write("swept")
     assert not list(tmp_path.glob(".*.part"))
+
+
+def test_what_a_kill_has_torn_keeps_its_whole_copy_until_it_is_saved_again(tmp_path: Path) -> None:
+    path, whole = tmp_path / "notes.ipynb", tmp_path / ".notes.ipynb.12345678.part"
+    whole.write_text("the whole")
+    path.write_text("the wh  old")  # a kill in the middle of writing over it
+    for at, one in enumerate((whole, path)):
+        os.utime(one, (at, at))
+    with contextlib.suppress(RuntimeError), written_whole(path):
+        raise RuntimeError
+    assert whole.exists()
+    with written_whole(path) as file:
+        file.write("new")
+    assert not whole.exists()
+
+
+def test_a_name_as_long_as_a_name_may_be(tmp_path: Path) -> None:
+    path = tmp_path / f"{'x' * 249}.ipynb"
+    for text in ("first", "second"):
+        with written_whole(path) as file:
+            file.write(text)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "second"
 
 
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

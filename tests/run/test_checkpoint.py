@@ -5,6 +5,7 @@ import copy
 import errno
 import gc
 import json
+import math
 import os
 import random
 import shutil
@@ -535,6 +536,45 @@ def test_a_bad_record_of_the_run_itself_is_said(how: str) -> None:
         checkpoint.interrupted("loop", True)
 
 
+def test_a_bad_record_whose_name_ends_in_a_number_is_another_one() -> None:
+    folder = interrupted_loop()
+    bad_record("loop-2", "cut off")
+    found = checkpoint.interrupted("loop", True)
+    assert found is not None
+    assert found.folder == folder
+
+
+def test_a_want_of_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = interrupted_loop()
+    for error in (torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("[enforce fail] not enough memory")):
+
+        def fail(_found: object, error: Exception = error) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr("firstlight.run.found._check_parts", fail)
+            with pytest.raises(type(error), match="memory"):
+                newest(folder)
+    assert newest(folder).step == 9
+
+
+class Limited(torch.optim.SGD):
+    """An optimizer of somebody's own, with a limit that is none."""
+
+    def __init__(self, weights: Any) -> None:
+        super().__init__(weights, lr=0.01)
+        self.defaults["limit"] = math.inf
+        for group in self.param_groups:
+            group["limit"] = math.inf
+
+
+def test_an_infinite_setting_of_an_optimizer_is_what_it_was() -> None:
+    loop = Loop(optimize=lambda model: Limited(model.parameters()))
+    with contextlib.suppress(Killed):
+        loop.run(die_at=9)
+    assert torch.equal(loop.run(), Loop(optimize=lambda model: Limited(model.parameters())).run(resume=False))
+
+
 # Schedulers that nobody named.
 
 
@@ -947,6 +987,21 @@ def test_of_a_fit_that_went_to_its_end_the_last_checkpoint_is_kept() -> None:
     _model, run = fitted(checkpoint=ALWAYS)
     assert run.folder is not None
     assert checkpoints_in(run.folder) == ["step-32"]
+
+
+def test_a_checkpoint_that_cannot_be_removed_spoils_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    unlink = Path.unlink
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path.name.startswith("step-"):
+            raise PermissionError(errno.EACCES, "it is open elsewhere", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    _model, run = fitted(checkpoint=ALWAYS)
+    assert run.status == "finished"
+    assert run.folder is not None
+    assert "step-32" in checkpoints_in(run.folder)
 
 
 def test_an_interrupted_fit_ends_in_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:

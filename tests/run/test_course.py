@@ -134,6 +134,21 @@ def test_generators_of_batch_samplers_and_datasets_are_put_back(make: Callable[[
         assert torch.equal(loop.after_dying_at(*moments), whole), moments
 
 
+def test_a_generator_that_several_passes_share_is_put_back_once() -> None:
+    shared = weakref.WeakKeyDictionary[Run, Any]()
+
+    def passes(run: Run) -> Iterator[Any]:
+        rows = shared.setdefault(run, Noisy())
+        for first in (0, 4, 10):
+            yield from run.batches(DataLoader(Subset(rows, range(first, first + 6)), 2))
+
+    whole = Loop(passes).run()
+    shutil.rmtree(runs_folder())
+    for step in (11, 14):  # in the second epoch, in which it is known which passes there are
+        assert torch.equal(Loop(passes).after_dying_at(step), whole), step
+        shutil.rmtree(runs_folder())
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("form", ["one pass", "two passes", "no epochs"])
 def test_a_zip_of_loaders_goes_on_with_the_same_batches(workers: int, form: str) -> None:

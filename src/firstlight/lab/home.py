@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import platformdirs
 
-from firstlight.files import gone_if_it_fails
+from firstlight.files import write_whole
 
 LOCALES = {"en": "en", "ja": "ja_JP", "ko": "ko_KR"}
 LOCALE_PLUGIN = "@jupyterlab/translation-extension:plugin"
@@ -227,8 +227,4 @@ def _set_environment(room: Room) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader, or a second lab, finds the old file or the new one, and nothing between."""
-    part = path.with_name(f"{path.name}.{uuid4().hex[:8]}.part")
-    with gone_if_it_fails(part):
-        part.touch(mode=0o600)
-        part.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
-        part.replace(path)
+    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False).encode(), mode=0o600)

@@ -33,6 +33,7 @@ TO_DISK_S = 1.5  # between two looks at what to keep
 UNSAVED_S = 5.0  # a page that has not saved for so long may be gone, or stuck
 STREAM_CHARACTERS = 4_000_000  # of what one cell prints, the last so many; no page could show more
 KEPT_BYTES = 64_000_000  # of all outputs of a kernel; the oldest go first
+UNDERWAY_S = 2.0  # the longest that what a kernel says is taken to be on its way to a page
 KEPT_DAYS = 30  # what nobody came for, as of a notebook that was removed
 HEARS_S = 5.0  # the longest that a page waits for its own line to the kernel before it is told
 OUTPUTS = ("stream", "display_data", "execute_result", "error")
@@ -86,15 +87,17 @@ class Execution:
             self.state, self.count = "done", None
             self._change()
 
-    def note_saved(self, cell: dict[str, Any] | None, at: float) -> None:
+    def note_saved(self, cell: dict[str, Any] | None, at: float, *, heard: bool = True) -> None:
         """A page has written its notebook: does it hold all that is known here?
 
         Args:
             cell: As the page has written it; None where it has been removed.
             at: When the page asked to save.
+            heard: Whether some page hears the kernel. Only then has somebody cleared a cell that is empty.
         """
         # A page that slept, or whose network did, believes that the cell still runs: then its number is not there.
-        behind = cell is not None and cell.get("outputs") and cell.get("execution_count") != self.count
+        cleared = cell is not None and not cell.get("outputs") and heard and at - self.changed > UNDERWAY_S
+        behind = cell is not None and not cleared and cell.get("execution_count") != self.count
         if self.state == "done" and self.changed <= at and not behind:
             self.in_file = True
 
@@ -304,7 +307,7 @@ class Keeper:
             kept.saved_at, kept.written = time.time(), 0.0
             cells = {cell.get("id"): cell for cell in _code_cells(content)}
             for one in kept.executions.values():
-                one.note_saved(cells.get(one.cell), at)
+                one.note_saved(cells.get(one.cell), at, heard=bool(kept.pages))
         self._file(path).unlink(missing_ok=True)
 
     def restarted(self, manager: Any) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firstlight.errors import FirstlightError
-from firstlight.files import gone_if_it_fails
+from firstlight.files import write_whole
 from firstlight.lab.home import home
 from firstlight.locale import Text
 
@@ -109,12 +109,7 @@ def keep_password(word: str) -> None:
     from jupyter_server.auth import passwd
 
     _password_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = _password_file().with_suffix(".part")
-    part.unlink(missing_ok=True)
-    with gone_if_it_fails(part):
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(passwd(word))  # argon2
-        part.replace(_password_file())
+    write_whole(_password_file(), passwd(word).encode(), mode=0o600)  # argon2
 
 
 def names_of_this_machine() -> list[str]:

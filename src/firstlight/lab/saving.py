@@ -1,6 +1,7 @@
 """Notebooks on disk: whole or as before, and a clear word where one could not be saved."""
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -131,9 +132,9 @@ def written_whole(
         like: The file whose owner, group, mode and access list it gets; else the old one.
     """
     path = Path(os.path.realpath(path))  # a link stays one
-    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    part = path.with_name(f"{_prefix(path)}{uuid4().hex[:8]}.part")
     like = like or path
-    _sweep(path)
+    _sweep(path, than=path)
     with gone_if_it_fails(part):
         part.touch(mode=0o600 if like.exists() else 0o666)  # while it is written, nobody reads it who could not before
         with part.open("w" if text else "wb", encoding=encoding if text else None, newline="\n" if text else None) as f:
@@ -144,13 +145,26 @@ def written_whole(
     if not replaced:
         _write_over(path, part)
     keep_names(path.parent)
+    _sweep(path)
 
 
-def _sweep(path: Path) -> None:
-    """Take away what a kill in the middle of writing has left."""
-    for old in path.parent.glob(f".{escape(path.name)}.????????.part"):
+def _prefix(path: Path) -> str:
+    """How the names of files begin that lie beside one while it is written: no longer than a name may be."""
+    name = path.name if len(os.fsencode(path.name)) < 200 else hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return f".{name}."
+
+
+def _sweep(path: Path, than: Path | None = None) -> None:
+    """Take away what a kill in the middle of writing has left.
+
+    Args:
+        path: The file that was written.
+        than: Only what is newer than this: what is older may hold what a kill has torn in the file itself.
+    """
+    for old in path.parent.glob(f"{escape(_prefix(path))}????????.part"):
         with suppress(OSError):
-            if time.time() - old.stat().st_mtime > LEFT_S:
+            written = old.stat().st_mtime
+            if time.time() - written > LEFT_S and (than is None or written > than.stat().st_mtime):
                 old.unlink()
 
 

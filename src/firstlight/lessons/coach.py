@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from firstlight.files import gone_if_it_fails
+from firstlight.files import gone_if_it_fails, write_whole
 from firstlight.lessons import gym
 from firstlight.lessons.exercise import Exercise
 from firstlight.lessons.notes import note, table
@@ -154,11 +154,8 @@ def finished(folder: Path) -> set[str]:
 
 
 def _remember(name: str, folder: Path) -> None:
-    part = folder / f"{STATE}.part"
-    # A folder that cannot be written to must not spoil the success.
-    with contextlib.suppress(OSError), gone_if_it_fails(part):
-        part.write_text(json.dumps({"done": sorted(finished(folder) | {name})}, indent=1), encoding="utf-8")
-        part.replace(folder / STATE)
+    with contextlib.suppress(OSError):  # a folder that cannot be written to must not spoil the success
+        write_whole(folder / STATE, json.dumps({"done": sorted(finished(folder) | {name})}, indent=1).encode())
 
 
 def hand_out(name: str, folder: Path | None = None) -> Path:

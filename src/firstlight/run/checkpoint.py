@@ -38,7 +38,7 @@ from firstlight.run.errors import (
     RecordNotSaved,
     RecordTooNew,
 )
-from firstlight.run.foreign import MALFORMED
+from firstlight.run.foreign import MALFORMED, raise_for_memory
 from firstlight.run.found import FORMAT, Found, check_optimizer, kind_of, need, newest
 from firstlight.run.listing import checkpoints_in, runs_folder, wanted_next
 from firstlight.run.record import Run, end_here
@@ -147,7 +147,9 @@ def interrupted(name: str, resume: Any, parent: Path | None = None) -> Found | N
 def _is_of(folder: Path, name: str) -> bool:
     """Whether the folder's name says that its run is called so: as `record.new_folder` writes it."""
     word = re.sub(r"[^\w.-]+", "-", name).strip("-._")[:60] or "run"
-    return re.fullmatch(rf"[^-]+-{re.escape(word)}(-\d+)?", folder.name) is not None
+    found = re.fullmatch(rf"([^-]+-{re.escape(word)})(-\d+)?", folder.name)
+    # With a number, there is one without it: of the same moment. Else it is a net that is called net-2.
+    return found is not None and (found[2] is None or (folder.parent / found[1]).is_dir())
 
 
 class Parts:
@@ -315,6 +317,7 @@ class Parts:
         except RecordDamaged:
             raise
         except (*MALFORMED, RuntimeError) as error:
+            raise_for_memory(error)
             raise found.damaged(repr(error)[:200]) from error
 
     # Private.
@@ -508,20 +511,22 @@ class Keeper:
                 )
             return
         folder = self.run.folder / "checkpoints"
-        self.run.flush()  # the record reaches at least as far as the checkpoint
+        reaches = self.run.flush()  # the record, at least as far as the checkpoint
         try:
             state.clean(folder)
-            there = len(checkpoints_in(self.run.folder))
-            for count in range(max(1, there), 0, -1):  # room for a newer one is worth more than the older of two
+            there = checkpoints_in(self.run.folder)
+            for count in range(max(1, len(there)), 0, -1):  # room for a newer one is worth more than the older of two
                 self._drop_all_but(count)
                 try:
                     state.save(folder, name, tensors, data)
                     break
                 except OSError as error:
-                    if error.errno != errno.ENOSPC or count == 1:
+                    if error.errno not in (errno.ENOSPC, errno.EDQUOT) or count == 1:
                         raise
-            self._written.append(name)
+            self._written = [*(one for one in self._written if one in there), name]
             self._drop_all_but(self._pace.keep)
+            if not reaches:  # the disk was full: now there is the room of what was dropped
+                self.run.flush()
             self._failing = False
         except OSError as error:  # training goes on, those before are still there, and the next may be luckier
             if not self._failing:
@@ -542,7 +547,8 @@ class Keeper:
         assert self.run.folder is not None  # `_write` asks
         for old in self._best_first()[count:]:
             for suffix in ("safetensors", "json"):
-                (self.run.folder / "checkpoints" / f"{old}.{suffix}").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # open elsewhere on Windows, or a locked folder: the next time
+                    (self.run.folder / "checkpoints" / f"{old}.{suffix}").unlink()
 
 
 def _warn_not_written(folder: Path, error: OSError, last: str | None) -> None:

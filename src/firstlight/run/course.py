@@ -12,7 +12,7 @@ generators are also put back at the head: the last place before the pass that we
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -63,6 +63,7 @@ class Course:
         self._described: dict[int, dict[str, Any]] = {}
         self._made: dict[tuple[Any, ...], Any] = {}  # batches that were made here
         self._head: dict[str, Any] | None = None  # where the generators stood there
+        self._stand: set[int] = set()  # sources and generators that stand where they did: several passes may share them
         if found is not None:
             self._damaged = found._replace(tensors={}).damaged  # they are as large as the model
             run.subscribe(self._say_what_was_left_out)
@@ -131,7 +132,9 @@ class Course:
         state = self._later.pop(str(number), None) if ahead is None else ahead["sources"].get(str(number))
         if state is not None:
             with self._believing():
-                _put(source, state)
+                _put(source, state, self._stand if ahead is None else ())
+            if ahead is None:
+                self._note_that_stand(source)
         if ahead is not None and number == ahead["pass"] and self._found is not None:
             found = list(differences(ahead["data"], description(source), "data"))
             if found:
@@ -156,6 +159,7 @@ class Course:
             if states["source"] is not None:
                 _put(source, states["source"])
             chance.stand(states["chance"], self.keeper.parts.generators if self.keeper is not None else [])
+        self._note_that_stand(source)
 
     def between(self, place: Callable[[], dict[str, Any]]) -> None:
         """Between two steps: make a checkpoint where it is time, and stop where somebody asked for it."""
@@ -194,6 +198,10 @@ class Course:
 
     # Private.
 
+    def _note_that_stand(self, source: Any) -> None:
+        named = self.keeper.parts.generators if self.keeper is not None else []
+        self._stand.update(id(one) for one in (source, *_generators(source), *named))
+
     @contextlib.contextmanager
     def _believing(self) -> Iterator[None]:
         try:
@@ -227,10 +235,9 @@ class Course:
         if self.keeper is None:
             return
         named = self.keeper.parts.generators
-        head = ahead.get("head") if ahead is not None and ahead["pass"] == self._passes else None
-        if head is None or head["kind"] != kind:
-            pass  # not there yet; and checkpoints of before have none
-        elif len(head["chance"]["own"]) == len(named):  # else it is another training, which is said soon
+        head = ahead["head"] if ahead is not None and ahead["pass"] == self._passes else None
+        # Of another kind, we are not there yet; with other generators, it is another training, which is said soon.
+        if head is not None and head["kind"] == kind and len(head["chance"]["own"]) == len(named):
             chance.stand(head["chance"], named)
         self._head = {"kind": kind, "chance": chance.standing(named)}
 
@@ -353,7 +360,7 @@ def _generators(source: Any) -> list[Any]:
     """Of a source, and of what it takes its samples from: samplers and datasets, wrapped ones too."""
     batches = _part(source, "batch_sampler")
     owners = [source, _part(source, "sampler"), _part(batches, "sampler")]
-    found = [_part(owner, "generator") for owner in owners]  # first: older checkpoints have these alone
+    found = []
     owners += [batches, _part(source, "dataset")]
     for owner in owners:  # grows: a `Subset` has a dataset, and a sampler may have another one
         inner = [_part(owner, name) for name in ("sampler", "dataset")] if len(owners) < _DEEP else []
@@ -381,10 +388,11 @@ def _state(source: Any) -> dict[str, Any]:
     return {"turn": turn, "generators": states, "kinds": _kinds(source)}
 
 
-def _put(source: Any, state: dict[str, Any]) -> None:
-    if state.get("kinds") != _kinds(source):  # it is another one
+def _put(source: Any, state: dict[str, Any], besides: Container[int] = ()) -> None:
+    if state["kinds"] != _kinds(source):  # it is another one
         return
-    if state["turn"] is not None and hasattr(source, "turn"):
+    if state["turn"] is not None and hasattr(source, "turn") and id(source) not in besides:
         source.load_state_dict(state["turn"])
     for one, saved in zip(_generators(source), state["generators"], strict=True):
-        chance.set_state(one, saved)
+        if id(one) not in besides:
+            chance.set_state(one, saved)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from firstlight.compat import wants_memory
 from firstlight.errors import FirstlightError
 from firstlight.locale import _
 from firstlight.run.errors import RecordDamaged
@@ -47,6 +48,12 @@ _META: dict[str, Kind] = {
 _PLAN = ("total_steps", "total_epochs", "steps_per_epoch")
 _STATUS = ("running", "finished", "stopped", "failed")
 _LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+def raise_for_memory(error: BaseException) -> None:
+    """Raise it again where there was no memory: then nothing is known of what was being read."""
+    if wants_memory(error):
+        raise error
 
 
 def check_files(path: Path) -> None:

@@ -20,12 +20,12 @@ from torch.optim import Optimizer
 from firstlight.locale import _, say
 from firstlight.run import state
 from firstlight.run.errors import CheckpointDamaged, CheckpointDiffers, RecordDamaged
-from firstlight.run.foreign import MALFORMED, damaged
+from firstlight.run.foreign import MALFORMED, damaged, raise_for_memory
 from firstlight.run.listing import checkpoints_in
 from firstlight.run.store import Kept
 from firstlight.run.tree import unpack
 
-FORMAT = 1
+FORMAT = 2  # from 2 on, it is told of each source which generators it draws from
 _SHOWN = 4  # differences in a message
 _LARGEST = 2**53  # of any count
 _MOST_THREADS = 1024
@@ -40,7 +40,7 @@ class Found(NamedTuple):
     folder: Path
     tensors: dict[str, Tensor]
     data: dict[str, Any]
-    name: str = "step-0"
+    name: str
 
     @property
     def step(self) -> int:
@@ -72,6 +72,7 @@ class Found(NamedTuple):
         try:
             return unpack(self.data[name], self.tensors)
         except (*MALFORMED, RuntimeError) as error:
+            raise_for_memory(error)
             raise self.damaged(repr(error)[:200]) from error
 
     def damaged(self, reason: str) -> RecordDamaged:
@@ -160,6 +161,7 @@ def _believe(found: Found) -> None:
     except RecordDamaged:
         raise
     except (*MALFORMED, RuntimeError) as error:
+        raise_for_memory(error)
         raise found.damaged(repr(error)[:200]) from error
 
 
@@ -236,9 +238,9 @@ def _check_position(found: Found, at: dict[str, Any]) -> None:
         batches = at["data"].get("batches", _LARGEST)
         ours = ours or at["data"].get("type") == "Batches"
         need(found, "position.batch", at["batch"], not ours or (_is_count(batches) and at["batch"] <= batches))
-    if (head := at.get("head")) is not None:  # checkpoints of before have none
-        need(found, "position.head", head["kind"], head["kind"] in ("start", "epoch", "pass"))
-        _check_chances(found, head["chance"])
+    head = at["head"]
+    need(found, "position.head", head["kind"], head["kind"] in ("start", "epoch", "pass"))
+    _check_chances(found, head["chance"])
     for name in ("began", "now") if inside else ("now",):
         source = at[name]["source"]
         _check_chances(found, at[name]["chance"])
@@ -265,6 +267,8 @@ def _check_source(found: Found, saved: dict[str, Any], *, ours: bool) -> None:
         whole = type(turn["seed"]) is int and -(2**63) <= turn["seed"] < 2**64
         need(found, "turn", turn, whole and _is_count(turn["turn"]))
     need(found, "generators", saved["generators"], isinstance(saved["generators"], list))
+    whole = _is_list_of(str, saved["kinds"]) and len(saved["kinds"]) == len(saved["generators"])
+    need(found, "kinds", saved["kinds"], whole)
     for one in saved["generators"]:
         _check_generator(found, one)
 
@@ -311,6 +315,8 @@ def _check_extra(found: Found, extra: dict[str, Any], wanted: dict[str, str]) ->
 
 def _is_setting(mine: Any, there: Any, name: str) -> bool:
     """Whether an optimizer that has this takes that for it: schedules change numbers, and make tensors of them."""
+    if type(mine) is float and type(there) is float and there == mine:  # infinite, for one
+        return True
     if isinstance(mine, bool):
         return isinstance(there, bool) and (name not in ("amsgrad", "capturable", "differentiable") or there == mine)
     if isinstance(mine, int | float):

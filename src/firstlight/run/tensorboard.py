@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firstlight.files import gone_if_it_fails
+from firstlight.files import gone_if_it_fails, put
 
 if TYPE_CHECKING:
     from firstlight.run.record import Run
@@ -34,7 +34,7 @@ def export(run: "Run", folder: Path) -> Path:
             for name, step, value, time in rows:
                 summary = _bytes(1, _bytes(1, name.encode()) + _float(2, value))
                 file.write(_record(_double(1, time) + _varint(2 << 3) + _varint(step) + _bytes(5, summary)))
-        part.replace(path)
+        put(part, path)
     return path
 
 

@@ -215,7 +215,8 @@ def fit(
 
     Returns:
         The record: `run.model` is the model, `run.metric("test/accuracy")` its way there, `run.info["test"]` (or
-        `"val"`) what the kept weights reach. For test that is measured in float32, whatever the steps computed in.
+        `"val"`) what the kept weights reach. For test that is measured in float32, whatever the steps computed in,
+        unless the training was stopped.
 
     Raises:
         FirstlightError: Model, data and options do not fit together; nothing has been trained then.
@@ -306,10 +307,6 @@ def fit(
                 "augment": _told(augment),
                 "data": {one.split: description(one.batches) for one in (judge, last) if one is not None},
             }  # fmt: skip
-            if found is not None:  # one of before does not tell these
-                found.data["fits"]["options"] = {key: options[key] for key in ("augment", "data")} | found.data["fits"][
-                    "options"
-                ]
             schedules = [] if course is None else [course]
             parts = Parts([model], [update], schedules, counts=lambda: [training.step], kind="fit", options=options)
             if found is None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, SGD, Optimizer
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from firstlight.compat import wants_memory
 from firstlight.errors import FirstlightError
 from firstlight.locale import Text, units
 from firstlight.train.alive import Alive
@@ -217,7 +218,7 @@ def room_errors(model: nn.Module, batch_size: int | None, device: torch.device |
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, FirstlightError) or not _ran_out(error):
+        if isinstance(error, FirstlightError) or not wants_memory(error):
             raise
         # The frames of the failed step hold its tensors, and a notebook keeps the last traceback: the next try
         # would find no more room than this one.
@@ -396,11 +397,6 @@ def _samples(batch: tuple[Any, Tensor], count: int) -> tuple[Any, Tensor]:
 
 def _bytes_of(batch: Any) -> int:
     return sum(value.nbytes for value in tree_leaves(batch) if isinstance(value, Tensor))
-
-
-def _ran_out(error: BaseException) -> bool:
-    words = ("not enough memory", "can't allocate memory", "out of memory", "could not allocate", "bad_alloc")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(word in str(error) for word in words)
 
 
 def _address_space_left() -> int | None:

@@ -15,7 +15,6 @@ import math
 import os
 import platform
 import re
-import secrets
 import shutil
 import sys
 import time
@@ -34,7 +33,7 @@ from torch.utils._pytree import tree_map_only
 
 from firstlight.compat import cpu_bfloat16
 from firstlight.errors import FirstlightError
-from firstlight.files import gone_if_it_fails
+from firstlight.files import write_whole
 from firstlight.locale import Text, _
 from firstlight.train.check import Loss
 from firstlight.train.feed import Batch, Feed, _part
@@ -570,12 +569,9 @@ class Cache:
         entries[self._key] = numbers  # the newest last
         for oldest in list(entries)[:-_MOST_ENTRIES]:
             del entries[oldest]
-        part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-        # Read-only, full, or held open on Windows: measured again the next time.
-        with contextlib.suppress(OSError), gone_if_it_fails(part):
+        with contextlib.suppress(OSError):  # read-only, full, or held open on Windows: measured again the next time
             file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-            part.replace(file)  # a reader sees the old content or the new
+            write_whole(file, json.dumps(entries, indent=1).encode())
 
 
 def cache_file() -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,25 @@ def cells(*codes: str) -> dict[str, Any]:
     assert "Traceback" not in done.stderr, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+FAILING = {
+    "backward": "hidden = model(x).tanh(); out = hidden * 1; hidden += 1; (hidden + out).sum().backward()",
+    "loss": "loss = nn.functional.cross_entropy(model(x), y.float())",
+    "layer": "model(x[:, :5])",
+    "optimizer": "optimizer.step(lambda: 1 / 0)",
+}
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before 3.11, Python puts the frames back")
+def test_an_error_shows_the_lines_of_the_learner_and_of_torch_alone() -> None:
+    *_before, trained, backward, loss, layer, step = cells(SETUP, MENDED, *FAILING.values())["said"]
+    assert not trained
+    for said, kind in ((backward, "RuntimeError"), (loss, "Error"), (layer, "RuntimeError"), (step, "ZeroDivision")):
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+        assert kind in plain
+        assert "Cell In[" in plain
+        assert f"firstlight{os.sep}" not in plain, plain
 
 
 def test_an_alarm_appears_once_and_is_gone_when_the_cell_is_mended() -> None:

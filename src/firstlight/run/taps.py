@@ -6,11 +6,14 @@ in between.
 
 import contextlib
 import functools
+import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import perf_counter
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from firstlight.run.recorder import Recorder
 
 
+_OURS = tuple(f"{Path(__file__).parents[1] / room}{os.sep}" for room in ("run", "doctor", "graph", "view"))
 _NOTHING = contextlib.nullcontext()
 READ_AT_ONCE = ("cpu",)  # devices where asking for a number waits for nothing
 
@@ -51,7 +55,13 @@ class Wrapped:
 
         @functools.wraps(original)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return inside(*args, **kwargs) if self._active else original(*args, **kwargs)
+            if not self._active:
+                return original(*args, **kwargs)
+            try:
+                return inside(*args, **kwargs)
+            except BaseException as error:  # theirs: what we do beside it catches its own
+                error.__traceback__ = _without_ours(error.__traceback__)
+                raise
 
         self._wrapper = wrapper
         setattr(owner, name, wrapper)
@@ -80,6 +90,15 @@ class Wrapped:
         if vars(self._owner).get(self._name) is not self._wrapper:
             return
         self._put_back()
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback as it would be if nobody listened: a learner is to read their own lines, and torch's."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        trace = trace.tb_next
+    if trace is not None:
+        trace.tb_next = _without_ours(trace.tb_next)
+    return trace
 
 
 class Source:

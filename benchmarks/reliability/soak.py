@@ -10,8 +10,8 @@ takes. Before that all sides give back what they only keep for later: the kernel
 asked through DevTools without Playwright, which has it keep what each request brought: that would be measured too.
 After a warm-up (three tenths of the time, a quarter of an hour at most) a line is fitted to each (Theil and Sen: the
 median of the slopes of all pairs, which a single outlier does not move). What a line rises from there to the end must
-stay below its bar. Runs may take disk, each as much as the one before and the code of the cells that ran; nothing else
-may.
+stay below its bar. Runs may take disk, each as much as the one before and the code of the cells that ran, and so may
+IPython's history of what was typed; nothing else may.
 
 The bars are for the whole time, however long it was: an hour that keeps them has grown by less than a percent of what a
 day's work would notice; in a minute they find what leaks with every training.
@@ -68,6 +68,7 @@ BARS = {
     "page, process": (0.10, 40 * MB),
     "page, scripts": (0.05, 4 * MB),
     "lab's folder": (0.0, 1 * MB),
+    "input history": (0.0, 0.5 * MB),
     "record of a run": (0.05, 20_000.0),
 }
 
@@ -109,7 +110,10 @@ def soak(minutes: float) -> dict[str, list[tuple[float, float]]]:
                     values[f"{who}, memory"] = process.memory_info().rss
                     values[f"{who}, files"] = process.num_fds()
                     values[f"{who}, threads"] = process.num_threads()
-                values["lab's folder"] = _bytes(lab.home)
+                history = _bytes(lab.home / "ipython")
+                typed = len(CELL) * (len(found["server, memory"]) + 1)
+                values["lab's folder"] = _bytes(lab.home) - history
+                values["input history"] = history - 2 * typed  # it keeps a text as it was typed, and as it was run
                 if older := [one for one in runs.iterdir() if one not in taken]:
                     taken.update(older)
                     code = min(len(json.dumps(CELL)) * len(taken), 200_000)  # the cells that ran so far,

@@ -22,8 +22,8 @@ from firstlight.view.tabs import Tabs
 
 # A browser keeps every module that it was ever given, and gives each widget a copy of its own: a quarter of a megabyte
 # for every run that was watched on a page. So a widget brings a few lines that look for the module among those loaded.
-# The style sheet would stay in each model too, if it came as anywidget's own. The page lets go of no model, not even of
-# one that was closed: so what all have is shared, and a closed one keeps nothing.
+# The style sheet would stay in each model too, if it came as anywidget's own. A page would keep each model for as long
+# as the kernel, also one that was closed: so what all have is shared, and the line of a closed one is let go of.
 LOADER = """\
 const loaded = (globalThis.firstlightViews ??= new Map());
 const load = (code) => {
@@ -40,7 +40,10 @@ export default {
     const language = JSON.stringify(words);
     if (!loaded.has(language)) loaded.set(language, words);
     model.set({ code: "", style: "", words: loaded.get(language) });
-    model.on("destroy", () => model.set({ _esm: "", state: {} }, { silent: true }));
+    model.on("destroy", (closed) => {
+      closed.comm?.on_msg(() => {}); // the page keeps the line, and through it the model
+      closed.comm?.on_close(() => {});
+    });
     return (await loaded.get(code)).default.initialize({ model });
   },
   render() {},

@@ -38,6 +38,34 @@ for step in range(40):
     agent.learn({"s": torch.randn(32, 4), "r": torch.randn(32)})
 """
 
+DEAD = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(128, 6, 4), torch.randint(3, (128,))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.RNN(4, 8, nonlinearity="relu", batch_first=True)
+        self.fc = nn.Linear(8, 3)
+        nn.init.constant_(self.rnn.bias_ih_l0, -100.0)
+
+    def forward(self, x):
+        return self.fc(self.rnn(x)[0][:, -1])
+
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
 HEAD = """\
 import torch
 from torch import nn
@@ -462,3 +490,7 @@ def test_the_line_that_has_to_change_is_pointed_at(name: str) -> None:
     assert found
     assert found[0].place is not None
     assert found[0].place.text == line
+
+
+def test_of_a_net_that_has_died_it_is_said_that_it_has_died() -> None:
+    assert {one.code for one in asked(DEAD).alarms} == {"M18"}

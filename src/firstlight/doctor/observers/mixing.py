@@ -212,7 +212,11 @@ class Mixing(Observer):
                 before = _run(_quiet_copy(root), args, kwargs)
                 one[:, others] = one.flip(0)[:, others]
                 after = _run(_quiet_copy(root), args, kwargs)
-            if before and len(before[0]) == len(first) and all(map(torch.equal, before, after)):
+                one[:, at] = one[:, at].flip(0)
+                turned = _run(_quiet_copy(root), args, kwargs)
+            # What nothing at all has an influence on has died: that is of another kind.
+            lives = not all(map(torch.equal, before, turned))
+            if lives and before and len(before[0]) == len(first) and all(map(torch.equal, before, after)):
                 self._unused.append({"input": 0, "columns": None, "steps": others[:5], "count": len(others),
                                      "of": first.shape[1], "class": type(root).__name__,
                                      "unread": at == 0 and _reads_forwards(root),

@@ -105,7 +105,7 @@ def test_a_place_that_is_named_twice_is_refused(tmp_path: Path) -> None:
     packed = pack([torch.ones(2)], {}, "w")
     with pytest.raises(ValueError, match="w"):
         unpack(packed * 400, {"w.0": torch.ones(2)})
-    found = Found(tmp_path, tensors, {"models": [{"$kind": "tensor", "value": "w"}] * 400})
+    found = Found(tmp_path, tensors, {"models": [{"$kind": "tensor", "value": "w"}] * 400}, "step-1")
     with pytest.raises(RecordDamaged, match="'w'"):
         found.part("models")
 

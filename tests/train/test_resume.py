@@ -1,6 +1,5 @@
 """`fit` goes on only with the training that it was: its augmentation and the data that judge it are compared too."""
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import firstlight as fl
 from firstlight.data.augment import shift
 from firstlight.run import CheckpointDiffers, Checkpoints, Run
+from firstlight.run.found import FORMAT
 from firstlight.run.listing import checkpoints_in
 
 
@@ -87,19 +87,12 @@ def test_other_judging_data_are_refused(test: Any, said: str) -> None:
     assert fitted(resume=run.folder).status == "finished"
 
 
-def test_a_checkpoint_of_before_that_does_not_tell_them_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules["firstlight.train.fit"]  # as `firstlight.train.fit` is the function
-    found = module.interrupted
-
-    def older(*args: Any) -> Any:
-        one = found(*args)
-        if one is not None:
-            del one.data["fits"]["options"]["augment"], one.data["fits"]["options"]["data"]
-        return one
-
+def test_a_checkpoint_of_an_older_form_is_refused_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
     run = stopped(augment="flip")
-    monkeypatch.setattr(module, "interrupted", older)
-    assert fitted(augment="flip", resume=run.folder).status == "finished"
+    monkeypatch.setattr("firstlight.run.found.FORMAT", FORMAT + 1)
+    monkeypatch.setattr("firstlight.run.checkpoint.FORMAT", FORMAT + 1)
+    with pytest.raises(CheckpointDiffers, match=rf"versions\.checkpoint was {FORMAT} and is {FORMAT + 1}"):
+        fitted(augment="flip", resume=run.folder)
 
 
 def test_of_a_finished_fit_the_last_checkpoint_is_kept() -> None:

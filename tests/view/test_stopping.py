@@ -214,6 +214,11 @@ def test_an_overdue_stop_ends_what_keeps_the_loop() -> None:
         interrupts.restore()
 
 
+def press_on_and_wait(interrupts: Interrupts) -> None:
+    interrupts.press_on()
+    time.sleep(0.2)  # the signal comes a moment later
+
+
 def test_what_runs_after_the_loop_has_stopped_is_left_alone() -> None:
     made = board(seconds_ago=60)
     interrupts = Interrupts(made.run, made)
@@ -222,12 +227,10 @@ def test_what_runs_after_the_loop_has_stopped_is_left_alone() -> None:
         made.run.request_stop()
         with pytest.raises(TrainingStopped):
             made.run.obey_stop()
-        interrupts.press_on()
-        time.sleep(0.2)
+        press_on_and_wait(interrupts)
         made.run.request_stop()  # somebody presses again, while something else runs
-        with pytest.raises(TrainingStopped):  # noqa: PT012 - the signal comes a moment later
-            interrupts.press_on()
-            time.sleep(0.2)
+        with pytest.raises(TrainingStopped):
+            press_on_and_wait(interrupts)
         made.run.request_stop()
         interrupts._overdue = True  # a signal is on its way as the loop stops
         with pytest.raises(TrainingStopped):

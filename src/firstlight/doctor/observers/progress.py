@@ -9,7 +9,7 @@ import inspect
 import math
 import statistics
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, ClassVar
@@ -455,7 +455,7 @@ class _Setting:
     """What an experiment needs: a model, and an optimizer's kind, its groups and which weights each of them holds."""
 
     model: nn.Module
-    kind: type[Optimizer]
+    kind: Callable[..., Optimizer]
     names: set[str]  # of the numbers that the optimizer is made with
     groups: list[dict[str, Any]]
     held: list[list[int]]  # places among the model's weights
@@ -484,7 +484,7 @@ class _Setting:
                 numbers["weight_decay"] = 0.0
             if mine:
                 made.append({"params": mine, **numbers})
-        return self.kind(made, lr=rate) if made else None  # type: ignore[call-arg]
+        return self.kind(made, lr=rate) if made else None
 
 
 def _nodes(root: Any) -> Iterator[tuple[Any, str]]:

@@ -88,11 +88,11 @@ def _forgotten(code: Code, rows: list[dict[str, Any]]) -> Iterator[Finding]:
         return
 
 
-def _not_sent(spot: Spot) -> list[tuple[str, ast.AST]]:
+def _not_sent(spot: Spot) -> list[tuple[str, ast.stmt]]:
     """What is called a loss above a step, in its function, and goes neither backward nor anywhere it might from."""
     scope = spot.function or spot.unit.tree
     nodes, block = list(ast.walk(scope)), [one for one in spot.block() if one.lineno < spot.node.lineno]
-    made: dict[str, ast.AST] = {}
+    made: dict[str, ast.stmt] = {}
     parts: dict[str, set[str]] = {}
     for node in nodes:
         if not isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign) or node.value is None:
@@ -108,26 +108,27 @@ def _not_sent(spot: Spot) -> list[tuple[str, ast.AST]]:
     sent: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Call):
-            given = [*node.args, *(one.value for one in node.keywords)]
             if "backward" in callee(node):
                 sent |= _names(node)
-            elif callee(node) not in _ONLY_TOLD:
-                sent |= {name for one in given if (name := dotted(one))}  # a function of theirs may send it
+            elif callee(node) not in _ONLY_TOLD:  # a function of theirs may send it
+                sent |= _dotted(*node.args, *(one.value for one in node.keywords))
         elif isinstance(node, ast.Return | ast.Yield) and node.value is not None:
-            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            sent |= {name for one in values if (name := dotted(one))}
-        elif isinstance(node, ast.List | ast.Dict | ast.Tuple) and isinstance(
-            getattr(node, "ctx", ast.Load()), ast.Load
-        ):
-            values = node.values if isinstance(node, ast.Dict) else node.elts
-            sent |= {name for one in values if (name := dotted(one))}
+            sent |= _dotted(node.value)
+        elif isinstance(node, ast.Dict):
+            sent |= _dotted(*node.values)
+        elif isinstance(node, ast.List | ast.Tuple) and isinstance(node.ctx, ast.Load):
+            sent |= _dotted(*node.elts)
     waiting = list(sent)
     while waiting:  # a sum that goes backward takes its terms with it
         for name in parts.get(waiting.pop(), ()):
             if name not in sent:
                 sent.add(name)
                 waiting.append(name)
-    return sorted(((name, node) for name, node in made.items() if name not in sent), key=lambda one: one[1].lineno)  # type: ignore[attr-defined]
+    return sorted(((name, node) for name, node in made.items() if name not in sent), key=lambda one: one[1].lineno)
+
+
+def _dotted(*nodes: ast.AST) -> set[str]:
+    return {name for one in nodes if (name := dotted(one))}
 
 
 def _names(node: ast.AST) -> set[str]:

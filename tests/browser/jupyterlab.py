@@ -120,10 +120,17 @@ def wait_kernel(page: Page, timeout_s: float = 40) -> None:
 
 
 def command(page: Page, name: str, arguments: dict[str, Any] | None = None) -> None:
-    """Run a command of JupyterLab and wait until it is done."""
-    page.evaluate(
-        "([n, a]) => window.jupyterapp.commands.execute(n, a || {}).then(() => true)", [name, arguments or {}]
+    """Run a command of JupyterLab and wait until it is done. A dialog that waits for an answer keeps it from that."""
+    waited = page.evaluate(
+        """([n, a]) => Promise.race([
+            window.jupyterapp.commands.execute(n, a || {}).then(() => null),
+            new Promise((go) => setTimeout(() => {
+                go([...document.querySelectorAll('.jp-Dialog')].map((one) => one.innerText).join() || 'no dialog');
+            }, 30_000)),
+        ])""",
+        [name, arguments or {}],
     )
+    assert waited is None, f"{name} is not done after 30 s; on the page: {waited}"
 
 
 def save(page: Page) -> None:

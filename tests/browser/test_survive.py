@@ -14,7 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, Route, WebSocketRoute
+from playwright.sync_api import APIResponse, Browser, Page, Route, WebSocketRoute
 
 from tests.browser.jupyterlab import (
     ROOT,
@@ -181,6 +181,36 @@ def test_what_changes_while_the_notebook_is_being_saved_is_saved_too(
     written = file.stat().st_mtime_ns
     page.wait_for_timeout(5000)
     assert file.stat().st_mtime_ns == written, "it is not saved again and again"
+
+
+def test_two_saves_at_once_do_not_ask_the_person_whose_file_it_is(
+    start_lab: Callable[..., Lab], page: Page, tmp_path: Path
+) -> None:
+    lab = start_lab(notebook=small_notebook(tmp_path / "twice.ipynb", "'first'"))
+    page.goto(lab.url)
+    wait_notebook(page, cells=1)
+    wait_kernel(page)
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "PUT" and not held:
+            held.append((route, route.fetch()))
+        else:
+            route.fallback()
+
+    page.route("**/api/contents/**", hold)
+    page.evaluate(
+        "(text) => window.jupyterapp.shell.currentWidget.content.widgets[0].model.sharedModel.setSource(text)",
+        "'second'",
+    )
+    wait_until(page, lambda: held)  # it is on disk, and the page does not know it yet
+    page.evaluate("() => { window.__saved = window.jupyterapp.commands.execute('docmanager:save').then(() => true); }")
+    page.wait_for_timeout(1000)
+    route, response = held[0]
+    route.fulfill(response=response)
+    page.evaluate("() => Promise.race([window.__saved, new Promise((go) => setTimeout(go, 10_000))])")
+    assert page.locator(".jp-Dialog").all_inner_texts() == []
+    assert page.evaluate("() => Promise.race([window.__saved, Promise.resolve(false)])"), "saved after the other one"
 
 
 @pytest.mark.parametrize("steps", [20, 80], ids=["ended meanwhile", "goes on"])

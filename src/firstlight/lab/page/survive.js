@@ -13,6 +13,7 @@ const SLOW_MS = 6000; // where saving takes long
 const SOON_MS = 500; // after a cell was started or has ended
 const AGAIN_MS = 30000; // after a failure, which has said what to do: not every few seconds
 const LOOK_MS = 500;
+const TURN_MS = 20000; // the longest that a save waits for another, which may hang, as on a network that is gone
 
 let scope;
 
@@ -169,6 +170,24 @@ class Follower {
   }
 }
 
+// JupyterLab asks whose a file is that changed since it was read: also what this page has just written itself, where a
+// save begins before another one is through. So a save waits for the one that is on its way, and stands for all that
+// were asked for meanwhile.
+function saveInTurn(context) {
+  const save = context.save.bind(context);
+  let last = Promise.resolve();
+  let next = null;
+  context.save = () => {
+    next ??= Promise.race([last, new Promise((go) => setTimeout(go, TURN_MS))]).then(() => {
+      next = null;
+      const saved = save();
+      last = saved.catch(() => {});
+      return saved;
+    });
+    return next;
+  };
+}
+
 // Saves one notebook. JupyterLab's own timer goes on beside it, slower; switched off there, it is off here.
 function keepSaved(panel, NotebookActions, documents) {
   const context = panel.context;
@@ -274,6 +293,7 @@ async function plugin() {
       rendermime.addFactory(factory, 0);
       const attend = (panel) => {
         new Follower(panel, services);
+        saveInTurn(panel.context);
         keepSaved(panel, NotebookActions, documents);
       };
       tracker.forEach(attend);

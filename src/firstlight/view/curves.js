@@ -213,7 +213,27 @@ async function interrupt(address) {
   }
 }
 
+// A page keeps each model for as long as the kernel, also one that was closed: so what all of them have is there once,
+// and the line of a closed one, through which the page keeps it, is let go of.
+const shared = new Map();
+function lighten(model) {
+  const style = model.get("style");
+  if (!style) return; // the page of `firstlight watch --web`, which has one model
+  if (!shared.has(style)) shared.set(style, document.head.append(Object.assign(make("style", ""), { textContent: style })));
+  const words = model.get("words");
+  const language = JSON.stringify(words);
+  if (!shared.has(language)) shared.set(language, words);
+  model.set({ code: "", style: "", words: shared.get(language) });
+  model.on("destroy", letGo);
+}
+
+function letGo(closed) {
+  closed.comm?.on_msg(() => {});
+  closed.comm?.on_close(() => {});
+}
+
 function initialize({ model }) {
+  lighten(model);
   const words = model.get("words");
   const store = { state: model.get("state"), curves: {}, answered: false };
   const root = make("section", "fl-live");

@@ -21,32 +21,19 @@ from firstlight.view import frontend
 from firstlight.view.tabs import Tabs
 
 # A browser keeps every module that it was ever given, and gives each widget a copy of its own: a quarter of a megabyte
-# for every run that was watched on a page. So a widget brings a few lines that look for the module among those loaded.
-# The style sheet would stay in each model too, if it came as anywidget's own. A page would keep each model for as long
-# as the kernel, also one that was closed: so what all have is shared, and the line of a closed one is let go of.
+# for every run that was watched on a page. So a widget brings a few lines that look for the module among those loaded;
+# what else is shared, curves.js sees to.
 LOADER = """\
 const loaded = (globalThis.firstlightViews ??= new Map());
-const load = (code) => {
-  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  return import(url).finally(() => URL.revokeObjectURL(url));
-};
-const wear = (text) => document.head.append(Object.assign(document.createElement("style"), { textContent: text }));
 export default {
   async initialize({ model }) {
-    const [code, style] = [model.get("code"), model.get("style")];
-    if (!loaded.has(code)) loaded.set(code, load(code));
-    if (!loaded.has(style)) loaded.set(style, wear(style));
-    const words = model.get("words");
-    const language = JSON.stringify(words);
-    if (!loaded.has(language)) loaded.set(language, words);
-    model.set({ code: "", style: "", words: loaded.get(language) });
-    model.on("destroy", (closed) => {
-      closed.comm?.on_msg(() => {}); // the page keeps the line, and through it the model
-      closed.comm?.on_close(() => {});
-    });
+    const code = model.get("code");
+    if (!loaded.has(code)) {
+      const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+      loaded.set(code, import(url).finally(() => URL.revokeObjectURL(url)));
+    }
     return (await loaded.get(code)).default.initialize({ model });
   },
-  render() {},
 };
 """
 

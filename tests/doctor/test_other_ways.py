@@ -282,7 +282,131 @@ def main():
 main()
 """
 
+SPAM = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+words = torch.randint(400, (800, 12))
+spam = (words < 60).sum(1).gt(1).float()
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.inner, self.head = nn.Embedding(400, 24), nn.Linear(24, 32), nn.Linear(32, 1)
+
+    def forward(self, ids):
+        return self.head(torch.relu(self.inner(self.embedding(ids).mean(1)))).squeeze(1)
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), lr=0.5)
+for epoch in range(10):
+    for at in torch.randperm(800).split(50):
+        loss = nn.functional.binary_cross_entropy_with_logits(model(words[at]), spam[at])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+BLOCKS = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(128, 8), torch.randint(3, (128,))
+
+
+class Net(nn.Module):
+    def __init__(self, depth=3):
+        super().__init__()
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(8, 8), nn.ReLU())] * depth)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = x + block(x)
+        return self.head(x)
+
+
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+KEEP = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+config = {"width": 16, "keep_prob": 0.9}
+x, y = torch.randn(128, 8), torch.randint(3, (128,))
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(config["keep_prob"]), nn.Linear(16, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(20):
+    loss = nn.functional.cross_entropy(model(x), y)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+NOISY = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(1)
+centers = torch.randn(5, 10)
+kinds = torch.randint(5, (300,))
+rows = centers[kinds] + 0.4 * torch.randn(300, 10)
+rows = torch.cat([rows, rows + 0.1 * torch.randn(300, 10)])
+kinds = kinds.repeat_interleave(2)
+loader = DataLoader(TensorDataset(rows, kinds), 30, shuffle=True)
+model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 5))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+for epoch in range(8):
+    for x, y in loader:
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+GAP = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(256, 8), torch.randint(3, (256,))
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(8):
+    model.train()
+    running = 0.0
+    for at in torch.randperm(192).split(32):
+        loss = nn.functional.cross_entropy(model(x[at]), y[at])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        running += loss.item()
+    model.eval()
+    with torch.no_grad():
+        valid_loss = nn.functional.cross_entropy(model(x[192:]), y[192:]).item()
+print("gap", valid_loss - running / 6)
+"""
+
 BROKEN = {
+    "D01: labels laid out otherwise": ("D01", "alarm", NOISY),
+    "E16: a sum that is not called training": ("E16", "note", GAP),
+    "L14: it learns in the end": ("L14", "alarm", SPAM),
+    "L14: it does not": ("L14", "alarm", SPAM.replace("lr=0.5", "lr=1.0")),
+    "M20: the share that is kept": ("M20", "alarm", KEEP),
+    "M28: a list times a number": ("M28", "question", BLOCKS),
     "L04: attributes of an agent": ("L04", "alarm", AGENT),
     "L04: a second training": ("L04", "alarm", HEAD),
     "L17: groups, in a function that is over": ("L17", "alarm", DECAY),
@@ -310,6 +434,13 @@ def changed(source: str, *pairs: tuple[str, str]) -> str:
 
 
 RIGHT = {
+    "labels laid out as the inputs": NOISY.replace("repeat_interleave(2)", "repeat(2)"),
+    "steps of a usual size": SPAM.replace("lr=0.5", "lr=0.01"),
+    "the share that is dropped": KEEP.replace('Dropout(config["keep_prob"])', 'Dropout(1 - config["keep_prob"])'),
+    "a list of several": changed(
+        BLOCKS,
+        ("[nn.Sequential(nn.Linear(8, 8), nn.ReLU())] * depth", "nn.Sequential(nn.Linear(8, 8)) for _ in range(depth)"),
+    ),
     "an agent": changed(
         AGENT,
         ("        self.critic_optim.step()", "        self.critic_loss.backward()\n        self.critic_optim.step()"),

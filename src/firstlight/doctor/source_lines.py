@@ -22,6 +22,9 @@ _HELD_BACK = {
     "heldout",
     "unseen",
 }
+_LABELS = {"y", "ys", "label", "labels", "target", "targets", "class", "classes", "kind", "kinds", "grade", "grades",
+           "category", "categories", "digit", "digits", "rating", "ratings", "mark", "marks", "answers",
+           "truth"}  # fmt: skip
 _LEARNED = {"train", "training", "trn", "tr"}
 _OF_MODELS = ("parameters", "train", "eval", "state_dict", "load_state_dict", "named_parameters", "to", "zero_grad")
 
@@ -35,6 +38,16 @@ def words_in(text: str) -> set[str]:
     """
     apart = re.sub(r"([a-z])([A-Z])", r"\1 \2", text)
     return {word.lower() for word in re.findall(r"[A-Za-z]+", apart)}
+
+
+def is_labels(text: str) -> bool:
+    """Whether names speak of what a model is to tell of its inputs.
+
+    Example:
+        >>> is_labels("train_kinds = kinds[:600]"), is_labels("rows = rows[:600]")
+        (True, False)
+    """
+    return bool(words_in(text) & _LABELS)
 
 
 def is_held_back(text: str) -> bool:

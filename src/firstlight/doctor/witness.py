@@ -215,7 +215,7 @@ class Witness:
 
         Random numbers go on as if nothing had happened.
         """
-        with _randomness_kept():
+        with _randomness_kept(), one_thread():
             for observer in list(self.observers):
                 if type(observer).probe is not Observer.probe:
                     self._safely(type(observer).__name__, observer.probe, observer, learning=True)
@@ -744,6 +744,17 @@ class _Heard:
 
 def _gather(observer: Observer, found: list[tuple[str, Any]]) -> None:
     found.extend(observer.facts())
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """A block of small steps: on a busy machine a second thread would only keep the first one waiting."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager

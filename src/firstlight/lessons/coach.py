@@ -76,10 +76,11 @@ def verdict(exercise: Exercise, space: SimpleNamespace) -> list[str]:
     """What is not as it should be, in sentences; nothing where all is well. Random numbers stay what they are."""
     import torch
 
-    threads = torch.get_num_threads()
+    from firstlight.doctor.witness import one_thread
+
     try:
-        torch.set_num_threads(1)  # small steps: a second thread would only wait
         with (
+            one_thread(),
             torch.random.fork_rng(devices=[]),
             torch.enable_grad(),
             contextlib.redirect_stdout(io.StringIO()),
@@ -90,8 +91,6 @@ def verdict(exercise: Exercise, space: SimpleNamespace) -> list[str]:
             return list(exercise.judge(space))
     except Exception as error:  # noqa: BLE001 - the learner's code may raise whatever it likes
         return [_("Your code ended with an error: {error}", error=f"{type(error).__name__}: {error}")]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def hint(name: str) -> None:

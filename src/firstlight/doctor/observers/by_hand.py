@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from time import perf_counter
+from time import thread_time
 from typing import Any, ClassVar
 
 import torch
@@ -30,7 +30,7 @@ from firstlight.graph.source import own_frame
 
 _MOST = 3000  # functions of a step
 _MOST_NUMBERS = 4_000_000  # that they gave
-_SECONDS = 1.0
+_SECONDS = 1.0  # of this thread
 _TRIES = 3
 _LATE = 60  # backward passes, after which no tape begins any more
 _ROWS = (3, 4096)  # of a batch
@@ -80,7 +80,7 @@ class _Tape(Overhearing):
         self.entries: list[_Entry] = []
         self.broken: Exception | None = None
         self._numbers = 0
-        self._until = perf_counter() + _SECONDS
+        self._until = thread_time() + _SECONDS
 
     def hear(self, func: Any, args: Any, kwargs: Any, result: Any) -> None:
         try:
@@ -99,7 +99,7 @@ class _Tape(Overhearing):
         if _transforms() is not None or len(self.entries) >= _MOST or self._numbers > _MOST_NUMBERS:
             self.over = self.spoiled = True
             return
-        if perf_counter() > self._until:
+        if thread_time() > self._until:
             self.over = self.spoiled = True
             return
         entry = _Entry(func, name, args, kwargs, result, _line(), torch.is_grad_enabled())
@@ -157,9 +157,9 @@ class ByHand(Observer):
             raise tape.broken
         if tape is not None and not tape.spoiled and going.losses:
             self._asked = True
-            began = perf_counter()
+            began = thread_time()
             self._read(tape, going)
-            if perf_counter() - began > _SECONDS:
+            if thread_time() - began > _SECONDS:
                 self._tries = _TRIES
         if tape is not None:
             tape.entries.clear()  # what a step was made of does not outlive it

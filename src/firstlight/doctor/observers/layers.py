@@ -101,6 +101,7 @@ class Layers(Observer):
                 "class": type(root).__name__, "calls": 0, "ones": 0, "step": None, "called": None, "norm_of_one": False,
                 "norms": [name for name, one in modules if isinstance(one, _BatchNorm)][:5],
                 "dropouts": [[name, p] for name, one in modules if (p := _drops(one)) > 0.8][:5],
+                "repeated": [[name or "model", *row] for name, one in modules if (row := _repeated(one))][:5],
             }  # fmt: skip
             if len(self._models) < 40:
                 self._models.append(found)
@@ -273,6 +274,17 @@ def _drops(module: nn.Module) -> float:
     if isinstance(module, nn.MultiheadAttention):
         return float(module.dropout)
     return float(module.p) if isinstance(module, _DROPOUTS) else 0.0
+
+
+def _repeated(module: nn.Module) -> tuple[str, int] | None:
+    """The kind of a layer with weights that a container holds more than once, and how often."""
+    if isinstance(module, nn.Sequential | nn.ModuleList):
+        held = list(module._modules.values())
+        for one in held:
+            times = sum(other is one for other in held)
+            if one is not None and times > 1 and next(one.parameters(), None) is not None:
+                return type(one).__name__, times
+    return None
 
 
 def _silent(masks: Any) -> float:

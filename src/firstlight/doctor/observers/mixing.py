@@ -13,7 +13,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Iterator
-from time import perf_counter
+from time import thread_time
 from typing import Any, ClassVar
 
 import torch
@@ -28,7 +28,7 @@ from firstlight.graph.source import own_frame, read_source
 
 _MOST_NUMBERS = 300_000  # of an input that is kept
 _MOST_WEIGHTS = 2_000_000
-_SECONDS = 1.0
+_SECONDS = 1.0  # of this thread
 MOVING = {"view", "reshape", "flatten", "permute", "transpose", "t", "T", "swapaxes", "swapdims", "unflatten", "mT",
            "ravel", "view_as", "reshape_as", "movedim"}  # fmt: skip
 # Private: what is heard of us is switched off around observers, and here we want to hear ourselves.
@@ -100,10 +100,10 @@ class Mixing(Observer):
                 kept["output"] = list(output.shape) if output is not None else []
 
     def probe(self) -> None:
-        began = perf_counter()
+        began = thread_time()
         for kept in self._all:
             root, kept["copy"] = kept["copy"], None
-            if root is None or perf_counter() - began > _SECONDS:
+            if root is None or thread_time() - began > _SECONDS:
                 continue
             self._asked = True
             quiet = contextlib.redirect_stdout(io.StringIO())
@@ -114,10 +114,10 @@ class Mixing(Observer):
 
     def _experiment(self, root: nn.Module, kept: dict[str, Any]) -> None:
         model = _quiet_copy(root)
-        began = perf_counter()
+        began = thread_time()
         with torch.no_grad():
             plain = _run(model, kept["args"], kept["kwargs"])
-        took = perf_counter() - began
+        took = thread_time() - began
         if took > _SECONDS or not plain or not bool(torch.isfinite(plain[0]).all()):
             return
         if (len(plain[0]) if plain[0].dim() else 0) != kept["rows"] and _is_time_first(kept, plain[0]):

@@ -11,7 +11,7 @@ import statistics
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
+from time import thread_time
 from typing import Any, ClassVar
 
 import torch
@@ -28,7 +28,7 @@ _MOST_NUMBERS = 2_000_000  # of weights that are copied for a look, of a batch t
 _BATCHES = 6
 _KEPT_AT = 20  # steps, before which no experiment is worth its time
 _TRIED = 40  # steps of an experiment
-_TRIED_S = 0.4  # and the seconds that all of them may take
+_TRIED_S = 0.4  # and the seconds of this thread, not of a busy machine, that all of them may take
 _LARGE = 60  # inputs beyond this are tried scaled, too
 _KNOWN = ("NllLoss", "MseLoss", "BinaryCrossEntropy", "SmoothL1Loss", "HuberLoss", "SoftMarginLoss")
 _PASSING = ("Mean", "Sum", "View", "Reshape", "Squeeze", "Unsqueeze", "Clone", "ToCopy", "Alias")
@@ -238,7 +238,9 @@ class Progress(Observer):
     def _keep(self, optimizer: Optimizer) -> None:
         """A function may own model and optimizer, and be over before we ask: copy them, where nothing is learned."""
         root = self._root() if self._root is not None else None
-        if root is None or len(self._batches) < 2 or self._several_roots or _learns(self._losses):
+        if root is None or len(self._batches) < 2 or self._several_roots:
+            return
+        if _learns(self._losses) and not self._was_thrown():
             return
         model = copy_of(root)
         if model is not None:
@@ -261,7 +263,7 @@ class Progress(Observer):
         with contextlib.suppress(Exception):
             self._probed = True
             self._experiment_scaled(setting)
-        if _learns(self._losses):
+        if _learns(self._losses) and not self._was_thrown():
             return
         with contextlib.suppress(Exception):  # a model that cannot be copied, a loss that needs more than is known
             self._experiment(setting)
@@ -280,7 +282,7 @@ class Progress(Observer):
             for name in ("plain", "scaled"):
                 if name == "scaled":
                     self._batches = [((one[0] - mean) / spread, *one[1:]) for one in kept]
-                found = self._try(setting, rate, perf_counter())
+                found = self._try(setting, rate, thread_time())
                 if found is None:
                     return
                 results[name] = found[1] if math.isfinite(found[1]) else 1e30
@@ -302,7 +304,7 @@ class Progress(Observer):
         if self._numbers.get("weight_decay", 0.0) >= 0.01:
             wanted.append(("decay", rate))
         results: dict[str, float] = {}
-        began = perf_counter()
+        began = thread_time()
         for name, one_rate in [("1", rate), *wanted]:
             found = self._try(setting, one_rate, began, decays=name != "decay")
             if found is None:
@@ -325,7 +327,7 @@ class Progress(Observer):
             return None
         start, before = self._mean_loss(model), _size(model)
         for at in range(_TRIED):
-            if perf_counter() - began > _TRIED_S * 4:
+            if thread_time() - began > _TRIED_S * 4:
                 return None
             made.zero_grad()
             loss = self._loss(model, *self._batches[at % len(self._batches)])
@@ -356,6 +358,13 @@ class Progress(Observer):
     def _burst(self) -> float:
         """How far the largest of the very first steps moved the weights: one may have thrown them where all is flat."""
         return max((ratio for at, ratio in self._ratios if at < 4), default=0.0)
+
+    def _was_thrown(self) -> bool:
+        """Whether steps of more than a tenth of the weights threw the loss up to three times what it was."""
+        first, early = _first(self._losses), [ratio for at, ratio in self._ratios if at < 10]
+        if first is None or first <= 0 or not early or statistics.median(early) <= 0.1:
+            return False
+        return max((one for one in self._losses if math.isfinite(one)), default=0.0) > 3 * first
 
     def _all_trained(self) -> bool:
         """Whether the only optimizer holds all that the loss hangs on: else something is made worse on purpose."""

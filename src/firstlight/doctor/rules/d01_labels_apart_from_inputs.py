@@ -10,12 +10,12 @@ from firstlight.doctor.editing import dotted
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
-from firstlight.doctor.source_lines import words_in
+from firstlight.doctor.source_lines import is_labels
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _INFORMATION = 0.05  # the pilot's twins: shuffled labels stay within 0.03 of chance, all learnable tasks were far above
-_LABELS = {"y", "label", "labels", "target", "targets", "ys", "classes"}
+_LAYS_OUT = ("repeat_interleave", "repeat", "tile", "flip", "flipud", "roll")
 _STILL = 1e-5  # share of a weight's size that the largest step changes: where learning has not begun
 
 
@@ -38,7 +38,8 @@ def find(run: Run) -> Iterator[Finding]:
             noise = max(3 * (share / tested["rows"]) ** 0.5, 0.25 * (1 - share))
             if tested["right"] / tested["rows"] > share + noise:
                 continue
-        place = _side_by_side(newest(run, "feeds") or []) or _shuffle(Code.of(run))
+        code = Code.of(run)
+        place = _side_by_side(newest(run, "feeds") or []) or _shuffle(code) or _laid_out(code)
         yield Finding(
             evidence=_(
                 "Of {rows} samples, {alike} have the label of the sample most like them; chance alone gives {chance}.",
@@ -86,14 +87,13 @@ def _shuffle(code: Code) -> Place | None:
                 indexes = [n for n in ast.walk(node.value) if isinstance(n, ast.Subscript)]
                 uses = {n.id for one in indexes for n in ast.walk(one.slice) if isinstance(n, ast.Name)}
                 if (indexes and any(_orders(one.slice) for one in indexes)) or uses & drawn or _sorts(node.value):
-                    found.append((bool(words_in(ast.unparse(node.targets[0])) & _LABELS), unit.place(node)))
+                    found.append((is_labels(ast.unparse(node.targets[0])), unit.place(node)))
             elif (
                 isinstance(node, ast.Expr)
                 and isinstance(node.value, ast.Call)
                 and callee(node.value) in ("shuffle", "sort")
             ):
-                names = {w for a in node.value.args for w in words_in(ast.unparse(a))}
-                found.append((bool(names & _LABELS), unit.place(node)))
+                found.append((any(is_labels(ast.unparse(one)) for one in node.value.args), unit.place(node)))
     for_labels = [place for labels, place in found if labels]
     return for_labels[-1] if for_labels else found[-1][1] if found else None
 
@@ -101,6 +101,20 @@ def _shuffle(code: Code) -> Place | None:
 def _owner(node: ast.expr) -> ast.expr:
     """The name or attribute that is written to: of `table["x"]`, `table`."""
     return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _laid_out(code: Code) -> Place | None:
+    """The line that repeats, turns or rolls the labels by a function that no other line uses: the inputs were not."""
+    found = [
+        (place, node, callee(node.value))
+        for place, node, _unit in code.walk(ast.Assign)
+        if isinstance(node.value, ast.Call) and callee(node.value) in _LAYS_OUT
+    ]
+    for place, node, name in found:
+        apart = sum(other == name for _place, _node, other in found) == 1
+        if apart and is_labels(ast.unparse(node.targets[0])):
+            return place
+    return None
 
 
 def _two_loaders(code: Code) -> Place | None:

@@ -10,12 +10,10 @@ from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import function_around, instead
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
-from firstlight.doctor.source_lines import words_in
+from firstlight.doctor.source_lines import is_labels
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
-_LABELS = {"y", "ys", "label", "labels", "target", "targets", "class", "classes", "grade", "grades", "category",
-           "categories", "rating", "ratings", "mark", "marks", "answers", "truth"}  # fmt: skip
 _WHOLE = ("long", "int", "to", "type", "astype", "LongTensor")
 
 
@@ -76,7 +74,7 @@ def _is_label(code: Code, place: Place | None) -> bool:
         return False
     around = function_around(code, place)
     name = getattr(around[1], "name", "") if around is not None else ""
-    return bool(words_in(f"{place.text} {name}") & _LABELS)
+    return is_labels(f"{place.text} {name}")
 
 
 def _rounded(code: Code, place: Place | None) -> tuple[Edit, ...]:

@@ -1,5 +1,6 @@
 """L14 learning-rate-too-high: steps so large that the loss does not come down, or runs away."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,14 +21,15 @@ def find(run: Run) -> Iterator[Finding]:
     if not one or one["steps"] < 20 or not one["ratio"]:
         return
     thrown = one["ratio"] > _LARGE and _was_thrown(one)
+    tried, rate = one["tried"] or {}, one["numbers"].get("lr", 0.0)
     if one["learns"] and not thrown:
+        yield from _better(run, one, tried, rate)
         return
     if runs_away_by_itself(one):
         return  # that is L18
     infinite = newest(run, "not_finite") or {}
     if infinite.get("cause") and not infinite["weights"]:
         return  # L19 names the function that gave no number
-    tried, rate = one["tried"] or {}, one["numbers"].get("lr", 0.0)
     place = Place.from_json(one["made"])
     start, same, calm = tried.get("start") or 0.0, tried.get("1"), tried.get("decay")
     fails = bool(tried) and (same is None or same > 0.9 * start)
@@ -50,6 +52,8 @@ def find(run: Run) -> Iterator[Finding]:
             voice="alarm",
             edits=number_changed(Code.of(run), place, "lr", rate / better),
         )
+    elif better_steps := list(_better(run, one, tried, rate)):
+        yield from better_steps
     elif one["ratio"] > _LARGE:
         diverged = not one["learns"] and (not one["finite"] or (one["most"] or 0) > 100 * abs(one["first"] or 1))
         yield Finding(
@@ -66,6 +70,30 @@ def find(run: Run) -> Iterator[Finding]:
             voice="alarm" if diverged else "question",
             edits=number_changed(Code.of(run), place, "lr", rate / 10),
         )
+
+
+def _better(run: Run, one: dict[str, Any], tried: dict[str, Any], rate: float) -> Iterator[Finding]:
+    """A training that its first steps threw up, though it may learn then: smaller ones bring it to half the loss."""
+    same, place = tried.get("1"), Place.from_json(one["made"])
+    least = min((10, 100), key=lambda by: tried.get(f"1/{by}") or float("inf"))
+    less = tried.get(f"1/{least}")
+    risen = (one["most"] or 0.0) > 3 * (one["first"] or math.inf)  # else the steps were large, and did no harm
+    if one["ratio"] <= _LARGE or not risen or same is None or not less or less > 0.5 * same:
+        return
+    yield Finding(
+        evidence=_(
+            "With lr={rate:g} the loss of some batches went from {start:.3g} to {same}; from the same start, "
+            "lr={less:g} brought it to {better:.3g}.",
+            rate=rate,
+            start=tried["start"],
+            same=f"{same:.3g}",
+            less=rate / least,
+            better=less,
+        ),
+        step=10,
+        place=place,
+        edits=number_changed(Code.of(run), place, "lr", rate / least),
+    )
 
 
 def _was_thrown(one: dict[str, Any]) -> bool:

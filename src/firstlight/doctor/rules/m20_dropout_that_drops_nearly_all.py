@@ -1,15 +1,19 @@
 """M20 dropout-that-drops-nearly-all: dropout takes nearly everything away: p is the share that is dropped."""
 
+import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.places import Place
-from firstlight.doctor.pointing import argument, layer_made, part_made
-from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.pointing import argument, instead, layer_made, part_made
+from firstlight.doctor.rule import Edit, Finding, Rule, newest
+from firstlight.doctor.source_lines import words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _MOST = 0.8
+_DROPOUTS = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")
+_KEPT = {"keep", "kept", "retain", "retained", "survival"}
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -19,27 +23,47 @@ def find(run: Run) -> Iterator[Finding]:
             made = layer_made(run, name, "Dropout")
             place = made[0] if made is not None else _written(run) or part_made(run, name)
             place = place or Place.from_json(row["called"])
-            yield _finding(share, name, place)
+            yield _finding(run, share, name, place)
             return
     for row in newest(run, "dropout") or []:
         if row["root_training"] and row["p"] > _MOST and row["grad"]:
-            yield _finding(row["p"], "F.dropout", Place.from_json(row["place"]))
+            yield _finding(run, row["p"], "F.dropout", Place.from_json(row["place"]))
             return
 
 
-def _finding(share: float, name: str, place: Place | None) -> Finding:
+def _finding(run: Run, share: float, name: str, place: Place | None) -> Finding:
+    swapped, edits = _share_that_is_kept(run, place)
     return Finding(
         evidence=_("{name} has p = {share}: of 100 numbers, about {left} are left.", name=name, share=share,
                    left=round(100 - 100 * share)),
         step=0,
-        place=place,
+        place=swapped or place,
+        voice=None if swapped is not None else "question",
+        edits=edits,
     )  # fmt: skip
+
+
+def _share_that_is_kept(run: Run, place: Place | None) -> tuple[Place | None, tuple[Edit, ...]]:
+    """Where dropout is given a share that the learner calls the one that is kept, and the change that mends all."""
+    found, edits = [], []
+    for at, node, unit in Code.of(run).calls(*_DROPOUTS, "dropout"):
+        value = argument(node, "p", 1 if ast.unparse(node.func).endswith("dropout") else 0)
+        if isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and words_in(ast.unparse(value)) & _KEPT:
+            found.append(at)
+            edits.append((unit, value))
+    if not found:
+        return None, ()
+    near = next((at for at in found if place is not None and (at.file, at.line) == (place.file, place.line)), found[0])
+    lines = [(unit.file, value.lineno) for unit, value in edits]
+    if len(set(lines)) < len(lines):  # two on one line would undo each other
+        return near, ()
+    return near, tuple(one for unit, value in edits for one in instead(unit, value, f"1 - {ast.unparse(value)}"))
 
 
 def _written(run: Run) -> Place | None:
     """The only line that makes a dropout with such a p."""
     found = []
-    for place, node, _unit in Code.of(run).calls("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout"):
+    for place, node, _unit in Code.of(run).calls(*_DROPOUTS):
         value = getattr(argument(node, "p", 0), "value", None)
         if isinstance(value, float) and value > _MOST:
             found.append(place)
@@ -64,7 +88,7 @@ for step in range(20):
 rule = Rule(
     code="M20",
     name="dropout-that-drops-nearly-all",
-    voice="question",
+    voice="alarm",
     stage="graph",
     question="Does dropout leave enough?",
     needs=("single_samples", "dropout"),
@@ -76,5 +100,8 @@ rule = Rule(
     ),
     broken=BROKEN,
     fixed=BROKEN.replace("Dropout(0.9)", "Dropout(0.1)"),
-    lookalikes={"half": BROKEN.replace("Dropout(0.9)", "Dropout(0.5)")},
+    lookalikes={
+        "half": BROKEN.replace("Dropout(0.9)", "Dropout(0.5)"),
+        "the share that is kept, taken from one": "keep_prob = 0.9\n" + BROKEN.replace("0.9)", "1 - keep_prob)"),
+    },
 )

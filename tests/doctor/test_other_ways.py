@@ -400,11 +400,118 @@ for epoch in range(8):
 print("gap", valid_loss - running / 6)
 """
 
+WEIGHED = """\
+from collections import Counter
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+y = torch.tensor([0] * 60 + [1] * 200 + [2] * 40)
+x = torch.randn(300, 8) + 3 * nn.functional.one_hot(y, 8)
+tally = [count for _kind, count in Counter(y.tolist()).most_common()]
+model = nn.Linear(8, 3)
+criterion = nn.CrossEntropyLoss(weight=torch.tensor([300 / (3 * count) for count in tally]))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(6):
+    for at in torch.randperm(300).split(30):
+        loss = criterion(model(x[at]), y[at])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+RANKED = """\
+import torch
+from torch import nn
+from torch.nn.functional import logsigmoid
+
+torch.manual_seed(0)
+
+
+def learn():
+    scores = nn.Embedding(50, 1)
+    optimizer = torch.optim.Adam(scores.parameters(), lr=0.05)
+    for step in range(60):
+        better = torch.randint(25, (32,))
+        loss = logsigmoid(scores(better) - scores(better + 25)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return scores
+
+
+scores = learn()
+"""
+
+MASKS = """\
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+x = torch.rand(40, 1, 8, 8)
+y = (x > 0.6).float()
+model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 1, 1))
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+for image, mask in DataLoader(TensorDataset(x, y), shuffle=True):
+    loss = nn.functional.binary_cross_entropy_with_logits(model(image), mask)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+SCORED = """\
+x = torch.rand(40, 1, 8, 8)
+y = (x > 0.6).float()
+model.eval()
+with torch.no_grad():
+    print(((model(x) > 0) == (y > 0.5)).float().mean())
+"""
+
+SPLIT = """\
+# %%
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+raw = torch.randn(400, 8) * torch.arange(1, 9) + 3
+goal = (raw[:, 0] > 3).long()
+# %%
+order = torch.randperm(400)
+train_rows, test_rows = order[:300], order[300:]
+x = (raw - raw[train_rows].mean(0)) / raw[train_rows].std(0)
+# %%
+model = nn.Linear(8, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(3):
+    for rows in train_rows.split(30):
+        loss = nn.functional.cross_entropy(model(x[rows]), goal[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+AGAIN = """\
+# %%
+order = torch.randperm(400)
+train_rows, test_rows = order[:300], order[300:]
+x = (raw - raw[train_rows].mean(0)) / raw[train_rows].std(0)
+"""
+TESTED = """\
+# %%
+model.eval()
+with torch.no_grad():
+    print((model(x[test_rows]).argmax(1) == goal[test_rows]).float().mean())
+"""
+
 BROKEN = {
     "D01: labels laid out otherwise": ("D01", "alarm", NOISY),
     "E16: a sum that is not called training": ("E16", "note", GAP),
     "L14: it learns in the end": ("L14", "alarm", SPAM),
     "L14: it does not": ("L14", "alarm", SPAM.replace("lr=0.5", "lr=1.0")),
+    "L22: in a function that is over": ("L22", "alarm", RANKED),
+    "M19: pictures of pictures": ("M19", "question", MASKS),
+    "M19: pictures of pictures, that are tested": ("M19", "alarm", MASKS + SCORED),
+    "P06: divided and scaled again": ("P06", "alarm", SPLIT + AGAIN + TESTED),
+    "M33: in the order of their frequency": ("M33", "alarm", WEIGHED),
     "M20: the share that is kept": ("M20", "alarm", KEEP),
     "M28: a list times a number": ("M28", "question", BLOCKS),
     "L04: attributes of an agent": ("L04", "alarm", AGENT),
@@ -434,6 +541,11 @@ def changed(source: str, *pairs: tuple[str, str]) -> str:
 
 
 RIGHT = {
+    "divided and scaled once": SPLIT + TESTED,
+    "weights in the order of the classes": changed(
+        WEIGHED, ("Counter(y.tolist()).most_common()", "sorted(Counter(y.tolist()).items())")
+    ),
+    "a ranking": changed(RANKED, ("= logsigmoid", "= -logsigmoid")),
     "labels laid out as the inputs": NOISY.replace("repeat_interleave(2)", "repeat(2)"),
     "steps of a usual size": SPAM.replace("lr=0.5", "lr=0.01"),
     "the share that is dropped": KEEP.replace('Dropout(config["keep_prob"])', 'Dropout(1 - config["keep_prob"])'),

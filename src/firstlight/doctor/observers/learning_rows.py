@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from firstlight.doctor.observers.fingerprint import arise_by_chance
+from firstlight.doctor.observers.rescaled import rescaled_rows
 
 if TYPE_CHECKING:
     from firstlight.doctor.observers.samples import Root, Samples, Use
@@ -103,6 +104,7 @@ def _rows(samples: "Samples", root: "Root", waiting: "list[Use]") -> dict[str, A
         "distinct": len(distinct),
         "by_chance": arise_by_chance(words, len(distinct)) if words is not None else True,
         **_twins(trained),
+        "scaled_anew": _scaled_anew(root),
         "labelled": labelled / max(len(trained[:200]), 1),
         "whole": {
             "calls": len(whole), "rows": sum(use.size for use, _b, _t in whole),
@@ -117,6 +119,14 @@ def _rows(samples: "Samples", root: "Root", waiting: "list[Use]") -> dict[str, A
         },
         "place": trained[0].place and trained[0].place.as_json(),
     }  # fmt: skip
+
+
+def _scaled_anew(root: "Root") -> dict[str, int]:
+    """Of a table's evaluated rows, how many are training rows that were scaled otherwise."""
+    if len({rows.shape[1] for rows in (*root.rows, *root.tested) if rows.ndim == 2}) != 1 or not root.tested:
+        return {"rows": 0, "before": 0}
+    tested = torch.cat(root.tested)
+    return {"rows": len(tested), "before": rescaled_rows(torch.cat(root.rows).float(), tested) if root.rows else 0}
 
 
 def _is_the_training(samples: "Samples", root: "Root", distinct: Tensor, evaluated: "list[Use]") -> bool:

@@ -60,6 +60,7 @@ class Progress(Observer):
         self._hazards: list[tuple[str, str]] = []
         self._sign: dict[str, Any] | None = None
         self._leaves: list[weakref.ref[Tensor]] = []
+        self._whole = False  # whether the only optimizer holds all that the loss hangs on
         # For an experiment: batches, how they are judged, and how it all began.
         self._root: weakref.ref[nn.Module] | None = None
         self._given: tuple[weakref.ref[Tensor], weakref.ref[Tensor]] | None = None  # what the root was given, and gave
@@ -215,6 +216,8 @@ class Progress(Observer):
         if not self._optimizers or self._optimizers[0]() is not optimizer:
             return
         at, self._steps = self._steps, self._steps + 1
+        if at < 3:
+            self._whole = self._all_trained()  # later it may be gone, with the function that made it
         if at == _KEPT_AT and len(self._optimizers) == 1:
             self._keep(optimizer)
         held, self._weights = self._weights, []
@@ -367,8 +370,8 @@ class Progress(Observer):
         return max((one for one in self._losses if math.isfinite(one)), default=0.0) > 3 * first
 
     def _all_trained(self) -> bool:
-        """Whether the only optimizer holds all that the loss hangs on: else something is made worse on purpose."""
-        optimizer = self._optimizers[0]() if len(self._optimizers) == 1 else None
+        """Whether the optimizer holds all that the loss hangs on: else something is made worse on purpose."""
+        optimizer = self._optimizers[0]()
         if optimizer is None:
             return False
         held = {id(w) for group in optimizer.param_groups for w in group["params"]}
@@ -378,7 +381,7 @@ class Progress(Observer):
         """How the training went, as far as it can be told."""
         if self._infinite is not None:
             yield "not_finite", {**self._infinite, "place": self._place and self._place.as_json()}
-        if self._sign is not None and (self._all_trained() or not self._optimizers):
+        if self._sign is not None and ((self._whole and len(self._optimizers) == 1) or not self._optimizers):
             yield (
                 "loss_sign",
                 {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
-from firstlight.doctor.source_lines import words_in
+from firstlight.doctor.source_lines import has_call, is_held_back, words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
@@ -17,8 +17,11 @@ def find(run: Run) -> Iterator[Finding]:
     drops = any("Dropout" in unit.text or "dropout" in unit.text for unit in code.units)
     if not drops or not any(one["learned"] for one in newest(run, "inputs") or []):
         return
+    learning, testing = _functions(code, "backward"), _functions(code, "no_grad", "inference_mode", "eval")
     for unit in code.units:
-        summed, alike = _summed_in_training(unit.nodes), _measured_alike(unit.nodes)
+        alike = _said_by(unit.nodes)
+        trained = _summed_in_training(unit.nodes).union(*(alike[name] for name in learning & alike.keys()))
+        tested = set[str]().union(*(alike[name] for name in (testing - learning) & alike.keys()))
         for node in unit.nodes:
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.Div):
                 both = (node.left, node.right)
@@ -26,12 +29,12 @@ def find(run: Run) -> Iterator[Finding]:
                 both = (node.left, node.comparators[0])
             else:
                 continue
-            if any({ast.unparse(one) for one in both} <= names for names in alike):
-                continue
-            sides = [words_in(ast.unparse(one)) for one in both]
-            for mine, other in (sides, sides[::-1]):
-                trained = {"loss", "train"} <= mine or bool(mine & summed)
-                if trained and "loss" in other and other & {"val", "valid", "test", "validation"}:
+            if any({ast.unparse(one) for one in both} <= names for names in alike.values()):
+                continue  # measured by one function: an evaluation of the training samples, too
+            for mine, other in (both, both[::-1]):
+                of_training = _speaks_of(mine, trained) or {"loss", "train"} <= words_in(ast.unparse(mine))
+                of_test = _speaks_of(other, tested) or _is_loss_of_test(ast.unparse(other))
+                if of_training and of_test:
                     yield Finding(
                         evidence=_(
                             "{expression} compares both, and the model has dropout.", expression=ast.unparse(node)
@@ -41,32 +44,40 @@ def find(run: Run) -> Iterator[Finding]:
                     return
 
 
-def _measured_alike(nodes: Sequence[ast.AST]) -> list[set[str]]:
-    """Names that are given what the same function says: an evaluation of the training samples, too."""
+def _speaks_of(node: ast.expr, names: set[str]) -> bool:
+    return any(ast.unparse(one) in names for one in ast.walk(node) if isinstance(one, ast.Name | ast.Attribute))
+
+
+def _is_loss_of_test(text: str) -> bool:
+    return "loss" in words_in(text) and is_held_back(text)
+
+
+def _functions(code: Code, *names: str) -> set[str]:
+    """The functions in which one of these is called."""
+    return {node.name for _place, node, _unit in code.walk(ast.FunctionDef) if has_call(node, *names)}
+
+
+def _said_by(nodes: Sequence[ast.AST]) -> dict[str, set[str]]:
+    """The names that are given what a function says, by the function."""
     found: dict[str, set[str]] = {}
     for node in nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and callee(node.value) != "item":
             for target in node.targets:
                 names = target.elts if isinstance(target, ast.Tuple) else [target]
                 found.setdefault(callee(node.value), set()).update(ast.unparse(one) for one in names)
-    return list(found.values())
+    return found
 
 
 def _summed_in_training(nodes: Sequence[ast.AST]) -> set[str]:
-    """The words of names, such as `running`, to which losses are added in a loop that goes backward."""
+    """Names, such as `running`, to which losses are added in a loop that goes backward, and what is made of them."""
     found: set[str] = set()
     for loop in nodes:
-        if not isinstance(loop, ast.For | ast.While):
-            continue
-        inner = [node for statement in loop.body for node in ast.walk(statement)]
-        if not any(isinstance(node, ast.Call) and callee(node) == "backward" for node in inner):
-            continue
-        for node in inner:
-            if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add):
-                continue
-            if "loss" in words_in(ast.unparse(node.value)):
-                found |= words_in(ast.unparse(node.target))
-    return found - {"loss"}
+        if isinstance(loop, ast.For | ast.While) and has_call(loop, "backward"):
+            for node in ast.walk(loop):
+                adds = isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add)
+                if isinstance(node, ast.AugAssign) and adds and "loss" in words_in(ast.unparse(node.value)):
+                    found.add(ast.unparse(node.target))
+    return found
 
 
 RIGHT = CLASSES.replace("print(f", "train_loss = loss.item()\ntest_loss = 0.5\nprint(f")

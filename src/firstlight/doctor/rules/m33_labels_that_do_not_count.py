@@ -64,6 +64,20 @@ def find(run: Run) -> Iterator[Finding]:
             continue
         if not weight or not counts or call["samples"] < 100 or min(weight) == max(weight):
             continue
+        if _of_other_classes(weight, counts):
+            yield Finding(
+                evidence=_(
+                    "The weights are 1 divided by the numbers of samples, but in another order: "
+                    "class {number} has {count} of {samples} labels and the weight {weight}.",
+                    number=counts.index(max(counts)),
+                    count=max(counts),
+                    samples=call["samples"],
+                    weight=round(weight[counts.index(max(counts))], 3),
+                ),
+                step=call["step"],
+                place=_weighing(run) or Place.from_json(call["place"]),
+            )
+            continue
         seen = sorted((count, one) for count, one in zip(counts, weight, strict=True) if count)
         if len(seen) < 2 or seen[-1][0] < 3 * seen[0][0] or any(b[1] <= a[1] for a, b in pairwise(seen)):
             continue
@@ -81,6 +95,24 @@ def find(run: Run) -> Iterator[Finding]:
             place=Place.from_json(call["place"]),
             voice="question",
         )
+
+
+def _of_other_classes(weight: list[float], counts: list[int]) -> bool:
+    """Whether weights would be right, each 1 divided by a class's number of samples, if they stood in another order.
+
+    Example:
+        >>> _of_other_classes([0.01, 0.02, 0.1], [100, 50, 10]), _of_other_classes([0.01, 0.1, 0.02], [100, 50, 10])
+        (False, True)
+    """
+    if min(counts) < 10 or min(weight) <= 0:
+        return False
+
+    def uneven(products: list[float]) -> float:
+        return max(products) / min(products)
+
+    mine = [one * count for one, count in zip(weight, counts, strict=True)]
+    best = [one * count for one, count in zip(sorted(weight), sorted(counts, reverse=True), strict=True)]
+    return uneven(best) < 1.1 and uneven(mine) > 1.5
 
 
 def _weighing(run: Run) -> Place | None:
@@ -121,7 +153,7 @@ rule = Rule(
     needs=("loss_heads", "loss_calls", "failure"),
     find=find,
     text=Text(
-        what="The labels do not count as they should: all are ignored, or frequent classes count most.",
+        what="The labels do not count as they should: all are ignored, or classes have the wrong weights.",
         why="Where every label is ignored, the loss is 0 divided by 0. Class weights are to help rare classes, so they "
         "are the larger the rarer a class is.",
         do="Look at ignore_index and at the labels. For class weights, take 1 divided by the number of samples.",

@@ -51,6 +51,23 @@ def find(run: Run) -> Iterator[Finding]:
             step=found.step,
             place=split,
         )
+        return
+    for row in newest(run, "rows") or []:
+        known = row["scaled_anew"]
+        if known["before"] >= _ROWS and known["before"] > _SHARE * known["rows"]:
+            yield Finding(
+                evidence=_(
+                    "Cell {split} divided the samples anew after the training in cell {cell}. {before} of {rows} "
+                    "evaluated rows are training rows, scaled by other numbers than then.",
+                    split=split.cell,
+                    cell=memory["cell"],
+                    before=known["before"],
+                    rows=known["rows"],
+                ),
+                step=row["whole"]["step"] or row["part"]["step"],
+                place=split,
+            )
+            return
 
 
 def _split(code: Code, again: list[int]) -> Place | None:
@@ -69,7 +86,7 @@ import torch
 from torch import nn
 
 torch.manual_seed(0)
-x = torch.randn(400, 8)
+x = raw = torch.randn(400, 8)
 y = ((x[:, 0] + x[:, 1]) > 0).long()
 model = nn.Linear(8, 2)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -88,6 +105,12 @@ for step in range(30):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+"""
+_SCALED = """\
+# %%
+order = torch.randperm(400)
+train_rows, test_rows = order[:300], order[300:]
+x = (raw - raw[train_rows].mean(0)) / raw[train_rows].std(0)
 """
 _TEST = """\
 # %%
@@ -117,6 +140,11 @@ rule = Rule(
     broken=_DATA + _SPLIT + _TRAINING + _TEST + _SPLIT + _TRAINING + _TEST,
     fixed=_DATA + _SPLIT + _TRAINING + _TEST + _SPLIT + _MODEL + _TRAINING + _TEST,
     lookalikes={
+        "scaled anew, and the split is seeded": _DATA
+        + _SCALED.replace("order =", "torch.manual_seed(7)\norder =")
+        + _TRAINING
+        + _SCALED.replace("order =", "torch.manual_seed(7)\norder =").replace("order[:300]", "order[50:300]")
+        + _TEST,
         "the split is seeded": _DATA
         + (_SPLIT.replace("order =", "torch.manual_seed(7)\norder =") + _TRAINING + _TEST) * 2,
         "folds with weights put back": _DATA

@@ -1,6 +1,7 @@
 """M33 labels-that-do-not-count: all labels are ignored, or the weights of classes favour what is frequent anyway."""
 
 import ast
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -107,12 +108,13 @@ def _of_other_classes(weight: list[float], counts: list[int]) -> bool:
     if min(counts) < 10 or min(weight) <= 0:
         return False
 
-    def uneven(products: list[float]) -> float:
-        return max(products) / min(products)
+    def off(weights: list[float], often: list[int]) -> list[float]:
+        """How far each class's share of the loss is from an even one, beyond what counting some batches leaves open."""
+        even = sum(one * count for one, count in zip(weights, often, strict=True)) / len(often)
+        pairs = zip(weights, often, strict=True)
+        return [abs(math.log(one * count / even)) - 3 / count**0.5 for one, count in pairs]
 
-    mine = [one * count for one, count in zip(weight, counts, strict=True)]
-    best = [one * count for one, count in zip(sorted(weight), sorted(counts, reverse=True), strict=True)]
-    return uneven(best) < 1.1 and uneven(mine) > 1.5
+    return max(off(sorted(weight), sorted(counts, reverse=True))) < 0.1 and max(off(weight, counts)) > 0.5
 
 
 def _weighing(run: Run) -> Place | None:

@@ -362,11 +362,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 torch.manual_seed(1)
 centers = torch.randn(5, 10)
-kinds = torch.randint(5, (300,))
-rows = centers[kinds] + 0.4 * torch.randn(300, 10)
+labels = torch.randint(5, (300,))
+rows = centers[labels] + 0.4 * torch.randn(300, 10)
 rows = torch.cat([rows, rows + 0.1 * torch.randn(300, 10)])
-kinds = kinds.repeat_interleave(2)
-loader = DataLoader(TensorDataset(rows, kinds), 30, shuffle=True)
+labels = labels.repeat_interleave(2)
+loader = DataLoader(TensorDataset(rows, labels), 30, shuffle=True)
 model = nn.Sequential(nn.Linear(10, 32), nn.ReLU(), nn.Linear(32, 5))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
 for epoch in range(8):
@@ -459,14 +459,6 @@ for image, mask in DataLoader(TensorDataset(x, y), shuffle=True):
     loss.backward()
     optimizer.step()
 """
-SCORED = """\
-x = torch.rand(40, 1, 8, 8)
-y = (x > 0.6).float()
-model.eval()
-with torch.no_grad():
-    print(((model(x) > 0) == (y > 0.5)).float().mean())
-"""
-
 SPLIT = """\
 # %%
 import torch
@@ -505,11 +497,10 @@ with torch.no_grad():
 BROKEN = {
     "D01: labels laid out otherwise": ("D01", "alarm", NOISY),
     "E16: a sum that is not called training": ("E16", "note", GAP),
-    "L14: it learns in the end": ("L14", "alarm", SPAM),
+    "L14: it learns in the end": ("L14", "question", SPAM),
     "L14: it does not": ("L14", "alarm", SPAM.replace("lr=0.5", "lr=1.0")),
     "L22: in a function that is over": ("L22", "alarm", RANKED),
     "M19: pictures of pictures": ("M19", "question", MASKS),
-    "M19: pictures of pictures, that are tested": ("M19", "alarm", MASKS + SCORED),
     "P06: divided and scaled again": ("P06", "alarm", SPLIT + AGAIN + TESTED),
     "M33: in the order of their frequency": ("M33", "alarm", WEIGHED),
     "M20: the share that is kept": ("M20", "alarm", KEEP),
@@ -540,7 +531,37 @@ def changed(source: str, *pairs: tuple[str, str]) -> str:
     return source
 
 
+ATTACK = """\
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(8, 3)
+for weight in model.parameters():
+    weight.requires_grad_(False)
+
+
+def attack(x, y):
+    delta = torch.zeros_like(x, requires_grad=True)
+    optimizer = torch.optim.Adam([delta], lr=0.1)
+    for step in range(40):
+        loss = -nn.functional.cross_entropy(model(x + delta), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return delta.detach()
+
+
+fooled = attack(torch.randn(16, 8), torch.randint(3, (16,)))
+"""
+SEEDED = ("order = ", "torch.manual_seed(7)\norder = ")
+
 RIGHT = {
+    "an input that is changed to fool a net": ATTACK,
+    "divided again by the same seed": changed(SPLIT, SEEDED) + changed(AGAIN, SEEDED) + TESTED,
+    "divided again by the same seed, and all samples at once": changed(SPLIT, SEEDED)
+    + changed(AGAIN, SEEDED)
+    + TESTED.replace("x[test_rows]", "x").replace("goal[test_rows]", "goal"),
     "divided and scaled once": SPLIT + TESTED,
     "weights in the order of the classes": changed(
         WEIGHED, ("Counter(y.tolist()).most_common()", "sorted(Counter(y.tolist()).items())")

@@ -22,8 +22,8 @@ _HELD_BACK = {
     "heldout",
     "unseen",
 }
-_LABELS = {"y", "ys", "label", "labels", "target", "targets", "class", "classes", "kind", "kinds", "grade", "grades",
-           "category", "categories", "digit", "digits", "rating", "ratings", "mark", "marks", "answers",
+_LABELS = {"y", "ys", "label", "labels", "target", "targets", "class", "classes", "grade", "grades",
+           "category", "categories", "rating", "ratings", "mark", "marks", "answers",
            "truth"}  # fmt: skip
 _LEARNED = {"train", "training", "trn", "tr"}
 _OF_MODELS = ("parameters", "train", "eval", "state_dict", "load_state_dict", "named_parameters", "to", "zero_grad")
@@ -44,7 +44,7 @@ def is_labels(text: str) -> bool:
     """Whether names speak of what a model is to tell of its inputs.
 
     Example:
-        >>> is_labels("train_kinds = kinds[:600]"), is_labels("rows = rows[:600]")
+        >>> is_labels("train_labels = labels[:600]"), is_labels("rows = rows[:600]")
         (True, False)
     """
     return bool(words_in(text) & _LABELS)

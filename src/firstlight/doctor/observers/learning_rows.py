@@ -121,12 +121,15 @@ def _rows(samples: "Samples", root: "Root", waiting: "list[Use]") -> dict[str, A
     }  # fmt: skip
 
 
-def _scaled_anew(root: "Root") -> dict[str, int]:
-    """Of a table's evaluated rows, how many are training rows that were scaled otherwise."""
-    if len({rows.shape[1] for rows in (*root.rows, *root.tested) if rows.ndim == 2}) != 1 or not root.tested:
-        return {"rows": 0, "before": 0}
-    tested = torch.cat(root.tested)
-    return {"rows": len(tested), "before": rescaled_rows(torch.cat(root.rows).float(), tested) if root.rows else 0}
+def _scaled_anew(root: "Root") -> list[dict[str, int]]:
+    """Of a table's newest evaluations, how many rows are training rows that were scaled otherwise."""
+    found = []
+    for (cell, _feed), held in root.tested.items():
+        if root.rows and len({rows.shape[1] for rows in (*root.rows, *held)}) == 1:
+            tested = torch.cat(held)
+            known = rescaled_rows(torch.cat(root.rows).float(), tested)
+            found.append({"cell": cell, "rows": len(tested), "before": known})
+    return found
 
 
 def _is_the_training(samples: "Samples", root: "Root", distinct: Tensor, evaluated: "list[Use]") -> bool:

@@ -11,7 +11,7 @@ import statistics
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import thread_time
+from time import perf_counter, thread_time
 from typing import Any, ClassVar
 
 import torch
@@ -28,6 +28,7 @@ _MOST_NUMBERS = 2_000_000  # of weights that are copied for a look, of a batch t
 _BATCHES = 6
 _KEPT_AT = 20  # steps, before which no experiment is worth its time
 _TRIED = 40  # steps of an experiment
+_PATIENCE_S = 4.0  # of the person, on a machine however busy
 _TRIED_S = 0.4  # and the seconds of this thread, not of a busy machine, that all of them may take
 _LARGE = 60  # inputs beyond this are tried scaled, too
 _KNOWN = ("NllLoss", "MseLoss", "BinaryCrossEntropy", "SmoothL1Loss", "HuberLoss", "SoftMarginLoss")
@@ -328,9 +329,9 @@ class Progress(Observer):
         made = setting.another(model, rate, decays=decays)
         if made is None:
             return None
-        start, before = self._mean_loss(model), _size(model)
+        start, before, until = self._mean_loss(model), _size(model), perf_counter() + _PATIENCE_S
         for at in range(_TRIED):
-            if thread_time() - began > _TRIED_S * 4:
+            if thread_time() - began > _TRIED_S * 4 or perf_counter() > until:
                 return None
             made.zero_grad()
             loss = self._loss(model, *self._batches[at % len(self._batches)])
@@ -375,7 +376,9 @@ class Progress(Observer):
         if optimizer is None:
             return False
         held = {id(w) for group in optimizer.param_groups for w in group["params"]}
-        return all(id(leaf) in held for one in self._leaves if (leaf := one()) is not None)
+        leaves = {id(leaf) for one in self._leaves if (leaf := one()) is not None}
+        weights = {id(w) for root in self.witness.roots() for w in root.parameters()}
+        return bool(leaves) and leaves <= held and (not weights or bool(leaves & weights))  # else an input is changed
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """How the training went, as far as it can be told."""

@@ -3,11 +3,14 @@
 Shapes: N and M rows, F columns.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 _ROUNDS = 6
-_EQUAL = 1e-3  # of a column's spread: rounding is far below, and in three columns at once chance is as well
+_EQUAL = 1e-3  # of a column's spread: rounding is far below
+_BY_CHANCE = 0.01  # of the rows, at most, may be as near to another row of the same samples
 _FEWEST = 3  # columns
 
 
@@ -15,13 +18,17 @@ def rescaled_rows(old: Tensor, new: Tensor) -> int:
     """How many rows of `new` (M, F) are rows of `old` (N, F) but for a factor and a shift of each column.
 
     Both are parts of the same samples, so their columns lie near each other to begin with. Nearest rows are paired, the
-    factors and shifts that the closest pairs ask for are taken, and so on until pairs are equal or are not.
+    factors and shifts that the closest pairs ask for are taken, and so on until pairs are equal or are not. Rows that
+    are equal as they are do not count, and nothing is said of rows that are near each other anyway, as on a curve.
 
     Example:
         >>> import torch
         >>> rows = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
         >>> rescaled_rows(rows[:150], 1.1 * rows[100:] + 0.05), rescaled_rows(rows[:100], 1.1 * rows[100:])
         (50, 0)
+        >>> curve = torch.linspace(-1, 1, 4000)[:, None] ** torch.arange(1, 4)
+        >>> rescaled_rows(curve[::2], 1.1 * curve[1::2])
+        0
     """
     if min(len(old), len(new)) < 20 or old.shape[1] != new.shape[1]:
         return 0
@@ -31,8 +38,14 @@ def rescaled_rows(old: Tensor, new: Tensor) -> int:
     if int(varied.sum()) < _FEWEST:
         return 0
     old, new = old[:, varied].double(), new[:, varied].double()
+    new = new[torch.cdist(new, old).amin(dim=1) > 0]
+    if len(new) < 20:
+        return 0
     spread, center = torch.std_mean(old, dim=0)
     old, moved = (old - center) / spread, (new - new.mean(0)) / new.std(0)
+    itself = torch.cdist(old, old, p=math.inf).fill_diagonal_(math.inf).amin(dim=1)
+    if float((itself < _EQUAL).double().mean()) > _BY_CHANCE:
+        return 0
     apart = torch.cdist(moved, old)
     for turn in range(_ROUNDS):
         near, at = apart.min(dim=1)

@@ -38,7 +38,8 @@ _FULL = 64  # so many steps of a model are heard one by one, then
 _SAMPLED = 16  # one in so many
 _KEPT_ROWS = 1_200  # that are copied, for neighbours and columns
 _KEPT_WIDTH = 4_096
-_TESTED_ROWS, _TESTED_WIDTH = 600, 256  # of a table's evaluation, to know rows again that were scaled anew
+_TESTED_ROWS, _TESTED_WIDTH = 400, 256  # of a table's evaluation, to know rows again that were scaled anew
+_TESTED_PASSES = 4
 # They tell how often rows are equal by chance: of two words, which four floats are, fewer say too little.
 _CHANCE_ROWS = 1_024
 _DRAWN = {"dropout", "dropout1d", "dropout2d", "alpha_dropout", "rand", "rand_like", "randn", "randn_like", "bernoulli",
@@ -107,7 +108,7 @@ class Root:
         self.rows: list[Tensor] = []  # copies, (N, F)
         self.labels: list[Tensor] = []
         self.kept = 0
-        self.tested: list[Tensor] = []  # copies of rows that a notebook evaluates, (N, F)
+        self.tested: dict[tuple[int, int], list[Tensor]] = {}  # by cell and pass: copies of evaluated rows, (N, F)
         self.losses: Counter[str] = Counter()
         self.stats: list[dict[str, float]] = []
         self.input_kinds: list[str] = []
@@ -131,7 +132,7 @@ class Root:
 
     def forget(self) -> None:
         """What was learned before is gone."""
-        self.uses, self.evaluated, self.seen, self.over, self.tested = [], [], set(), False, []
+        self.uses, self.evaluated, self.seen, self.over, self.tested = [], [], set(), False, {}
 
 
 class Samples(Observer):
@@ -465,10 +466,8 @@ class Samples(Observer):
             self._values(use, first, likely, output)
             if alone and not likely and not root.over and root.kept < _KEPT_ROWS and use.grad:
                 self._copy(use, first)
-            if likely and first.ndim == 2 and first.is_floating_point() and self.witness.session.get("cell"):
-                left = _TESTED_ROWS - sum(len(one) for one in root.tested)
-                if left > 0 and first.shape[1] <= _TESTED_WIDTH:
-                    root.tested.append(first.detach()[:left].float().clone())
+            if likely and first.ndim == 2 and first.is_floating_point() and first.shape[1] <= _TESTED_WIDTH:
+                self._keep_tested(use, first)
         if not likely and root.kept < _KEPT_ROWS and first.device.type == "cpu":
             words = rows_of(first)
             if words is not None and sum(len(one) for one in root.words) < _CHANCE_ROWS:
@@ -837,6 +836,18 @@ class Samples(Observer):
         if len(flat) > _KEPT_ROWS:
             flat = flat[:: -(-len(flat) // _KEPT_ROWS)]
         use.copy = flat.float().clone() if flat.is_floating_point() else flat.clone()
+
+    def _keep_tested(self, use: Use, given: Tensor) -> None:
+        """Copy some rows that a notebook evaluates, of the newest passes."""
+        cell = int(self.witness.session.get("cell", 0))
+        if not cell:
+            return
+        held = use.root.tested.setdefault((cell, use.feed if use.feed >= 0 else -1 - use.at), [])
+        left = _TESTED_ROWS - sum(len(one) for one in held)
+        if left > 0:
+            held.append(given.detach()[:left].float().clone())
+        if len(use.root.tested) > _TESTED_PASSES:
+            del use.root.tested[next(iter(use.root.tested))]
 
     def _keep(self, use: Use) -> None:
         root, copy, labels = use.root, use.copy, use.labels

@@ -104,7 +104,7 @@ def _owner(node: ast.expr) -> ast.expr:
 
 
 def _laid_out(code: Code) -> Place | None:
-    """The line that repeats, turns or rolls the labels by a function that no other line uses: the inputs were not."""
+    """The line that repeats, turns or rolls labels in place of themselves, by a function that no other line uses."""
     found = [
         (place, node, callee(node.value))
         for place, node, _unit in code.walk(ast.Assign)
@@ -112,6 +112,7 @@ def _laid_out(code: Code) -> Place | None:
     ]
     for place, node, name in found:
         apart = sum(other == name for _place, _node, other in found) == 1
+        apart = apart and dotted(node.value.func) == f"{ast.unparse(node.targets[0])}.{name}"
         if apart and is_labels(ast.unparse(node.targets[0])):
             return place
     return None

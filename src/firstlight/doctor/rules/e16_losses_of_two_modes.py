@@ -29,7 +29,8 @@ def find(run: Run) -> Iterator[Finding]:
                 both = (node.left, node.comparators[0])
             else:
                 continue
-            if any({ast.unparse(one) for one in both} <= names for names in alike.values()):
+            texts = {ast.unparse(one) for one in both}
+            if words_in(" ".join(texts)) & {"acc", "accuracy"} or any(texts <= names for names in alike.values()):
                 continue  # measured by one function: an evaluation of the training samples, too
             for mine, other in (both, both[::-1]):
                 of_training = _speaks_of(mine, trained) or {"loss", "train"} <= words_in(ast.unparse(mine))
@@ -69,7 +70,7 @@ def _said_by(nodes: Sequence[ast.AST]) -> dict[str, set[str]]:
 
 
 def _summed_in_training(nodes: Sequence[ast.AST]) -> set[str]:
-    """Names, such as `running`, to which losses are added in a loop that goes backward, and what is made of them."""
+    """Names, such as `running`, to which losses are added in a loop that goes backward."""
     found: set[str] = set()
     for loop in nodes:
         if isinstance(loop, ast.For | ast.While) and has_call(loop, "backward"):

@@ -75,10 +75,11 @@ def find(run: Run) -> Iterator[Finding]:
 def _better(run: Run, one: dict[str, Any], tried: dict[str, Any], rate: float) -> Iterator[Finding]:
     """A training that its first steps threw up, though it may learn then: smaller ones bring it to half the loss."""
     same, place = tried.get("1"), Place.from_json(one["made"])
-    least = min((10, 100), key=lambda by: tried.get(f"1/{by}") or float("inf"))
-    less = tried.get(f"1/{least}")
-    risen = (one["most"] or 0.0) > 3 * (one["first"] or math.inf)  # else the steps were large, and did no harm
-    if one["ratio"] <= _LARGE or not risen or same is None or not less or less > 0.5 * same:
+    known = {by: value for by in (10, 100) if (value := tried.get(f"1/{by}")) is not None}
+    least = min(known, key=lambda by: known[by], default=10)
+    less, first, last = known.get(least, math.inf), one["first"] or 0.0, one["last"]
+    risen = 0 < 3 * first < (one["most"] or 0.0)  # else the steps were large, and did no harm
+    if one["ratio"] <= _LARGE or not risen or same is None or less > 0.5 * same or last is None or last < 2 * less:
         return
     yield Finding(
         evidence=_(
@@ -92,6 +93,7 @@ def _better(run: Run, one: dict[str, Any], tried: dict[str, Any], rate: float) -
         ),
         step=10,
         place=place,
+        voice="question" if one["learns"] else None,
         edits=number_changed(Code.of(run), place, "lr", rate / least),
     )
 

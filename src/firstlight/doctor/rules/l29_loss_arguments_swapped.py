@@ -1,12 +1,13 @@
 """L29 loss-arguments-swapped: the model's output stands where the target belongs."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import calls_in, spot_of
 from firstlight.doctor.failing import evidence_of, failure_of, line_of, tensor_of
 from firstlight.doctor.places import Place
+from firstlight.doctor.pointing import function_around
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.source_lines import words_in
 from firstlight.locale import Text, _
@@ -38,7 +39,8 @@ def find(run: Run) -> Iterator[Finding]:
 _OUTPUTS = {"pred", "preds", "prediction", "predictions", "predicted", "output", "outputs", "out", "logits", "hat",
             "guess", "forecast", "estimate"}  # fmt: skip
 _TARGETS = {"target", "targets", "label", "labels", "true", "truth", "actual", "gt", "goal", "observed"}
-_ONE_SIDED = ("maximum", "minimum", "max", "min", "where", "relu", "clamp", "clip", "softplus", "exp", "log", "log1p")
+_SIDES = ("maximum", "minimum", "max", "min", "relu")
+_EVEN = ("abs", "pow", "square", "cosh", "norm")
 
 
 def _own(run: Run) -> Iterator[Finding]:
@@ -56,12 +58,13 @@ def _own(run: Run) -> Iterator[Finding]:
         for _place, node, _unit in code.walk(ast.Call)
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("parameters", "train", "eval")
     }
-    for place, call, unit in code.calls(*called):
+    for place, call, _unit in code.calls(*called):
         names = _parameters(called[callee(call)])
         if len(call.args) != 2 or call.keywords or not all(isinstance(one, ast.Name) for one in call.args):
             continue
         first_is_output = bool(words_in(names[0]) & _OUTPUTS)
-        given = [_is_output(unit.nodes, ast.unparse(one), models) for one in call.args]
+        within = _within(code, place)
+        given = [_is_output(within, ast.unparse(one), models) for one in call.args]
         if given == [not first_is_output, first_is_output]:
             first, second = (ast.unparse(one) for one in call.args)
             yield Finding(
@@ -104,50 +107,89 @@ def _parameters(node: ast.FunctionDef) -> list[str]:
 
 
 def _is_symmetric(node: ast.FunctionDef) -> bool:
-    """Whether nothing is seen that treats its two arguments otherwise: a logarithm or a divisor of one, a sign."""
+    """Whether nothing is seen that surely treats its two arguments otherwise.
+
+    That is a sign of their difference, as in `maximum(0.9 * miss, -0.1 * miss)`, or one of them alone that is divided
+    by, or whose logarithm is taken.
+    """
     both = set(_parameters(node))
     apart = {
         ast.unparse(target)
         for one in ast.walk(node)
-        if isinstance(one, ast.Assign) and isinstance(one.value, ast.BinOp) and isinstance(one.value.op, ast.Sub)
-        and {ast.unparse(one.value.left), ast.unparse(one.value.right)} == both
+        if isinstance(one, ast.Assign) and _is_difference(one.value, both)
         for target in one.targets
-    }  # fmt: skip
+    }
+    nodes = list(ast.walk(node))
+    divided = {_alone(one.right) for one in nodes if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Div)}
+    calls = [one for one in nodes if isinstance(one, ast.Call)]
+    logged = {_alone(one.args[0] if one.args else one.func) for one in calls if callee(one) == "log"}
+    if len(divided & both) == 1 or len(logged & both) == 1:
+        return False
+    return not any(callee(one) in _SIDES and _has_sign(one, both, apart) for one in calls)
+
+
+def _has_sign(node: ast.AST, both: set[str], apart: set[str]) -> bool:
+    """Whether the difference of the two stands inside, and nothing that takes its sign away."""
+    signed = False
     for one in ast.walk(node):
-        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Div):
-            below = _names(one.right)
-            if len(below & both) == 1:
-                return False
-        if isinstance(one, ast.Call) and callee(one) in _ONE_SIDED:
-            inside = set[str]().union(*(_names(part) for part in [one.func, *one.args]))
-            if inside & apart or len(inside & both) == 1 or _differs(one, both):
-                return False
-    return True
+        if isinstance(one, ast.Pow) or (isinstance(one, ast.Call) and callee(one) in _EVEN):
+            return False
+        signed = signed or _is_difference(one, both) or (isinstance(one, ast.Name) and one.id in apart)
+    return signed
 
 
-def _differs(node: ast.AST, both: set[str]) -> bool:
-    """Whether the difference of the two stands inside, by itself."""
-    return any(
-        isinstance(one, ast.BinOp) and isinstance(one.op, ast.Sub)
-        and {ast.unparse(one.left), ast.unparse(one.right)} == both
-        for one in ast.walk(node)
-    )  # fmt: skip
+def _is_difference(node: ast.AST, both: set[str]) -> bool:
+    """Whether it is one of the two minus the other."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub):
+        return False
+    return {ast.unparse(node.left), ast.unparse(node.right)} == both
 
 
-def _names(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+def _alone(node: ast.expr) -> str:
+    """The name that stands there alone, but for a bound or a small number that is added."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _alone(node.left)
+    if isinstance(node, ast.Attribute):  # `pred.log`, of a call
+        return _alone(node.value)
+    if (
+        isinstance(node, ast.Call)
+        and callee(node) in ("clamp", "clip", "clamp_min")
+        and isinstance(node.func, ast.Attribute)
+    ):
+        return _alone(node.func.value)
+    return node.id if isinstance(node, ast.Name) else ""
 
 
-def _is_output(nodes: Iterable[ast.AST], name: str, models: set[str]) -> bool:
-    """Whether a name is only ever given what a model says, or something made of it."""
+def _is_output(nodes: Sequence[ast.AST], name: str, models: set[str]) -> bool | None:
+    """Whether a name is what a model says; False for what a loop goes over or a part of that, None where unsure."""
     given = [
-        node.value
-        for node in nodes
-        if isinstance(node, ast.Assign) and name in [ast.unparse(one) for one in node.targets]
+        one.value for one in nodes if isinstance(one, ast.Assign) and name in [ast.unparse(two) for two in one.targets]
     ]
-    return bool(given) and all(
-        any(isinstance(one, ast.Call) and ast.unparse(one.func) in models for one in ast.walk(value)) for value in given
+    if given and all(_calls_one(value, models) for value in given):
+        return True
+    looped = any(
+        isinstance(one, ast.For) and name in {n.id for n in ast.walk(one.target) if isinstance(n, ast.Name)}
+        for one in nodes
     )
+    parts = all(isinstance(one, ast.Subscript) for one in given)
+    return False if parts and (given or looped) else None
+
+
+def _calls_one(node: ast.AST, models: set[str]) -> bool:
+    return any(isinstance(one, ast.Call) and ast.unparse(one.func) in models for one in ast.walk(node))
+
+
+def _within(code: Code, place: Place) -> list[ast.AST]:
+    """What stands in the same function as a line, without what stands in functions inside."""
+    around = function_around(code, place)
+    found: list[ast.AST] = []
+    below = list(ast.iter_child_nodes(around[1])) if around is not None else []
+    while below:
+        node = below.pop()
+        found.append(node)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            below += ast.iter_child_nodes(node)
+    return found
 
 
 def _refused(run: Run) -> Iterator[Finding]:
@@ -221,8 +263,8 @@ def pinball(pred, target):
 
 
 for step in range(20):
+    goal = y[:]
     out = model(x)
-    goal = y
     loss = pinball(goal, out)
     optimizer.zero_grad()
     loss.backward()
@@ -247,9 +289,14 @@ rule = Rule(
     lookalikes={
         "a symmetric loss": BROKEN.replace('KLDivLoss(reduction="batchmean")', "MSELoss()"),
         "one of their own that is symmetric": _OWN.replace(
-            "torch.maximum(0.9 * miss, -0.1 * miss)", "torch.sqrt(miss ** 2 + 1)"
+            "torch.maximum(0.9 * miss, -0.1 * miss)",
+            "torch.where(miss.abs() < 1, miss**2 / 2, torch.maximum(miss.abs() - 0.5, 0 * miss))",
         ),
-        "one of their own, in its order": _OWN.replace("(goal, out)", "(out, goal)"),
+        "what a teacher says, in its order": _OWN.replace("goal = y[:]", "goal = teacher(x)")
+        .replace("out = model(x)", "said = model(x)\n    out = said * 1")
+        .replace("pinball(goal, out)", "pinball(out, goal)")
+        .replace("optimizer =", "teacher = nn.Linear(8, 1).eval()\noptimizer ="),
+        "one of their own, in its order": _OWN.replace("pinball(goal, out)", "pinball(out, goal)"),
         "two models teach each other": BROKEN.replace("criterion(goal, out)", "criterion(out, model(x).softmax(1))"),
     },
     explains=("M05", "L14", "L15", "L18", "M31", "D02", "D03", "M08", "R12", "X01", "L04", "L07"),

@@ -45,13 +45,16 @@ def _finding(run: Run, share: float, name: str, place: Place | None) -> Finding:
 
 def _share_that_is_kept(run: Run, place: Place | None) -> tuple[Place | None, tuple[Edit, ...]]:
     """Where dropout is given a share that the learner calls the one that is kept, and the change that mends all."""
-    found, edits = [], []
-    for at, node, unit in Code.of(run).calls(*_DROPOUTS, "dropout"):
+    code, found, edits, others = Code.of(run), [], [], 0
+    own = {node.name for kind in (ast.FunctionDef, ast.ClassDef) for _at, node, _unit in code.walk(kind)}
+    for at, node, unit in code.calls(*{*_DROPOUTS, "dropout"} - own):
         value = argument(node, "p", 1 if ast.unparse(node.func).endswith("dropout") else 0)
         if isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and words_in(ast.unparse(value)) & _KEPT:
             found.append(at)
             edits.append((unit, value))
-    if not found:
+        else:
+            others += 1
+    if not found or others:  # it may be another one that drops so much
         return None, ()
     near = next((at for at in found if place is not None and (at.file, at.line) == (place.file, place.line)), found[0])
     lines = [(unit.file, value.lineno) for unit, value in edits]

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.pointing import instead, layer_made
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -44,12 +44,12 @@ def _repeated(run: Run) -> Iterator[Finding]:
     made = [
         (place, node, unit)
         for place, node, unit in Code.of(run).walk(ast.BinOp)
-        if isinstance(node.op, ast.Mult) and any(_one_made(side) for side in (node.left, node.right))
+        if isinstance(node.op, ast.Mult) and held and any(_makes(side, held[0][1]) for side in (node.left, node.right))
     ]
-    if not held or len(made) != 1:
+    if len(made) != 1:
         return
     (name, layer, count), (place, node, unit) = held[0], made[0]
-    items, times = (node.left, node.right) if _one_made(node.left) else (node.right, node.left)
+    items, times = (node.left, node.right) if _makes(node.left, layer) else (node.right, node.left)
     each = f"[{ast.unparse(items.elts[0])} for _ in range({ast.unparse(times)})]"
     yield Finding(
         evidence=_("{name} holds one {layer} {count} times.", name=name, layer=layer, count=count),
@@ -61,9 +61,10 @@ def _repeated(run: Run) -> Iterator[Finding]:
     )
 
 
-def _one_made(node: ast.expr) -> bool:
-    """Whether it is a list of one thing that is made there: of a named one, that it is the same is written."""
-    return isinstance(node, ast.List) and len(node.elts) == 1 and isinstance(node.elts[0], ast.Call)
+def _makes(node: ast.expr, layer: str) -> bool:
+    """Whether it is a list of one layer that is made there: of a named one, that it is the same is written."""
+    made = node.elts[0] if isinstance(node, ast.List) and len(node.elts) == 1 else None
+    return isinstance(made, ast.Call) and callee(made) == layer
 
 
 BROKEN = """\

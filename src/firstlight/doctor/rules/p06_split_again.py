@@ -53,8 +53,10 @@ def find(run: Run) -> Iterator[Finding]:
         )
         return
     for row in newest(run, "rows") or []:
-        known = row["scaled_anew"]
-        if known["before"] >= _ROWS and known["before"] > _SHARE * known["rows"]:
+        for known in row["scaled_anew"]:
+            share = known["before"] / known["rows"]
+            if known["cell"] <= (split.cell or 0) or known["before"] < _ROWS or not _SHARE < share < 0.9:
+                continue  # nearly all of them: the training samples' own score
             yield Finding(
                 evidence=_(
                     "Cell {split} divided the samples anew after the training in cell {cell}. {before} of {rows} "

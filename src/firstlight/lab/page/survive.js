@@ -172,16 +172,21 @@ class Follower {
 
 // JupyterLab asks whose a file is that changed since it was read: also what this page has just written itself, where a
 // save begins before another one is through. So a save waits for the one that is on its way, and stands for all that
-// were asked for meanwhile.
+// were asked for meanwhile; where the person has been asked and said no, they are not asked again.
+const inTurn = new WeakSet();
 function saveInTurn(context) {
+  if (inTurn.has(context)) return; // of another view of the same notebook
+  inTurn.add(context);
   const save = context.save.bind(context);
-  let last = Promise.resolve();
+  let last = Promise.resolve(null);
   let next = null;
   context.save = () => {
-    next ??= Promise.race([last, new Promise((go) => setTimeout(go, TURN_MS))]).then(() => {
+    next ??= Promise.race([last, new Promise((go) => setTimeout(go, TURN_MS, null))]).then((refused) => {
       next = null;
+      if (refused) throw refused;
+      if (context.isDisposed) return undefined;
       const saved = save();
-      last = saved.catch(() => {});
+      last = saved.then(() => null, (error) => (error?.name === "ModalCancelError" ? error : null));
       return saved;
     });
     return next;

@@ -10,7 +10,7 @@ from torch import Tensor
 
 _ROUNDS = 6
 _EQUAL = 1e-3  # of a column's spread: rounding is far below
-_BY_CHANCE = 0.01  # of the rows, at most, may be as near to another row of the same samples
+_NEAR, _NEAR_ROWS = 20 * _EQUAL, 0.02  # of the rows, at most, may be so near to another row of the same samples
 _FEWEST = 3  # columns
 
 
@@ -44,7 +44,7 @@ def rescaled_rows(old: Tensor, new: Tensor) -> int:
     spread, center = torch.std_mean(old, dim=0)
     old, moved = (old - center) / spread, (new - new.mean(0)) / new.std(0)
     itself = torch.cdist(old, old, p=math.inf).fill_diagonal_(math.inf).amin(dim=1)
-    if float((itself < _EQUAL).double().mean()) > _BY_CHANCE:
+    if float((itself < _NEAR).double().mean()) > _NEAR_ROWS:
         return 0
     apart = torch.cdist(moved, old)
     for turn in range(_ROUNDS):

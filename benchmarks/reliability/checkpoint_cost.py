@@ -5,8 +5,10 @@
 Cost: a small convolutional network (and a wide one, whose state is fifty times as large) learns with checkpoints as
 they are by default, in blocks of half a second; in every other one those that are due have to wait. Printed is how much
 longer the steps of the blocks with checkpoints took, and what the keeper itself has measured, the processor time of the
-thread that writes included: both as shares of all the time, by which the keeper paces itself. (Two copies, one of which
-makes none, do not compare: where their weights lie in memory alone makes them differ by up to two percent.)
+thread that writes included: both as shares of all the time, by which the keeper paces itself. What is still being
+written when a block without checkpoints begins counts there; that is seldom, as one is mostly due when its block
+begins. (Two copies, one of which makes none, do not compare: where their weights lie in memory alone makes them differ
+by up to two percent.)
 
 Going on: a process trains the small network and is killed after its first checkpoint. The time from the start of the
 next one to its first new step is held against the time that starting Python, importing torch and firstlight and loading

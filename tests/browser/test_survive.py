@@ -213,6 +213,24 @@ def test_two_saves_at_once_do_not_ask_the_person_whose_file_it_is(
     assert page.evaluate("() => Promise.race([window.__saved, Promise.resolve(false)])"), "saved after the other one"
 
 
+def test_who_said_no_once_is_asked_again_and_can_save(
+    start_lab: Callable[..., Lab], page: Page, tmp_path: Path
+) -> None:
+    lab = start_lab(notebook=small_notebook(tmp_path / "asked.ipynb", "'first'"))
+    page.goto(lab.url)
+    wait_notebook(page, cells=1)
+    wait_kernel(page)
+    file = lab.folder / "asked.ipynb"
+    file.write_text(file.read_text(encoding="utf-8").replace("first", "elsewhere"), encoding="utf-8")
+    edit = "(text) => window.jupyterapp.shell.currentWidget.content.widgets[0].model.sharedModel.setSource(text)"
+    page.evaluate(edit, "'here'")  # and is soon saved, which asks
+    page.locator(".jp-Dialog button", has_text="Cancel").click()
+    page.wait_for_timeout(500)
+    page.evaluate("() => { window.jupyterapp.commands.execute('docmanager:save'); }")
+    page.locator(".jp-Dialog button", has_text="Overwrite").click()
+    wait_until(page, lambda: "here" in file.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("steps", [20, 80], ids=["ended meanwhile", "goes on"])
 def test_a_page_that_slept_catches_up_and_what_it_saved_meanwhile_is_not_the_last_word(
     start_lab: Callable[..., Lab], page: Page, tmp_path: Path, steps: int

@@ -494,15 +494,39 @@ with torch.no_grad():
     print((model(x[test_rows]).argmax(1) == goal[test_rows]).float().mean())
 """
 
+OWN = """\
+import torch
+from torch import nn
+
+
+def excess(pred, target):
+    return torch.relu(pred - target).mean()
+
+
+torch.manual_seed(0)
+x = torch.randn(256, 8)
+y = x[:, :2] + torch.randn(256, 2)
+model, teacher = nn.Linear(8, 2), nn.Linear(8, 2).eval()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for at in torch.arange(256).split(16):
+    out = model(x[at])
+    goal = y[at]
+    loss = excess(goal, out)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
 BROKEN = {
     "D01: labels laid out otherwise": ("D01", "alarm", NOISY),
     "E16: a sum that is not called training": ("E16", "note", GAP),
     "L14: it learns in the end": ("L14", "question", SPAM),
     "L14: it does not": ("L14", "alarm", SPAM.replace("lr=0.5", "lr=1.0")),
+    "L29: a loss of one's own": ("L29", "question", OWN),
     "L22: in a function that is over": ("L22", "alarm", RANKED),
     "M19: pictures of pictures": ("M19", "question", MASKS),
     "P06: divided and scaled again": ("P06", "alarm", SPLIT + AGAIN + TESTED),
-    "M33: in the order of their frequency": ("M33", "alarm", WEIGHED),
+    "M33: in the order of their frequency": ("M33", "question", WEIGHED),
     "M20: the share that is kept": ("M20", "alarm", KEEP),
     "M28: a list times a number": ("M28", "question", BLOCKS),
     "L04: attributes of an agent": ("L04", "alarm", AGENT),
@@ -557,6 +581,13 @@ fooled = attack(torch.randn(16, 8), torch.randint(3, (16,)))
 SEEDED = ("order = ", "torch.manual_seed(7)\norder = ")
 
 RIGHT = {
+    "a loss of one's own, both ways": changed(OWN, ("excess(goal, out)", "excess(goal, out) + 2 * excess(out, goal)")),
+    "a part of what a net says, and a teacher": changed(
+        OWN,
+        ("out = model(x[at])", "both = model(x[at])\n    out = both[0]"),
+        ("goal = y[at]", "goal = teacher(x[at])[0].detach()"),
+        ("excess(goal, out)", "excess(out, goal)"),
+    ),
     "an input that is changed to fool a net": ATTACK,
     "divided again by the same seed": changed(SPLIT, SEEDED) + changed(AGAIN, SEEDED) + TESTED,
     "divided again by the same seed, and all samples at once": changed(SPLIT, SEEDED)

@@ -104,7 +104,7 @@ def _rows(samples: "Samples", root: "Root", waiting: "list[Use]") -> dict[str, A
         "distinct": len(distinct),
         "by_chance": arise_by_chance(words, len(distinct)) if words is not None else True,
         **_twins(trained),
-        "scaled_anew": _scaled_anew(root),
+        "scaled_anew": _scaled_anew(root) if samples.witness.session.get("cell") else [],
         "labelled": labelled / max(len(trained[:200]), 1),
         "whole": {
             "calls": len(whole), "rows": sum(use.size for use, _b, _t in whole),
@@ -124,11 +124,13 @@ def _rows(samples: "Samples", root: "Root", waiting: "list[Use]") -> dict[str, A
 def _scaled_anew(root: "Root") -> list[dict[str, int]]:
     """Of a table's newest evaluations, how many rows are training rows that were scaled otherwise."""
     found = []
-    for (cell, _feed), held in root.tested.items():
+    for key, held in root.tested.items():
         if root.rows and len({rows.shape[1] for rows in (*root.rows, *held)}) == 1:
-            tested = torch.cat(held)
-            known = rescaled_rows(torch.cat(root.rows).float(), tested)
-            found.append({"cell": cell, "rows": len(tested), "before": known})
+            rows = sum(map(len, held))
+            if root.known_again.get(key, (0, 0))[0] != rows:  # asked after each cell
+                root.known_again[key] = rows, rescaled_rows(torch.cat(root.rows).float(), torch.cat(held))
+            of = sum(map(len, root.rows))
+            found.append({"cell": key[0], "rows": rows, "before": root.known_again[key][1], "of": of})
     return found
 
 

@@ -28,8 +28,8 @@ _MOST_NUMBERS = 2_000_000  # of weights that are copied for a look, of a batch t
 _BATCHES = 6
 _KEPT_AT = 20  # steps, before which no experiment is worth its time
 _TRIED = 40  # steps of an experiment
-_PATIENCE_S = 4.0  # of the person, on a machine however busy
-_TRIED_S = 0.4  # and the seconds of this thread, not of a busy machine, that all of them may take
+_PATIENCE_S = 4.0  # on a machine however busy, for each of them
+_TRIED_S = 1.6  # and the seconds of this thread, not of a busy machine, that all of them may take
 _LARGE = 60  # inputs beyond this are tried scaled, too
 _KNOWN = ("NllLoss", "MseLoss", "BinaryCrossEntropy", "SmoothL1Loss", "HuberLoss", "SoftMarginLoss")
 _PASSING = ("Mean", "Sum", "View", "Reshape", "Squeeze", "Unsqueeze", "Clone", "ToCopy", "Alias")
@@ -331,7 +331,7 @@ class Progress(Observer):
             return None
         start, before, until = self._mean_loss(model), _size(model), perf_counter() + _PATIENCE_S
         for at in range(_TRIED):
-            if thread_time() - began > _TRIED_S * 4 or perf_counter() > until:
+            if thread_time() - began > _TRIED_S or perf_counter() > until:
                 return None
             made.zero_grad()
             loss = self._loss(model, *self._batches[at % len(self._batches)])
@@ -378,7 +378,8 @@ class Progress(Observer):
         held = {id(w) for group in optimizer.param_groups for w in group["params"]}
         leaves = {id(leaf) for one in self._leaves if (leaf := one()) is not None}
         weights = {id(w) for root in self.witness.roots() for w in root.parameters()}
-        return bool(leaves) and leaves <= held and (not weights or bool(leaves & weights))  # else an input is changed
+        # Else an input is changed, to fool a net.
+        return bool(leaves) and leaves <= held and (bool(leaves & weights) if weights else len(leaves) > 1)
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """How the training went, as far as it can be told."""

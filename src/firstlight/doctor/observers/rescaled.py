@@ -11,15 +11,16 @@ from torch import Tensor
 _ROUNDS = 6
 _EQUAL = 1e-3  # of a column's spread: rounding is far below
 _NEAR, _NEAR_ROWS = 20 * _EQUAL, 0.02  # of the rows, at most, may be so near to another row of the same samples
-_FEWEST = 3  # columns
+_FEWEST, _COLUMNS = 3, 32
 
 
 def rescaled_rows(old: Tensor, new: Tensor) -> int:
     """How many rows of `new` (M, F) are rows of `old` (N, F) but for a factor and a shift of each column.
 
-    Both are parts of the same samples, so their columns lie near each other to begin with. Nearest rows are paired, the
-    factors and shifts that the closest pairs ask for are taken, and so on until pairs are equal or are not. Rows that
-    are equal as they are do not count, and nothing is said of rows that are near each other anyway, as on a curve.
+    It is taken that both are parts of the same samples, so that their columns lie near each other to begin with:
+    nearest rows are paired, the factors and shifts that the closest pairs ask for are taken, and so on until pairs are
+    equal or are not. Rows that are equal as they are do not count, and nothing is said of rows that are near each other
+    anyway, as on a curve. Of many columns, some are asked.
 
     Example:
         >>> import torch
@@ -34,9 +35,10 @@ def rescaled_rows(old: Tensor, new: Tensor) -> int:
         return 0
     if not bool(old.isfinite().all() & new.isfinite().all()):
         return 0
-    varied = torch.tensor([len(torch.unique(column)) > len(old) // 2 for column in old.T])
-    if int(varied.sum()) < _FEWEST:
+    varied = [at for at, column in enumerate(old.T) if len(torch.unique(column)) > len(old) // 2]
+    if len(varied) < _FEWEST:
         return 0
+    varied = varied[:: -(-len(varied) // _COLUMNS)]
     old, new = old[:, varied].double(), new[:, varied].double()
     new = new[torch.cdist(new, old).amin(dim=1) > 0]
     if len(new) < 20:
@@ -56,4 +58,4 @@ def rescaled_rows(old: Tensor, new: Tensor) -> int:
         apart = torch.cdist(moved, old)
     near, at = apart.min(dim=1)
     equal = (moved - old[at]).abs().amax(dim=1) < _EQUAL
-    return len(torch.unique(at[equal]))
+    return int(equal.sum())

@@ -109,6 +109,7 @@ class Root:
         self.labels: list[Tensor] = []
         self.kept = 0
         self.tested: dict[tuple[int, int], list[Tensor]] = {}  # by cell and pass: copies of evaluated rows, (N, F)
+        self.known_again: dict[tuple[int, int], tuple[int, int]] = {}  # of these: rows, and how many were learned from
         self.losses: Counter[str] = Counter()
         self.stats: list[dict[str, float]] = []
         self.input_kinds: list[str] = []
@@ -847,7 +848,9 @@ class Samples(Observer):
         if left > 0:
             held.append(given.detach()[:left].float().clone())
         if len(use.root.tested) > _TESTED_PASSES:
-            del use.root.tested[next(iter(use.root.tested))]
+            oldest = next(iter(use.root.tested))
+            del use.root.tested[oldest]
+            use.root.known_again.pop(oldest, None)
 
     def _keep(self, use: Use) -> None:
         root, copy, labels = use.root, use.copy, use.labels

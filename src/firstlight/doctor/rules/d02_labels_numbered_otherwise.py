@@ -9,13 +9,12 @@ from firstlight.doctor.places import Place
 from firstlight.doctor.raised import label_out_of_range
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
-from firstlight.doctor.source_lines import is_held_back, is_labels, words_in
+from firstlight.doctor.source_lines import is_held_back, is_labels
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _MAKERS = ("fit_transform", "fit", "unique", "factorize", "sorted", "enumerate", "Categorical")
 _CUTS = ("clamp", "clamp_", "clip", "minimum", "maximum", "min", "max", "where", "fmin", "fmax")
-_NUMBERED = {"kind", "kinds", "id", "ids", "digit", "digits", "number", "numbers"}
 _SINGLE = ("cross_entropy", "nll_loss")
 
 
@@ -116,9 +115,7 @@ def _cut(code: Code) -> Place | None:
     """The line that puts labels together by cutting them off."""
     for place, node, _unit in code.walk(ast.Assign):
         calls = [n for n in ast.walk(node.value) if isinstance(n, ast.Call)]
-        if any(callee(n) in _CUTS for n in calls) and (
-            is_labels(text := ast.unparse(node)) or words_in(text) & _NUMBERED
-        ):
+        if any(callee(n) in _CUTS for n in calls) and is_labels(ast.unparse(node)):
             return place
     return None
 

@@ -13,6 +13,12 @@ from firstlight.doctor.source_lines import words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
+_OWN_ORDER = Text(
+    what="This loss seems to be given the target in the place of the output.",
+    why="It treats the two differently, so this computes something else than the loss that is meant.",
+    do="Give the two in the order in which the function names them.",
+)
+
 
 def find(run: Run) -> Iterator[Finding]:
     """A loss whose target can learn and whose input cannot. Only losses for which the order matters are asked."""
@@ -48,25 +54,22 @@ def _own(run: Run) -> Iterator[Finding]:
     if not any(one["learned"] for one in newest(run, "inputs") or []):
         return
     code = Code.of(run)
-    losses = {name: node for name, node in _own_losses(code) if not _is_symmetric(node)}
-    called = dict(losses)
-    for _place, node, _unit in code.walk(ast.Assign):
-        if isinstance(node.value, ast.Call) and callee(node.value) in losses:
-            called |= {ast.unparse(one).rpartition(".")[2]: losses[callee(node.value)] for one in node.targets}
+    called = _own_losses(code)
     models = {
         ast.unparse(node.func.value)
         for _place, node, _unit in code.walk(ast.Call)
         if isinstance(node.func, ast.Attribute) and node.func.attr in ("parameters", "train", "eval")
     }
+    both_ways = {(callee(call), *map(ast.unparse, call.args)) for _place, call, _unit in code.calls(*called)}
     for place, call, _unit in code.calls(*called):
         names = _parameters(called[callee(call)])
         if len(call.args) != 2 or call.keywords or not all(isinstance(one, ast.Name) for one in call.args):
             continue
+        first, second = map(ast.unparse, call.args)
         first_is_output = bool(words_in(names[0]) & _OUTPUTS)
         within = _within(code, place)
-        given = [_is_output(within, ast.unparse(one), models) for one in call.args]
-        if given == [not first_is_output, first_is_output]:
-            first, second = (ast.unparse(one) for one in call.args)
+        given = [_is_output(within, one, models) for one in (first, second)]
+        if given == [not first_is_output, first_is_output] and (callee(call), second, first) not in both_ways:
             yield Finding(
                 evidence=_(
                     "{name} is given {first} as {as_first} and {second} as {as_second}; "
@@ -80,20 +83,31 @@ def _own(run: Run) -> Iterator[Finding]:
                 ),
                 step=0,
                 place=place,
+                text=_OWN_ORDER,
+                voice="question",  # read from names alone
                 edits=_swapped(code, place),
             )
             return
 
 
-def _own_losses(code: Code) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Functions of two, of which one is called an output and the other a target; classes by their `forward`."""
+def _own_losses(code: Code) -> dict[str, ast.FunctionDef]:
+    """Functions of two, of which one is called an output and the other a target, by the names that they are called by.
+
+    Of classes that is `forward`, by the names of what is made of them. A name that stands for several is left out.
+    """
+    made: list[tuple[str, ast.FunctionDef]] = []
+    classes: dict[str, ast.FunctionDef] = {}
     for _place, body, _unit in code.walk(ast.ClassDef):
         for node in body.body:
             if isinstance(node, ast.FunctionDef) and node.name == "forward" and _is_loss(node):
-                yield body.name, node
-    for _place, node, _unit in code.walk(ast.FunctionDef):
-        if node.name != "forward" and _is_loss(node):
-            yield node.name, node
+                classes[body.name] = node
+    for _place, node, _unit in code.walk(ast.Assign):
+        if isinstance(node.value, ast.Call) and callee(node.value) in classes:
+            made += [(ast.unparse(one).rpartition(".")[2], classes[callee(node.value)]) for one in node.targets]
+    made += [(node.name, node) for _place, node, _unit in code.walk(ast.FunctionDef) if node.name != "forward"]
+    known = dict(made)
+    alone = {name for name in known if sum(name == other for other, _node in made) == 1}
+    return {name: known[name] for name in alone if _is_loss(known[name]) and not _is_symmetric(known[name])}
 
 
 def _is_loss(node: ast.FunctionDef) -> bool:
@@ -107,7 +121,7 @@ def _parameters(node: ast.FunctionDef) -> list[str]:
 
 
 def _is_symmetric(node: ast.FunctionDef) -> bool:
-    """Whether nothing is seen that surely treats its two arguments otherwise.
+    """Whether nothing is seen that treats its two arguments otherwise.
 
     That is a sign of their difference, as in `maximum(0.9 * miss, -0.1 * miss)`, or one of them alone that is divided
     by, or whose logarithm is taken.
@@ -160,19 +174,27 @@ def _alone(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _is_output(nodes: Sequence[ast.AST], name: str, models: set[str]) -> bool | None:
-    """Whether a name is what a model says; False for what a loop goes over or a part of that, None where unsure."""
-    given = [
-        one.value for one in nodes if isinstance(one, ast.Assign) and name in [ast.unparse(two) for two in one.targets]
-    ]
-    if given and all(_calls_one(value, models) for value in given):
+def _is_output(nodes: Sequence[ast.AST], name: str, models: set[str], deep: int = 5) -> bool | None:
+    """Whether a name stands for what a model says or a part of it; None where that cannot be read."""
+    values = [one.value for one in nodes if isinstance(one, ast.Assign) and name in map(ast.unparse, one.targets)]
+    if not values:
+        loops = [one for one in nodes if isinstance(one, ast.For)]
+        return False if any(name in _names(one.target) for one in loops) else None
+    if all(_calls_one(value, models) for value in values):
         return True
-    looped = any(
-        isinstance(one, ast.For) and name in {n.id for n in ast.walk(one.target) if isinstance(n, ast.Name)}
-        for one in nodes
-    )
-    parts = all(isinstance(one, ast.Subscript) for one in given)
-    return False if parts and (given or looped) else None
+    calls = [one for value in values for one in ast.walk(value) if isinstance(one, ast.Call)]
+    inside = set[str]().union(*map(_names, values)) - {name}
+    given = {one.arg for one in nodes if isinstance(one, ast.arg)}
+    if not deep or inside & given or any(isinstance(one.func, ast.Name) for one in calls):
+        return None
+    known = {name for one in nodes if isinstance(one, ast.Assign) for target in one.targets for name in _names(target)}
+    known |= {name for one in nodes if isinstance(one, ast.For) for name in _names(one.target)}
+    answers = {_is_output(nodes, one, models, deep - 1) for one in inside & known}
+    return True if answers == {True} else False if answers <= {False} else None
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 def _calls_one(node: ast.AST, models: set[str]) -> bool:

@@ -30,7 +30,8 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=row["step"],
             place=_of_one(run) or _norm(run, row["norms"][0]) or Place.from_json(row["called"]),
-            voice="alarm" if labels else "question",  # pictures made from pictures are often trained one by one
+            # Pictures made from pictures are often trained one by one, and of several models another may have labels.
+            voice="alarm" if labels and len(newest(run, "single_samples") or []) == 1 else "question",
         )
 
 

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.places import Place
 from firstlight.doctor.pointing import argument, instead, layer_made, part_made
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
@@ -12,7 +12,7 @@ from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _MOST = 0.8
-_DROPOUTS = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")
+_DROPOUTS = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
 _KEPT = {"keep", "kept", "retain", "retained", "survival"}
 
 
@@ -52,7 +52,7 @@ def _share_that_is_kept(run: Run, place: Place | None) -> tuple[Place | None, tu
         if isinstance(value, ast.Name | ast.Attribute | ast.Subscript) and words_in(ast.unparse(value)) & _KEPT:
             found.append(at)
             edits.append((unit, value))
-        else:
+        elif callee(node) != "dropout" or not ast.unparse(node.func).startswith("self."):  # the call of a layer
             others += 1
     if not found or others:  # it may be another one that drops so much
         return None, ()

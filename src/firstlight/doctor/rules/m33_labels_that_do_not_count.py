@@ -1,4 +1,4 @@
-"""M33 labels-that-do-not-count: all labels are ignored, or the weights of classes favour what is frequent anyway."""
+"""M33 labels-that-do-not-count: all labels are ignored, or classes have the weights of others, or of frequent ones."""
 
 import ast
 import math
@@ -14,6 +14,15 @@ from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _WEIGHED = ("CrossEntropyLoss", "NLLLoss")
+
+
+_OTHER_ORDER = Text(
+    what="The weights of the classes stand in another order than the classes.",
+    why="The loss takes the first weight for class 0, the second for class 1, and so on. A count of labels gives them "
+    "in the order of their frequency, or in that in which they were met.",
+    do="Count with torch.bincount(labels), which begins with class 0. Where the weights say what an error costs, "
+    "say so: `# doctor: intended`.",
+)
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -77,7 +86,8 @@ def find(run: Run) -> Iterator[Finding]:
                 ),
                 step=call["step"],
                 place=_weighing(run) or Place.from_json(call["place"]),
-                voice=None if len(set(weight)) > 2 else "question",  # two may be what two errors cost
+                text=_OTHER_ORDER,
+                voice="question",  # weights may also say what an error costs
             )
             continue
         seen = sorted((count, one) for count, one in zip(counts, weight, strict=True) if count)
@@ -156,7 +166,7 @@ rule = Rule(
     needs=("loss_heads", "loss_calls", "failure"),
     find=find,
     text=Text(
-        what="The labels do not count as they should: all are ignored, or classes have the wrong weights.",
+        what="The labels do not count as they should: all are ignored, or frequent classes count most.",
         why="Where every label is ignored, the loss is 0 divided by 0. Class weights are to help rare classes, so they "
         "are the larger the rarer a class is.",
         do="Look at ignore_index and at the labels. For class weights, take 1 divided by the number of samples.",

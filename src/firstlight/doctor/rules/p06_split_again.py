@@ -54,9 +54,11 @@ def find(run: Run) -> Iterator[Finding]:
         return
     for row in newest(run, "rows") or []:
         for known in row["scaled_anew"]:
-            share = known["before"] / known["rows"]
-            if known["cell"] <= (split.cell or 0) or known["before"] < _ROWS or not _SHARE < share < 0.9:
-                continue  # nearly all of them: the training samples' own score
+            share, of_all = known["before"] / known["rows"], known["before"] / known["of"]
+            if known["cell"] <= (split.cell or 0) or known["before"] < _ROWS or share < _SHARE:
+                continue
+            if max(share, of_all) > 0.9:
+                continue  # the training samples' own score, or all samples at once
             yield Finding(
                 evidence=_(
                     "Cell {split} divided the samples anew after the training in cell {cell}. {before} of {rows} "

@@ -178,16 +178,23 @@ function saveInTurn(context) {
   if (inTurn.has(context)) return; // of another view of the same notebook
   inTurn.add(context);
   const save = context.save.bind(context);
-  let last = Promise.resolve(null);
+  let running = null; // the save that is on its way; tells in the end whether the person said no
   let next = null;
+  const start = () => {
+    const saved = save();
+    const ended = saved.then(() => null, (error) => (error?.name === "ModalCancelError" ? error : null));
+    running = ended;
+    ended.then(() => {
+      if (running === ended) running = null;
+    });
+    return saved;
+  };
   context.save = () => {
-    next ??= Promise.race([last, new Promise((go) => setTimeout(go, TURN_MS, null))]).then((refused) => {
+    if (!running && !next) return start();
+    next ??= Promise.race([running, new Promise((go) => setTimeout(go, TURN_MS, null))]).then((refused) => {
       next = null;
       if (refused) throw refused;
-      if (context.isDisposed) return undefined;
-      const saved = save();
-      last = saved.then(() => null, (error) => (error?.name === "ModalCancelError" ? error : null));
-      return saved;
+      return context.isDisposed ? undefined : start();
     });
     return next;
   };

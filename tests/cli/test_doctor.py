@@ -105,8 +105,8 @@ def test_a_script_that_leaves_early_is_examined(leaves: str, status: int, tmp_pa
 def test_a_script_that_never_ends_is_stopped_and_examined(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(BAD.replace("for step in range(20)", "step = 0\nwhile True"))
     began = time.monotonic()
-    done = doctor(tmp_path, "train.py", "--timeout", "6")
-    assert time.monotonic() - began < 40
+    done = doctor(tmp_path, "train.py", "--timeout", "12")
+    assert time.monotonic() - began < 50
     assert done.returncode == 1
     assert "The time was up" in done.stderr
     assert "ALARM L01" in done.stderr

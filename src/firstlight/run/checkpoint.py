@@ -46,7 +46,7 @@ from firstlight.run.store import FILE, Reader, is_held
 from firstlight.run.tree import pack
 from firstlight.run.values import from_json, to_json
 
-_SHARE = 0.008  # of the time, copying and writing together: under one hundredth with what is not seen of it
+_SHARE = 0.006  # of the time, copying and writing together: under one hundredth with what is not seen of it
 _S_PER_BYTE = 2e-9  # what the first is taken to cost: copying, the checksum and writing, on a slow laptop
 _COPIES = 4  # of each weight: itself, its gradient, and the two moments of AdamW
 _PARALLEL = ("FullyShardedDataParallel", "FSDPModule")  # to copy such a model, all processes have to take part

@@ -27,6 +27,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import nn
@@ -76,8 +77,6 @@ class Copy:
         assert self.run.course is not None
         assert self.run.course.keeper is not None
         self.keeper = self.run.course.keeper
-        self._due, self._checkpoints = self.keeper.due, True
-        self.keeper.due = lambda: self._checkpoints and self._due()  # type: ignore[method-assign]
         self.batches = self._endless()
 
     def _endless(self) -> Any:
@@ -86,15 +85,15 @@ class Copy:
 
     def block(self, checkpoints: bool) -> None:
         """Train for half a second; a checkpoint that is due waits for a block with checkpoints."""
-        self._checkpoints = checkpoints
-        began = time.perf_counter()
-        while time.perf_counter() - began < _BLOCK_S:
-            images, labels = next(self.batches)
-            self.optimizer.zero_grad()
-            nn.functional.cross_entropy(self.model(images), labels).backward()
-            self.optimizer.step()
-            self.steps[checkpoints] += 1
-        self.spent_s[checkpoints] += time.perf_counter() - began
+        with contextlib.nullcontext() if checkpoints else mock.patch.object(self.keeper, "due", return_value=False):
+            began = time.perf_counter()
+            while time.perf_counter() - began < _BLOCK_S:
+                images, labels = next(self.batches)
+                self.optimizer.zero_grad()
+                nn.functional.cross_entropy(self.model(images), labels).backward()
+                self.optimizer.step()
+                self.steps[checkpoints] += 1
+            self.spent_s[checkpoints] += time.perf_counter() - began
 
 
 def small() -> nn.Module:

@@ -6,11 +6,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
 from tests.view.kernels import running_page
 
+from firstlight.doctor import kernel
 from firstlight.doctor.running import examine_program
 
 pytestmark = pytest.mark.timeout(180)  # each starts a process that loads torch
@@ -111,6 +115,32 @@ def test_a_function_of_an_earlier_cell_trains_and_intended_settles_it() -> None:
     assert "CODES ['L01']" in said[3]
     assert "ALARM" not in said[6]
     assert "CODES []" in said[7]
+
+
+def test_what_libraries_call_is_not_searched_for_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[CodeType] = []
+    names = kernel._names
+    monkeypatch.setattr(kernel, "_names", lambda code: looked.append(code) or names(code))
+    assert not kernel._does_train(InteractiveShell.run_line_magic)
+    assert len(looked) == 1
+    assert kernel._does_train(_outer)
+    assert not kernel._does_train(_round_and_round)
+    assert looked.count(_round_and_round.__code__) == 1
+
+
+def _outer() -> None:
+    InteractiveShell.instance()
+    _inner()
+
+
+def _inner() -> None:
+    torch.ones(1, requires_grad=True).backward()
+
+
+def _round_and_round() -> None:
+    _round_and_round()
 
 
 def test_an_error_is_explained_beneath_its_traceback_and_past_when_mended() -> None:

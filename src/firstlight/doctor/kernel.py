@@ -12,12 +12,13 @@ import os
 import re
 import sys
 import time
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from firstlight.doctor import witness as listening
 from firstlight.doctor.examining import examined
 from firstlight.doctor.observers.memory import keep
+from firstlight.doctor.places import is_installed
 from firstlight.doctor.replay import MENDS
 from firstlight.doctor.report import Report
 from firstlight.doctor.rule import Finding
@@ -203,24 +204,38 @@ def attend_kernel(shell: Any) -> Attendant | None:
     return Attendant(shell).attend() if shell is not None else None
 
 
-def _does_train(value: Any, depth: int = 3) -> bool:
-    """Whether a function or class of the learner's, from a file or a cell, calls `backward` on its way."""
-    if isinstance(value, type):
-        methods = [one for one in vars(value).values() if hasattr(one, "__code__")]
-        return kind_of_file(_file(methods)) == "own" and any(_does_train(one, depth) for one in methods)
-    value = inspect.unwrap(getattr(value, "__func__", value)) if callable(value) else None
-    code = getattr(value, "__code__", None)
-    if not isinstance(code, CodeType) or not depth or kind_of_file(code.co_filename) != "own":
-        return False
-    names = _names(code)
-    if "backward" in names:
-        return True
-    space = getattr(value, "__globals__", {})
-    return any(_does_train(space.get(name), depth - 1) for name in names if name in space and space[name] is not value)
+def _does_train(value: Any) -> bool:
+    """Whether a function or class of the learner's, from a file or a cell, calls `backward` on its way.
+
+    What their functions call is followed, each function once; what libraries' functions call is not: each of pandas'
+    leads to hundreds of others.
+    """
+    met: set[CodeType] = set()
+    now = [value]
+    for _depth in range(3):
+        following: list[Any] = []
+        for one in now:
+            for function in _functions(one):
+                code = function.__code__
+                if code in met or kind_of_file(code.co_filename) != "own":
+                    continue
+                met.add(code)
+                names = _names(code)
+                if "backward" in names:
+                    return True
+                if not is_installed(code.co_filename):
+                    space = function.__globals__
+                    following += [space[name] for name in names if name in space]
+        now = following
+    return False
 
 
-def _file(methods: list[Any]) -> str:
-    return methods[0].__code__.co_filename if methods else "<none>"
+def _functions(value: Any) -> list[FunctionType]:
+    """The Python functions that a value is, or has as a class."""
+    several = vars(value).values() if isinstance(value, type) else [value]
+    inside = [getattr(one, "__func__", one) for one in several if callable(one) or isinstance(one, classmethod)]
+    plain = [inspect.unwrap(one) for one in inside]
+    return [one for one in plain if isinstance(one, FunctionType)]
 
 
 def _names(code: CodeType) -> set[str]:

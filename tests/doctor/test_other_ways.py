@@ -520,7 +520,12 @@ for at in torch.arange(256).split(16):
 BROKEN = {
     "D01: labels laid out otherwise": ("D01", "alarm", NOISY),
     "E16: a sum that is not called training": ("E16", "note", GAP),
-    "L14: it learns in the end": ("L14", "question", SPAM),
+    # What steps this large do differs from chip to chip: a seed with which the loss goes far up and comes far down.
+    "L14: it learns in the end": (
+        "L14",
+        "question",
+        SPAM.replace("manual_seed(0)", "manual_seed(2)").replace("lr=0.5", "lr=0.4"),
+    ),
     "L14: it does not": ("L14", "alarm", SPAM.replace("lr=0.5", "lr=1.0")),
     "L29: a loss of one's own": ("L29", "question", OWN),
     "L22: in a function that is over": ("L22", "alarm", RANKED),
@@ -609,9 +614,9 @@ RIGHT = {
         AGENT,
         ("        self.critic_optim.step()", "        self.critic_loss.backward()\n        self.critic_optim.step()"),
     ),
-    "a second training": changed(HEAD, ("    print", "    print"), ("y)\n", "y)\n    cost.backward()\n")).replace(
-        "    optimizer.zero_grad()\n    optimizer", "    optimizer"
-    ),
+    "a second training": changed(
+        HEAD, ("    print", "    print"), ("y)\n", "y)\n    optimizer.zero_grad()\n    cost.backward()\n")
+    ).replace("    cost.backward()\n    optimizer.zero_grad()\n", "    cost.backward()\n"),
     "some decay for some weights": changed(DECAY, ("40.0", "0.05")),
     "divided": changed(BITES, ("loss.backward()", "(loss / self.every).backward()")),
     "divided afterwards": changed(

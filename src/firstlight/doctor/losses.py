@@ -264,6 +264,14 @@ def mark_output(output: Any) -> None:
             metadata[_OUTPUT] = tuple(tensor.shape)
 
 
+def classes_lie_last(labels: Tensor) -> bool:
+    """Whether one-hot labels (N, ..., K) have their classes in the last dimension, where a loss looks in the second."""
+    if labels.dim() < 3 or not labels.is_floating_point() or labels.numel() > 1_000_000 or labels.shape[-1] < 2:
+        return False
+    whole = bool(((labels == 0) | (labels == 1)).all())
+    return whole and bool((labels.sum(-1) == 1).all()) and not bool((labels.sum(1) == 1).all())
+
+
 def tensors_in(value: Any, deep: int = 3) -> Iterator[Tensor]:
     """The tensors in what a module was given or gave: alone, in lists, tuples, dictionaries and data classes."""
     if isinstance(value, Tensor):

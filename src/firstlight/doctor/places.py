@@ -3,7 +3,7 @@
 import linecache
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from firstlight.graph.source import kind_of_file, own_frame, read_source
@@ -36,7 +36,13 @@ class Place:
 
     def as_json(self) -> dict[str, Any]:
         """As a fact holds it."""
-        return asdict(self)
+        return dict(vars(self))
+
+    @classmethod
+    def at(cls, file: str, line: int, function: str) -> "Place":
+        """The place of a line, by where Python says that it runs."""
+        source = read_source(file, line)
+        return cls(source.file, source.line, source.text, source.cell, function)
 
     @classmethod
     def from_json(cls, data: Any) -> "Place | None":
@@ -57,8 +63,7 @@ def here(depth: int = 1) -> Place | None:
     frame = frame or library  # a program that was installed itself
     if frame is None:
         return None
-    source = read_source(frame.f_code.co_filename, frame.f_lineno)
-    return Place(source.file, source.line, source.text, source.cell, frame.f_code.co_name)
+    return Place.at(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
 
 
 def way_here(depth: int = 1, most: int = 8) -> list[Place]:
@@ -67,8 +72,7 @@ def way_here(depth: int = 1, most: int = 8) -> list[Place]:
     frame, _way = own_frame(sys._getframe(depth))
     while frame is not None and len(found) < most:
         if not is_installed(frame.f_code.co_filename):
-            source = read_source(frame.f_code.co_filename, frame.f_lineno)
-            found.append(Place(source.file, source.line, source.text, source.cell, frame.f_code.co_name))
+            found.append(Place.at(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame, _way = own_frame(frame.f_back)
     return found
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from firstlight.doctor.places import Place
-from firstlight.graph.source import own_frame, read_source
+from firstlight.graph.source import own_frame
 
 KEY = "firstlight.line"
 FROM = "firstlight.from"  # in the metadata of a node: the last layers with weights that its values came through
@@ -135,8 +135,7 @@ def place_at(line: Any) -> Place | None:
     """A line of a trail as a place."""
     if line is None:
         return None
-    source = read_source(line[0], line[1])
-    return Place(source.file, source.line, source.text, source.cell, line[2])
+    return Place.at(*line)
 
 
 def _line(depth: int = 3) -> tuple[str, int, str] | None:

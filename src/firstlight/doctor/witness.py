@@ -303,6 +303,14 @@ class Witness:
             for event, told in by.items():
                 by[event] = [one for one in told if one[0] is not observer or one[2] != name]
 
+    def listen_fully(self) -> None:
+        """Something new has begun: from here on all are told again, for some steps."""
+        if self._told is self._by_few:
+            self._wakes += 1
+            self._told = self._by_all
+            self._tell("missed")
+        self._awake = _WINDOW if self._wakes <= _WAKES or self._may_listen() else 1
+
     def stay(self) -> None:
         """Something is unusual: let all hear the next step, too."""
         self._awake = max(self._awake, 1)
@@ -353,19 +361,11 @@ class Witness:
         self._told = self._by_all
         self._awake = _WINDOW
 
-    def _listen_fully(self) -> None:
-        """From here on all are told again, for some steps."""
-        if self._told is self._by_few:
-            self._wakes += 1
-            self._told = self._by_all
-            self._tell("missed")
-        self._awake = _WINDOW if self._wakes <= _WAKES or self._may_listen() else 1
-
     def _spare(self) -> None:
         """A step is over: whether those who may miss some hear the next one."""
         step = self.step
         if step < _COMPLETE or self._is_close(step) or self._may_listen():
-            self._listen_fully()
+            self.listen_fully()
         elif self._awake:
             self._awake -= 1
         else:
@@ -477,7 +477,7 @@ class Witness:
         grad = torch.is_grad_enabled()
         close = self._is_close(number) or self._first_of(module, grad)
         if not grad:
-            self._listen_fully()  # an evaluation, which is heard as a whole
+            self.listen_fully()  # an evaluation, which is heard as a whole
         call = Call(module, args, kwargs, grad, module.training, number, close)
         if close:
             call.place = self.place()
@@ -588,7 +588,7 @@ class Witness:
 
     def _before_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         if optimizer not in self._steps_of and not self._deaf:
-            self._listen_fully()
+            self.listen_fully()
         self._tell("step_begins", optimizer)
 
     def _after_step(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
@@ -719,7 +719,7 @@ class _Heard:
             feed.number, witness._feeds = witness._feeds, witness._feeds + 1
             if feed.number < 8:
                 feed.place = witness.place()
-            witness._listen_fully()
+            witness.listen_fully()
             witness._tell("feed_begins", feed)
         began = perf_counter()
         try:

@@ -10,7 +10,7 @@ from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.observer import Backward, Observer
 from firstlight.doctor.places import Place
-from firstlight.graph.source import kind_of_file, read_source
+from firstlight.graph.source import kind_of_file
 
 
 class Endings(Observer):
@@ -92,8 +92,7 @@ class Endings(Observer):
             place = None
             for frame in traceback.extract_tb(error.__traceback__):
                 if frame.lineno is not None and kind_of_file(frame.filename) == "own":
-                    source = read_source(frame.filename, frame.lineno)
-                    place = Place(source.file, source.line, source.text, source.cell, frame.name)
+                    place = Place.at(frame.filename, frame.lineno, frame.name)
             self._error = {"error": str(error), "step": self.witness.step, "place": place and place.as_json()}
 
     def facts(self) -> Iterator[tuple[str, Any]]:

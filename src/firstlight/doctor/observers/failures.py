@@ -19,7 +19,7 @@ from firstlight.doctor.places import Place
 from firstlight.doctor.resolving import UNKNOWN, resolve
 from firstlight.doctor.trail import line_of
 from firstlight.errors import FirstlightError
-from firstlight.graph.source import kind_of_file, read_source
+from firstlight.graph.source import kind_of_file
 
 _MARK = "firstlight.pass"  # in a node's metadata: the number of the backward pass that met it first
 _MARKED = 3  # first backward passes whose nodes are marked: who goes through a graph twice does so at once
@@ -39,6 +39,7 @@ class Failures(Observer):
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
         self._failure: dict[str, Any] | None = None
+        self._last = self._before_last = -1  # nodes of the newest losses, and of those before them, by their numbers
         self._going: list[Any] = []  # of the newest backward pass: its losses (weakly), calls and steps before it
         self._before = (0, 0)
         self._grad: bool | None = None  # whether autograd was on in the newest call of a root, and its output learns
@@ -54,6 +55,8 @@ class Failures(Observer):
             for node in _nodes(going.losses):
                 node.metadata.setdefault(_MARK, going.number)
         self._going = [[weakref.ref(loss) for loss in going.losses], going.number]
+        self._before_last = self._last
+        self._last = max((_made_as(loss.grad_fn) for loss in going.losses), default=0)
 
     def backward(self, going: Backward) -> None:
         self._before = (self.witness.calls, self.witness.steps)
@@ -153,6 +156,8 @@ class Failures(Observer):
         nodes = list(_nodes(self._losses()))
         inner = [node for node in nodes if not hasattr(node, "variable")]
         old = {node for node in inner if node.metadata.get(_MARK, number) < number}
+        if not old:  # it began after the passes that were marked: nodes count up in the order in which they are made
+            old = {node for node in inner if _made_as(node) <= self._before_last}
         new = [node for node in inner if node not in old]
         top = [to for node in new for to, _at in node.next_functions if to in old]
         top = top or [loss.grad_fn for loss in self._losses() if loss.grad_fn in old]
@@ -196,6 +201,12 @@ def _leaves(nodes: Iterable[Any]) -> set[Any]:
     return {to for node in nodes for to, _at in node.next_functions if hasattr(to, "variable")}
 
 
+def _made_as(node: Any) -> int:
+    """Which of all nodes it is, in the order in which they were made; 0 where this torch does not say."""
+    number = getattr(node, "_sequence_nr", None)
+    return int(number()) if number is not None else 0
+
+
 def _nodes(losses: Any) -> Iterator[Any]:
     """The nodes under some losses, each once, up to a bound."""
     waiting = [loss.grad_fn for loss in losses if isinstance(loss, Tensor) and loss.grad_fn is not None]
@@ -223,8 +234,7 @@ def _is_own(file: str) -> bool:
 
 
 def _place(frame: FrameType, line: int) -> Place:
-    source = read_source(frame.f_code.co_filename, line)
-    return Place(source.file, source.line, source.text, source.cell, frame.f_code.co_name)
+    return Place.at(frame.f_code.co_filename, line, frame.f_code.co_name)
 
 
 def _held(frame: FrameType) -> dict[str, Tensor]:

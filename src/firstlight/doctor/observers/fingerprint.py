@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_LONGEST_BAG = 64
 WORDS = 512  # so many words of a row are read at most, evenly spread
 
 
@@ -50,6 +51,32 @@ def _weights(count: int, device: torch.device) -> Tensor:
     generator = torch.Generator(device="cpu").manual_seed(20_261_122)  # of its own: the program's numbers stay
     drawn = torch.randint(-(2**62), 2**62, (count,), generator=generator, dtype=torch.int64, device="cpu")
     return (drawn * 2 + 1).to(device)
+
+
+def some_of(tensor: Tensor, most: int = 64) -> Tensor:
+    """A copy of some of its numbers, evenly spread: the first ones alone may be those of a word that nobody uses."""
+    flat = tensor.detach().reshape(-1)
+    return flat[:: -(-max(flat.numel(), 1) // most)].clone()
+
+
+def bags(inputs: Sequence[Tensor], rows: int) -> Tensor | None:
+    """Bags of words as `EmbeddingBag` takes them, words (W,) and where each of N bags begins (N,), as (N, T) with -1.
+
+    Args:
+        inputs: What a model is given.
+        rows: N, as many as the model gives rows.
+    """
+    if len(inputs) < 2 or rows < 1:
+        return None
+    words, begins = inputs[0], inputs[1]
+    shapes = words.ndim == begins.ndim == 1 and begins.shape[0] == rows and words.shape[0] > rows
+    if not shapes or words.is_floating_point() or begins.is_floating_point() or words.device.type != "cpu":
+        return None
+    sizes = torch.diff(begins.detach(), append=begins.new_tensor([words.shape[0]]))
+    if int(begins[0]) or int(sizes.min()) < 0:
+        return None
+    parts = [part[:_LONGEST_BAG] for part in torch.split(words.detach(), sizes.tolist())]
+    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=-1)
 
 
 def tensors_in(values: Sequence[Any], named: Mapping[str, Any]) -> list[Tensor]:

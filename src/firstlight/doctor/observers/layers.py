@@ -38,6 +38,7 @@ class Layers(Observer):
             for name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
         },
         "torch.dropout": ("torch", "dropout"),
+        "attention": ("torch.nn.functional", "scaled_dot_product_attention"),
     }
 
     def __init__(self, witness: Any) -> None:
@@ -114,6 +115,9 @@ class Layers(Observer):
         if self._heard > 200 and call is not None and call.training:
             return
         self._heard += 1
+        if name == "attention":  # which knows no mode: its share is 0 where nothing is to be dropped
+            share = kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0)
+            args, kwargs = args[:1], {"p": share}
         if call is None:
             self._drop_by_hand(args, kwargs)
             return
@@ -122,7 +126,9 @@ class Layers(Observer):
         said = "training" in kwargs or len(args) > 2
         if not on or not share:
             return
-        maker = None if call.training else _layer_that_runs()
+        if name == "attention" and not call.training and _runs_in_training():
+            return  # a part of the model that is in training mode, on purpose
+        maker = None if call.training or name == "attention" else _layer_that_runs()
         if (
             maker is not None
         ):  # a layer: of the model, whose mode it has been given, or made on the way, in training mode
@@ -136,6 +142,7 @@ class Layers(Observer):
             row = self._dropout[key] = {
                 "root_training": call.training, "said": said, "p": float(share), "times": 0, "grad": call.grad,
                 "place": place and place.as_json(), "step": self.witness.step,
+                "function": "F.scaled_dot_product_attention" if name == "attention" else "F.dropout",
             }  # fmt: skip
         row["times"] += 1
 
@@ -251,6 +258,17 @@ def _answer(node: Any) -> Tensor | None:
     low = getattr(node, "_saved_min", getattr(node, "_saved_threshold", None))
     high = getattr(node, "_saved_max", None)
     return given if given is not None and low == 0 and high is None else None
+
+
+def _runs_in_training() -> bool:
+    """Whether the innermost module of the learner's that runs now is in training mode."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        if isinstance(owner, nn.Module):
+            return owner.training
+        frame = frame.f_back
+    return False
 
 
 def _layer_that_runs() -> nn.Module | None:

@@ -40,7 +40,9 @@ def row_facts(samples: "Samples", roots: "Sequence[Root]") -> Iterator[tuple[str
             if root.lost_shape is not None
         ],
         "cut_loss": samples.cut_loss,
-        "lost": {k: v for k, v in samples.lost.items() if k != "use"} if samples.lost is not None else None,
+        "lost": {**{k: v for k, v in samples.lost.items() if k != "use"}, "left_out": samples.left_out}
+        if samples.lost is not None
+        else None,
     }
     if any(found.values()):
         yield "outputs", found
@@ -360,6 +362,7 @@ def _inputs(root: "Root") -> dict[str, Any]:
         "losses": dict(root.losses),
         "loss": [values[0], sum(values[-3:]) / len(values[-3:])] if values else None,
         "accuracy": _latest(scores),
+        "again": root.again,
         "target_width": root.uses[0].target_width if root.uses else 0,
         "targets": _targets(root),
         "output": root.uses[0].output if root.uses else [],

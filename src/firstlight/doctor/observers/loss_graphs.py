@@ -16,6 +16,7 @@ from firstlight.doctor.losses import (
     Node,
     base,
     below,
+    classes_lie_last,
     dim_of,
     is_wrapped,
     mark_output,
@@ -75,7 +76,7 @@ class LossGraphs(Observer):
 
     def __init__(self, witness: Any) -> None:
         super().__init__(witness)
-        self._looks = 0
+        self._looks = self._summed = 0
         self._heads: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._calls: dict[tuple[str, Place | None], dict[str, Any]] = {}
         self._counts: dict[str, int] = {}
@@ -224,6 +225,7 @@ class LossGraphs(Observer):
         self._looks += 1
         self._growth.append((going.number, len(graph.nodes) if graph.whole else -1, self.witness.steps))
         self._note_held(graph, going)
+        self._summed = max(self._summed, _sums_samples(graph))
         outputs = dict(graph.outputs()) if self._looks <= 4 else {}
         for head in graph.heads():
             self._note_head(head, going, outputs, top=head.node is graph.nodes[0])
@@ -375,10 +377,15 @@ class LossGraphs(Observer):
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """What was seen by now."""
+        reach = list(self._reach.facts())  # which looks at the layers once more
         if self._heads:
             yield (
                 "loss_heads",
-                {"looks": self._looks, "heads": [_json(row) for row in self._heads.values()]},
+                {
+                    "looks": self._looks,
+                    "summed": self._summed,
+                    "heads": [_json(row) for row in self._heads.values()],
+                },
             )
         if self._out_of_range is not None:
             yield "out_of_range", _json(self._out_of_range)
@@ -408,7 +415,7 @@ class LossGraphs(Observer):
             yield "written_over", [_json(row) for row in rows]
         if self._rearranged is not None:
             yield "rearranged", {**_json(self._rearranged), "backward": _json(self._backward)}
-        yield from self._reach.facts()
+        yield from reach
         equal = [_json({key: value for key, value in row.items() if key != "weight"}) for row in self._equal.rows]
         if any(row["equal"] for row in equal):
             yield "equal_by_hand", equal
@@ -772,6 +779,8 @@ def _note_labels(row: dict[str, Any], name: str, scores: Tensor, labels: Tensor,
         if len(values) <= 20:
             values |= set(torch.unique(labels)[:30].tolist())
         row["width"] = scores.shape[1] if scores.dim() == 2 else 1 if scores.dim() < 2 else None
+    if name == "cross_entropy" and labels.dtype.is_floating_point and labels.dim() > 2:
+        row["classes_last"] = row.get("classes_last", 0) + classes_lie_last(labels)
     if name == "cross_entropy" and labels.dtype.is_floating_point and labels.dim() == 2:
         sums = labels.sum(1)
         row["sums"] = max(row.get("sums", 0.0), float((sums - 1).abs().max()))
@@ -785,6 +794,17 @@ def _between(labels: Tensor, ignored: int) -> int:
     later = counts.flip(1).cumsum(1).flip(1) > 0
     sooner = counts.cumsum(1) > 0
     return int((~counts & later & sooner).sum())
+
+
+def _sums_samples(graph: LossGraph) -> int:
+    """How many numbers a loss adds up by itself, one for each of N samples, as `(...).sum()` does; else 0."""
+    node: Node | None = graph.nodes[0]
+    while node is not None and base(node) == "NegBackward":
+        node = node.next_functions[0][0]
+    if node is None or base(node) != "SumBackward":
+        return 0
+    sizes = [int(size) for size in getattr(node, "_saved_self_sym_sizes", ())]
+    return sizes[0] if len(sizes) == 1 else 0
 
 
 def _grows_to_square(graph: LossGraph, node: Node, count: int) -> str:
@@ -821,6 +841,9 @@ _POINTWISE_BY_ONE = {
 }  # fmt: skip
 
 
+_TAKES_OUT = ("GatherBackward", "TakeAlongDimBackward")
+
+
 def _columns_by_hand(graph: LossGraph, *, sliced: bool) -> dict[Node, tuple[int, ...]]:
     """Columns and rows that something without gradient was taken from: of no root, or `sliced` out of one's."""
     found: dict[Node, tuple[int, ...]] = {}
@@ -830,7 +853,9 @@ def _columns_by_hand(graph: LossGraph, *, sliced: bool) -> dict[Node, tuple[int,
         sides = [one for one, _at in node.next_functions if one is not None]
         if len(sides) != 1 or getattr(sides[0], "variable", None) is not None:
             continue
-        if base(sides[0]) not in ("SliceBackward", "SplitBackward") if sliced else base(sides[0]) in SHAPES:
+        if base(sides[0]) not in _TAKES_OUT and (
+            base(sides[0]) not in ("SliceBackward", "SplitBackward") if sliced else base(sides[0]) in SHAPES
+        ):
             continue
         shape, whole = _shape_of(sides[0]), _shape_of(node)
         if shape in ((whole[0], 1), (whole[0],)) if len(whole) == 2 and whole[0] == whole[1] else False:

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 from firstlight.doctor.losses import is_wrapped, tensors_in
 from firstlight.doctor.observer import Call, Observer
 from firstlight.doctor.places import Place
-from firstlight.graph.source import own_frame, read_source
+from firstlight.graph.source import own_frame
 
 _MOST_NUMBERS = 300_000  # of an input that is kept
 _MOST_WEIGHTS = 2_000_000
@@ -400,8 +400,7 @@ def place_json(line: Any) -> Any:
     """A line of a tape as a place in a fact."""
     if line is None:
         return None
-    source = read_source(line[0], line[1])
-    return Place(source.file, source.line, source.text, source.cell, line[2]).as_json()
+    return Place.at(*line).as_json()
 
 
 def _reads_forwards(root: nn.Module) -> bool:

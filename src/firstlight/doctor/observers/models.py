@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observers.fingerprint import some_of
 from firstlight.doctor.places import Place, way_here
 
-_SAMPLED = 8
 _MOST = 256
 
 
@@ -37,10 +37,11 @@ class _Model:
         self.shown_at: Place | None = None
         self.shown_way: list[Place] = []  # the lines that led there
         weight = next(iter(module.parameters()), None)
-        self.was = weight.detach().reshape(-1)[:_SAMPLED].clone() if weight is not None else None
+        self.was = some_of(weight) if weight is not None else None
         self.copied = True
         self.still = True  # whether it was what it had been when it was shown last
         self.given: set[Any] = set()  # a few numbers of what it was shown
+        self.loaded = False  # whether saved weights were put into it
         self.since = 0  # steps that were made when it was called first
 
     def unchanged(self) -> bool:
@@ -48,7 +49,7 @@ class _Model:
         weight = next(iter(module.parameters()), None) if module is not None else None
         if weight is None or self.was is None:
             return module is None and self.shown > 0 and self.still
-        now = weight.detach().reshape(-1)[:_SAMPLED]
+        now = some_of(weight)
         return now.shape == self.was.shape and bool((now == self.was).all())
 
 
@@ -81,6 +82,14 @@ def _begun_as(one: _Model, other: _Model) -> bool:
     return one.was.shape == other.was.shape and torch.equal(one.was, other.was) and bool((one.was != one.was[0]).any())
 
 
+def _is_itself(module: nn.Module, given: dict[str, Any]) -> bool:
+    """Whether all that is to be loaded into a model are its own weights."""
+    own = {name: weight.data_ptr() for name, weight in module.named_parameters()}
+    return bool(own) and all(
+        isinstance(one := given.get(name), Tensor) and one.data_ptr() == address != 0 for name, address in own.items()
+    )
+
+
 class Models(Observer):
     """Facts `models`, `kept_states` and `wrapped_models`."""
 
@@ -101,6 +110,7 @@ class Models(Observer):
         self._now: list[_Model] = []
         self._loaded: weakref.WeakSet[nn.Module] = weakref.WeakSet()
         self._states: list[_State] = []
+        self._asked: weakref.WeakKeyDictionary[nn.Module, tuple[int, Place | None]] = weakref.WeakKeyDictionary()
         self._restored: list[dict[str, Any]] = []
         self._wrappers: list[tuple[weakref.ref[nn.Module], weakref.ref[nn.Module], str]] = []
         self._wrapped = 0
@@ -118,7 +128,7 @@ class Models(Observer):
                 self._gone.append(one)
             one = self._models[id(module)] = _Model(module, self._count)
             self._count += 1
-            one.since = self._steps()
+            one.since, one.loaded = self._steps(), module in self._loaded
             first = next(iter(module.parameters()), None)
             one.copied = first is None or id(first) not in self.witness.session.get("births", {})
         return one
@@ -180,7 +190,9 @@ class Models(Observer):
             whole = len(args) == 1 and not kwargs.get("destination") and not kwargs.get("prefix")
             if whole and isinstance(result, dict) and isinstance(module, nn.Module) and self._steps():
                 self._states = [one for one in self._states if one.kept() is not None][-16:]
-                self._states.append(_State(result, module, self._steps(), self.witness.place()))
+                place = self.witness.place()
+                self._states.append(_State(result, module, self._steps(), place))
+                self._asked[module] = self._steps(), place
         elif name == "models.load":
             self._load(args, kwargs)
         elif name == "models.save":
@@ -202,6 +214,9 @@ class Models(Observer):
     def _load(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if args and isinstance(args[0], nn.Module):
             self._loaded.add(args[0])
+            one = self._models.get(id(args[0]))
+            if one is not None and one.module() is args[0]:
+                one.loaded = True
 
     def _look_at_load(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Whether what is loaded is what is there already: the weights themselves, kept some steps ago."""
@@ -211,15 +226,23 @@ class Models(Observer):
             return
         for one in self._states:
             if one.steps < self._steps() and one.kept() is given.get(one.name, one) and one.aliases():
-                place = self.witness.place()
-                self._restored.append({
-                    "steps": self._steps() - one.steps,
-                    "step": self.witness.step,
-                    "kept": one.place and one.place.as_json(),
-                    "loaded": place and place.as_json(),
-                })  # fmt: skip
-                del self._restored[8:]
+                self._restore(one.steps, one.place)
                 return
+        asked = self._asked.get(module)
+        known = self._models.get(id(module))
+        learned = known is not None and known.module() is module and known.learned > 0
+        if learned and asked is not None and asked[0] < self._steps() and _is_itself(module, given):
+            self._restore(*asked)  # other tensors in the same memory, as `detach` gives them
+
+    def _restore(self, steps: int, kept: Place | None) -> None:
+        place = self.witness.place()
+        self._restored.append({
+            "steps": self._steps() - steps,
+            "step": self.witness.step,
+            "kept": kept and kept.as_json(),
+            "loaded": place and place.as_json(),
+        })  # fmt: skip
+        del self._restored[8:]
 
     def facts(self) -> Iterator[tuple[str, Any]]:
         """Models, states and wrappers."""
@@ -242,7 +265,7 @@ class Models(Observer):
                 "as_begun": [
                     other.number for other in known if other is not one and other.learned and _begun_as(one, other)
                 ],
-                "loaded": (module := one.module()) is not None and module in self._loaded,
+                "loaded": one.loaded,
                 "first": one.first and one.first.as_json(),
                 "shown_at": one.shown_at and one.shown_at.as_json(),
                 "shown_way": [place.as_json() for place in one.shown_way],

@@ -1,6 +1,7 @@
 """In which order zero_grad, backward and step come, for each optimizer between its own steps; and what it trains."""
 
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -10,9 +11,11 @@ from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.losses import SHAPES, LossGraph, Node, base
 from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observers.fingerprint import some_of
 from firstlight.doctor.places import Place, names_of
 
 _LOOKS = (2, 5, 9, 19)  # backward passes after which it is seen which weights have gradients and which optimizer
+_LATE = 8  # layers made after the first step that are looked at closely; other weights that stand for all
 _SAMPLED = 8  # numbers of a weight that are kept, to see whether anything changes it
 _MOST_GONE = 32  # optimizers that are no more, of which something is still known
 _BARE = 8  # first steps without gradients that are heard in a row
@@ -55,6 +58,7 @@ class _Steps:
         self.before: tuple[int, int] | None = None
         self.emptied_by: Place | None = None
         self.witness: weakref.ref[Tensor] | None = None
+        self.chosen = 0  # times that another weight had to stand for all
 
     def weights(self) -> list[Tensor]:
         optimizer = self.optimizer()
@@ -101,10 +105,10 @@ class _Untrained:
         self.weight = weakref.ref(weight)
         self.name, self.kind, self.training = name, type(root).__name__, root.training
         self.root = weakref.ref(root)
-        self.times = 0
-        self.numbers = weight.numel()
+        self.times = self.since = 0  # looks at it, and steps that were made before the first
+        self.numbers, self.shape = weight.numel(), tuple(weight.shape)
         self.gradient: Tensor | None = None  # some numbers of it, at the look before
-        self.was = weight.detach().reshape(-1)[:_SAMPLED].clone()
+        self.was = some_of(weight)
         # As of the newest look: whether something has changed it, which optimizers hold it, whether it was made after
         # them or is of the last layer that was called, and whether it is a copy. Its model may be gone by the end.
         self.moved = self.held = self.later = self.last = self.copied = False
@@ -115,13 +119,13 @@ class _Untrained:
 
     def is_reached(self, gradient: Tensor) -> bool:
         """Whether its gradient is another one than at the look before: one that an earlier cell left stays as it is."""
-        now = None if gradient.is_sparse else gradient.detach().reshape(-1)[:_SAMPLED].clone()
+        now = None if gradient.is_sparse else some_of(gradient)
         before, self.gradient = self.gradient, now
         return now is None or before is None or not torch.equal(now, before)
 
     def changed(self) -> bool:
         weight = self.weight()
-        return weight is None or not torch.equal(weight.detach().reshape(-1)[:_SAMPLED], self.was)
+        return weight is None or not torch.equal(some_of(weight), self.was)
 
 
 class _Loose:
@@ -131,7 +135,7 @@ class _Loose:
         self.weight = weakref.ref(weight)
         self.name = ""
         self.shape = tuple(weight.shape)
-        self.was = weight.detach().reshape(-1)[:_SAMPLED].clone()
+        self.was = some_of(weight)
         self.gradient: Tensor | None = None
         self.times = 0
         self.held = self.moved = False
@@ -140,7 +144,7 @@ class _Loose:
         """It has a gradient: another one than at the look before?"""
         if weight.grad is None or weight.grad.is_sparse:
             return
-        now = weight.grad.detach().reshape(-1)[:_SAMPLED].clone()
+        now = some_of(weight.grad)
         self.times += self.gradient is None or not torch.equal(now, self.gradient)
         self.gradient = now
 
@@ -210,7 +214,7 @@ class Order(Observer):
         # Of each root, in which order its layers with weights of their own ran first, by their `id`.
         self._ranks: weakref.WeakKeyDictionary[nn.Module, dict[int, int]] = weakref.WeakKeyDictionary()
         self._owns: dict[tuple[int, int], bool] = {}
-        self._lines = self._soon = 0
+        self._lines = self._soon = self._late = 0
         self._by_hand: _ByHand | None = None
         session = witness.session
         session.setdefault("clock", 0)
@@ -243,6 +247,10 @@ class Order(Observer):
 
         if key not in births or births[key][0]() is not parameter:
             births[key] = (weakref.ref(parameter, forget), self._tick())
+            if self.witness.steps and self._late < _LATE:  # a layer that is made in the middle: who will train it?
+                self._late += 1
+                self._soon = 3
+                self.witness.listen_fully()
 
     def optimizer_made(self, optimizer: Optimizer, place: Place | None) -> None:
         born = self._tick()
@@ -311,6 +319,10 @@ class Order(Observer):
             if (one.witness is None or one.witness() is None) and (going.number < 50 or going.close):
                 one.choose()
             after = one.gradient()
+            if after is None and one.unreached >= 2 and one.chosen < _LATE:
+                one.choose()  # the weight that stood for all may be that of a layer which is no more
+                one.chosen += 1
+                after, one.before, one.blank = one.gradient(), None, True  # of whose gradient nothing is known so far
             if after is None or after == one.before:
                 continue  # this loss is another optimizer's
             one.zeroed = one.zeroed or one.before is None or one.before != one.last
@@ -395,6 +407,7 @@ class Order(Observer):
                     if len(self._weights) >= _MOST:
                         return
                     known = self._weights[id(weight)] = _Untrained(weight, name, root)
+                    known.since = self.witness.steps
                 known.times += known.is_reached(weight.grad)
         self._look()
 
@@ -427,7 +440,7 @@ class Order(Observer):
             own = loose.weight()
             if own is not None:
                 loose.held |= id(own) in holders
-                loose.moved |= not torch.equal(own.detach().reshape(-1)[:_SAMPLED], loose.was)
+                loose.moved |= not torch.equal(some_of(own), loose.was)
         youngest = max((one.born for one in self._live if one.steps), default=0)
         for one in self._weights.values():
             held, root = one.weight(), one.root()
@@ -484,9 +497,9 @@ class Order(Observer):
         roots: dict[int, dict[str, Any]] = {}
         for one in seen:
             row = roots.setdefault(one.of, {
-                "root": one.kind, "training": one.training, "free": [], "held": 0, "numbers": 0, "later": 0,
-                "last": False, "changed": 0, "unchanged": 0, "copied": 0, "alone": one.alone, "held_numbers": 0,
-                "held_from": None, "free_to": None,
+                "of": one.of, "root": one.kind, "training": one.training, "free": [], "held": 0, "numbers": 0,
+                "later": 0, "last": False, "changed": 0, "unchanged": 0, "copied": 0, "alone": one.alone,
+                "held_numbers": 0, "held_from": None, "free_to": None,
             })  # fmt: skip
             row["changed" if one.moved else "unchanged"] += 1
             row["copied"] += one.copied
@@ -502,15 +515,34 @@ class Order(Observer):
                 row["last"] |= one.last
                 if one.rank is not None:
                     row["free_to"] = one.rank if row["free_to"] is None else max(row["free_to"], one.rank)
+        dead = self._orphans()
+        for row in roots.values():
+            shapes = [one.shape for one in seen if one.of == row["of"] and not one.held and not one.moved]
+            late = all(self.witness.steps - one.since >= _LATE for one in seen if one.of == row["of"])
+            row["replaced"] = late and bool(shapes) and not Counter(shapes) - Counter(dead)
         yield (
             "coverage",
             {
                 "optimizers": len([one for one in self._live if one.optimizer() is not None]),
                 "stepped": sum(one.steps > 0 for one in (*self._gone, *self._live)),
                 "backwards": self.witness.backwards,
-                "roots": [{**row, "free": row["free"][:6], "count": len(row["free"])} for row in roots.values()],
+                "roots": [
+                    {**{k: v for k, v in row.items() if k != "of"}, "free": row["free"][:6], "count": len(row["free"])}
+                    for row in roots.values()
+                ],
             },
         )
+
+    def _orphans(self) -> list[tuple[int, ...]]:
+        """Shapes of weights that optimizers with steps hold, and that are part of no model that lives."""
+        alive = {id(weight) for root in self.witness.roots() for weight in root.parameters()}
+        return [
+            tuple(weight.shape)
+            for steps in self._live
+            if steps.steps
+            for weight in steps.weights()
+            if id(weight) not in alive
+        ]
 
     def _row(self, one: _Steps) -> dict[str, Any]:
         own = [known for known in self._weights.values() if one in known.holders]

@@ -19,6 +19,7 @@ from firstlight.graph.source import kind_of_file
 
 _FOLLOWED = 64  # so many first calls and losses are followed; later ones only where something is going on
 _WAYS = 400  # so many ways through the learner's code are kept
+_EXAMINED = 3
 _MOST_NODES = 3000
 _SMALL = 200  # nodes of a loss that was cut off: what is left of it is a formula
 
@@ -155,8 +156,8 @@ class Passes(Observer):
             self._retained += 1
             if self._retained == 10:
                 self._retained_step = self.witness.step
-            if going.close:
-                self._retained_place = self._retained_place or going.place
+            if going.close or self._examined < _EXAMINED:  # slopes asked for by `grad` count as passes, too
+                self._retained_place = self._retained_place or going.place or self.witness.place()
                 self._examined += 1
                 self._examine(node)
         if not going.create and (going.number < _FOLLOWED or self._kept):
@@ -222,9 +223,12 @@ class Passes(Observer):
         if left:
             self._left = Counter()
         hit = [one for one in now if one.fired]
-        if calls >= 6 and hit:
+        feed = self.witness.feed
+        # One pass over all of a loader's few batches, and then one step: of later passes only some are followed.
+        whole = feed is not None and feed.ended and calls == feed.count >= 3
+        if (calls >= 6 or whole) and hit:
             self._outside_asked += any(one.way is not None for one in hit)
-            self._judge_outside(now, hit, left, going)
+            self._judge_outside(now, hit, left, going, calls if whole else 0)
         elif calls:
             self._outside_asked += 1
         if now and not hit:
@@ -251,14 +255,16 @@ class Passes(Observer):
             if kept >= 10 and kept > self._kept_outputs:
                 self._kept_outputs, self._kept_outputs_step = kept, self.witness.step
 
-    def _judge_outside(self, now: list[_Pass], hit: list[_Pass], left: "Counter[Way]", going: Backward) -> None:
+    def _judge_outside(
+        self, now: list[_Pass], hit: list[_Pass], left: "Counter[Way]", going: Backward, all_of: int
+    ) -> None:
         """Passes at the same line as the one that was used, and of which nothing is left."""
         for way in {one.way for one in hit if one.way is not None}:
             lost = left[way] + sum(not one.fired and one.way == way and not one.alive() for one in now)
-            if lost < 5:
+            if lost < (1 if all_of else 5):
                 continue
             self._outside += 1
-            self._outside_count = max(self._outside_count, lost)
+            self._outside_count = max(self._outside_count, lost, all_of - 1)
             if self._outside <= 2:
                 self._outside_step = self.witness.step
                 self._outside_place = self._call_place

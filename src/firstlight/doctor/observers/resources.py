@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import sys
 import weakref
 from collections import deque
@@ -90,6 +91,9 @@ class Resources(Observer):
         self._loaders.append({
             "workers": workers, "cores": _cores(), "method": method, "place": place and place.as_json(),
             "in_cell": [_name(one) for one in own if _is_of_a_cell(one)], "step": self.witness.step,
+            "dataset": type(loader.dataset).__name__,
+            "persistent": bool(getattr(loader, "persistent_workers", False)),
+            "copied": [] if own[2] is not None else _generators(loader.dataset),
         })  # fmt: skip
 
     def feed_begins(self, feed: Feed) -> None:
@@ -125,13 +129,15 @@ class Resources(Observer):
     # Moving.
 
     def _to(self, name: str, args: tuple[Any, ...], result: Any) -> None:
+        if not self.witness.backwards:
+            return  # what is moved while data are made says nothing of the steps to come
         self._moves += 1
         if self._moves > _MOVES and not any(one["steps"] >= 3 for one in self._moved):
             self.witness.enough(self, "tensor_to")
             self.witness.enough(self, "module_to")
             return
         thing = args[0]
-        if isinstance(thing, Tensor) and (thing.ndim < 1 or not len(thing) > self._batch[0] * _LARGE):
+        if isinstance(thing, Tensor) and (thing.ndim < 1 or not thing.shape[0] > self._batch[0] * _LARGE):
             return
         where = args[1] if len(args) > 1 else None
         if where is not None and not isinstance(where, str | torch.device | int):
@@ -276,6 +282,12 @@ def _is_of_a_cell(thing: Any) -> bool:
     home = thing if hasattr(thing, "__qualname__") else type(thing)
     ipython = sys.modules.get("IPython")
     return getattr(home, "__module__", None) == "__main__" and ipython is not None and ipython.get_ipython() is not None
+
+
+def _generators(dataset: Any) -> list[str]:
+    """Attributes in which a dataset keeps random numbers of its own: each worker begins with a copy."""
+    kinds = (numpy.random.Generator, numpy.random.RandomState, random.Random, torch.Generator)
+    return [name for name, one in getattr(dataset, "__dict__", {}).items() if isinstance(one, kinds)]
 
 
 def _name(thing: Any) -> str:

@@ -9,7 +9,8 @@ from torch import Tensor
 from firstlight.doctor.observer import Observer
 
 _HEARD = 60  # conversions of an episode that are looked at
-_LONGEST = 200_000
+_LONGEST = 1_000_000
+_NEAR = 0.02  # of a whole number: what bytes give that were divided by 255 and taken times a few classes
 _FEW = 40  # different numbers: more are measurements, not classes
 
 
@@ -33,7 +34,7 @@ class Roundings(Observer):
             return
         if not given.is_floating_point() or result.is_floating_point() or result.dtype in (torch.bool, torch.uint8):
             return
-        if given.device.type != "cpu" or not 8 <= given.numel() <= _LONGEST or given.dim() > 2 or given.requires_grad:
+        if given.device.type != "cpu" or not 8 <= given.numel() <= _LONGEST or given.requires_grad:
             return
         row = _cut(given.detach().double(), given.dtype)
         if row is not None:
@@ -65,6 +66,17 @@ def _cut(values: Tensor, dtype: torch.dtype) -> dict[str, Any] | None:
         }
     distinct = torch.unique(values)
     after = torch.unique(distinct.trunc())
+    nearest = distinct.round()
+    few = 3 <= len(distinct) <= _FEW and values.numel() >= 4 * len(distinct)
+    if few and bool(((distinct - nearest).abs() <= _NEAR).all()) and bool((nearest != distinct.trunc()).any()):
+        at = int((nearest != distinct.trunc()).nonzero()[0])
+        return {
+            "kind": "near",
+            "count": values.numel(),
+            "wrong": int(torch.isin(values, distinct[nearest != distinct.trunc()]).sum()),
+            "value": float(distinct[at]),
+            "cut": int(distinct[at].trunc()),
+        }
     if len(after) == 1 and len(distinct) >= 3 and values.numel() >= 4:
         return {
             "kind": "merged",
@@ -75,7 +87,7 @@ def _cut(values: Tensor, dtype: torch.dtype) -> dict[str, Any] | None:
             "cut": int(after[0]),
         }
     # Classes such as 0.5, 1.0, 1.5: few numbers at equal distances, each of them met several times.
-    if 3 <= len(distinct) <= _FEW and len(after) < len(distinct) and values.numel() >= 4 * len(distinct):
+    if few and len(after) < len(distinct):
         steps = (distinct[1:] - distinct[:-1]) / (distinct[1:] - distinct[:-1]).min()
         if bool(((steps - steps.round()).abs() < 1e-3).all()) and float(steps.max()) <= 4:
             return {

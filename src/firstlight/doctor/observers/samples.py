@@ -17,17 +17,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
-from firstlight.doctor.losses import LossGraph
+from firstlight.doctor.losses import LossGraph, classes_lie_last
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.observers.evaluating import evaluation_facts
-from firstlight.doctor.observers.fingerprint import fingerprints, first_tensor, rows_of, tensors_in
+from firstlight.doctor.observers.fingerprint import bags, fingerprints, first_tensor, rows_of, tensors_in
 from firstlight.doctor.observers.learning_rows import row_facts
 from firstlight.doctor.observers.printed import Printed
 from firstlight.doctor.observers.stand_in import StandIn, labels_by_hand, sources
 from firstlight.doctor.observers.trying import Trials
 from firstlight.doctor.observers.window import Window
 from firstlight.doctor.places import Place
-from firstlight.graph.source import kind_of_file, read_source
+from firstlight.graph.source import kind_of_file
 
 _ALWAYS = 64  # so many small batches are read whatever that costs: some milliseconds in all
 _SMALL = 1 << 18  # elements of a small batch
@@ -115,6 +115,7 @@ class Root:
         self.input_kinds: list[str] = []
         self.first: list[dict[str, float]] = []  # what the first layer with weights is given
         self.first_at = -1
+        self.again: dict[str, float] | None = None  # of inputs that were standardized, and are within the model too
         self.met: list[dict[str, float]] = []  # the same, by the graph of the loss
         self.loaded = False
         self.scores: list[tuple[int, float, int]] = []  # at, accuracy, rows
@@ -176,6 +177,7 @@ class Samples(Observer):
         self.cut_loss: dict[str, Any] | None = None
         self._tables = 0
         self.lost: dict[str, Any] | None = None
+        self.left_out = False  # whether no such loss has gone backward so far
 
     # Batches of loaders.
 
@@ -201,6 +203,7 @@ class Samples(Observer):
                 base=self._number(base),
                 dataset=type(base).__name__,
                 drop_last=bool(loader.drop_last),
+                held=_held(base),
                 batch_size=loader.batch_size,
             )
             with contextlib.suppress(Exception):
@@ -241,8 +244,10 @@ class Samples(Observer):
         if not tensors or not tensors[0].ndim:
             return
         first = tensors[0]
-        kept["rows"] += len(first)
-        kept.setdefault("shape", list(first.shape[1:]))
+        shape = first.shape
+        kept["rows"] += shape[0]
+        if "shape" not in kept:
+            kept["shape"] = list(shape[1:])
         if len(tensors) > 1 and kept["labels"] is None:
             kept["labels"] = "classes" if _are_classes(tensors[-1]) else "values"
         if (
@@ -252,10 +257,15 @@ class Samples(Observer):
             and first.device.type == "cpu"
             and first.numel() <= _SMALL
         ):
-            spread, mean = torch.std_mean(first.detach().float(), correction=0)
-            kept.setdefault("scales", []).append([float(mean), float(spread)])
+            kept.setdefault("scales", []).append(_mean_and_spread(first.detach().float()))
+        whole = not first.is_floating_point() and first.dtype != torch.bool and first.ndim > 1
+        if feed.count <= 2 and feed.number < 8 and whole and first.device.type == "cpu" and first.numel() <= _SMALL:
+            counts = torch.unique(first.detach(), return_counts=True)[1]
+            kept.setdefault("often", []).append(float(counts.max()) / first.numel())
+        if feed.number >= 16 or len(kept["prints"]) >= 64:
+            return
         few = kept["sequential"] and feed.count <= 2 and first.numel() <= _SMALL and first.device.type == "cpu"
-        if feed.number < 16 and len(kept["prints"]) < 64 and (few or self._may_read(first, 0)):
+        if few or self._may_read(first, 0):
             rows = self._print(first)
             if rows is not None and rows.device.type == "cpu":
                 numbers = rows.tolist()
@@ -310,6 +320,10 @@ class Samples(Observer):
         if not inputs or not inputs[0].ndim or not inputs[0].numel():
             return
         first, output = inputs[0], first_tensor(call.output)
+        if first.ndim == 1 and output is not None and output.ndim and output.shape[0] != first.shape[0]:
+            bag = bags(inputs, output.shape[0])
+            if bag is not None:
+                inputs, first = [bag], bag
         use = self.use_of(call, first)
         front = self._front(use, first)
         likely = not call.grad or not (call.training or root.taught[0] > 2 * root.taught[1] + 3)  # to be an evaluation
@@ -398,22 +412,22 @@ class Samples(Observer):
             return
         feed, tensors = self._batch
         held = tensors[0]() if tensors else None
-        if feed.ended or held is None or not held.ndim or len(held) != use.size:
+        if feed.ended or held is None or not held.ndim or held.shape[0] != use.size:
             return
         use.feed, use.position = feed.number, feed.count
         labels = tensors[-1]() if len(tensors) > 1 else None
-        if labels is not None and labels is not first and labels.ndim and len(labels) == use.size:
+        if labels is not None and labels is not first and labels.ndim and labels.shape[0] == use.size:
             self._label(use, labels)
 
     def _label(self, use: Use, labels: Tensor) -> None:
         """Remember the labels of this batch, as long as they are of use."""
         root = use.root
-        use.target_width = labels[0].numel() if labels.ndim else 1
+        use.target_width = math.prod(labels.shape[1:])
         if use.labels is not None or (root.learned >= _FULL and use.grad and use.training and use.rows is None):
             return
         if labels.numel() <= 65_536 and labels.device.type == "cpu" and not labels.is_complex():
             plain = labels.detach()
-            use.labels = plain.reshape(len(plain), -1).clone()
+            use.labels = plain.reshape(plain.shape[0], -1).clone()
 
     def _shape(self, use: Use, first: Tensor, output: Tensor) -> None:
         """Whether this output has lost the dimension of the batch."""
@@ -453,7 +467,7 @@ class Samples(Observer):
         alone = True
         further: list[Tensor] = []
         for number, other in enumerate(inputs[1:], start=2):
-            alone = alone and not (other.ndim and len(other) == use.size)
+            alone = alone and not (other.ndim > 1 and len(other) == use.size)  # not lengths, one number for each
             if other.ndim and len(other) == use.size and other.numel() <= _LARGE:  # the same for each batch, or none
                 more = rows_of(other)
                 if more is not None and more.device == rows.device:
@@ -498,9 +512,9 @@ class Samples(Observer):
         else:
             plain = first.detach().float()
             low, high = torch.aminmax(plain)
-            spread, mean = torch.std_mean(plain, correction=0)
+            mean, spread = _mean_and_spread(plain)
             use.values = {
-                "low": float(low), "high": float(high), "mean": float(mean), "spread": float(spread), "whole": 0.0,
+                "low": float(low), "high": float(high), "mean": mean, "spread": spread, "whole": 0.0,
                 "finite": float(torch.isfinite(plain).all()),
             }  # fmt: skip
             if plain.ndim == 2 and plain.shape[1] <= 256 and len(plain) > 1:
@@ -692,14 +706,17 @@ class Samples(Observer):
         root = use.root
         root.losses[name] += 1
         if len(use.output) > 2 and root.class_axis is None and name in ("cross_entropy", "nll_loss"):
-            root.class_axis = _class_axis(use.output, guess)
-        if target.ndim and len(target) == use.size and (not use.learned or root.learned < 2_000):
+            last = classes_lie_last(target.detach()) and guess.shape == use.output
+            root.class_axis = len(use.output) - 1 if last else _class_axis(use.output, guess)
+        if target.ndim and target.shape[0] == use.size and (not use.learned or root.learned < 2_000):
             self._label(use, target)
         few = root.losses[name] <= 3 or not root.losses[name] % 8
         if result is None or not isinstance(result, Tensor) or result.numel() != 1 or guess.device.type != "cpu":
             return
         if name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cross_entropy") and use.grad:
             self._cut(use, name, guess, result)
+        if use.grad and self.lost is None and not math.isfinite(result.item()):
+            self._not_finite(use, left_out=True)  # a loop may leave it out, so that it never goes backward
         if not few:
             return
         value = float(result.detach())
@@ -764,22 +781,26 @@ class Samples(Observer):
             self.cut_loss = self._without_slope[1]
         if (
             use.missing is not None
-            or self.lost is not None
+            or (self.lost is not None and not self.left_out)
             or loss.device.type != "cpu"
             or loss.numel() != 1
             or type(loss) is not Tensor
         ):
             return
-        if math.isfinite(loss.item()):
-            return
+        if not math.isfinite(loss.item()):
+            self._not_finite(use)
+
+    def _not_finite(self, use: Use, *, left_out: bool = False) -> None:
+        """A loss that is no number: are the inputs, or the labels?"""
         given = use.input() if use.input is not None else None
-        if given is not None:
+        if use.missing is None and given is not None:
             self._missing(use, given, "inputs")
         if use.missing is None and use.labels is not None:
             self._missing(use, use.labels, "labels")
         bad: dict[str, Any] | None = use.missing
         if bad is not None:
             self.lost = {**bad, "finite_loss": False, "place": use.place and use.place.as_json(), "use": use}
+            self.left_out = left_out
 
     def _labels_by_hand(self, use: Use, loss: Tensor) -> None:
         found = labels_by_hand(loss, use.size, use.kept)
@@ -877,6 +898,8 @@ class Samples(Observer):
             given = args[0]
             if next(module.parameters(recurse=False), None) is not None and isinstance(given, Tensor):
                 root.first_at = call.number
+                if root.again is None and call.args and isinstance(call.args[0], Tensor):
+                    root.again = _standardized_again(call.args[0], given)
                 if given.device.type == "cpu" and given.is_floating_point() and 0 < given.numel() <= _SMALL:
                     root.first.append(_tiny(given))
 
@@ -910,6 +933,15 @@ def _base(dataset: Any) -> Any:
             break
         dataset = inside
     return dataset
+
+
+def _held(dataset: Any) -> list[str]:
+    """Attributes in which a dataset holds tensors or arrays, of which indexing gives views."""
+    return [
+        name
+        for name, value in list(getattr(dataset, "__dict__", {}).items())[:16]
+        if isinstance(value, Tensor) or (type(value).__module__ == "numpy" and type(value).__name__ == "ndarray")
+    ]
 
 
 def _stored(dataset: Any, shape: tuple[int, ...], distinct: int) -> int:
@@ -950,6 +982,43 @@ def _stair(node: Any) -> str | None:
         following = [one for one, _number in node.next_functions if one is not None]
         node = following[0] if len(following) == 1 else None
     return None
+
+
+def _standardized_again(given: Tensor, inner: Tensor) -> dict[str, float] | None:
+    """Whether inputs with mean 0 and spread 1 in each column get others before the first layer, by two numbers each.
+
+    Columns are the last dimension of (N, F) and (N, T, F), and the second one of pictures (N, C, H, W).
+    """
+    if (
+        given.shape != inner.shape
+        or not 2 <= given.ndim <= 4
+        or not given.is_floating_point()
+        or given.device.type != "cpu"
+    ):
+        return None
+    if given.numel() > _SMALL or not inner.is_floating_point():
+        return None
+    columns = [one.detach().double().movedim(1 if one.ndim == 4 else -1, 0).flatten(1) for one in (given, inner)]
+    if columns[0].shape[1] < 32 or not all(bool(one.isfinite().all()) for one in columns):
+        return None
+    (spread, mean), (other, middle) = (torch.std_mean(one, dim=1) for one in columns)
+    if not bool(((mean.abs() < 0.3) & (spread > 0.7) & (spread < 1.4)).all()):
+        return None
+    scale = other / spread
+    fits = (columns[1] - middle[:, None] - scale[:, None] * (columns[0] - mean[:, None])).abs().amax(1)
+    moved = (middle - scale * mean).abs() / other.clamp(min=1e-9)
+    # By numbers of their own for each column, as a mean and a spread are; moved by more than the spread that is left.
+    if not bool((fits < 1e-3 * other.clamp(min=1e-6)).all()) or float(moved.max()) < 1:
+        return None
+    if len(scale) > 1 and float(scale.max() / scale.min()) < 1.1:
+        return None
+    return {"mean": float(middle[moved.argmax()]), "spread": float(other[moved.argmax()])}
+
+
+def _mean_and_spread(plain: Tensor) -> list[float]:
+    """Of all values together; `torch.std_mean` takes several times as long."""
+    mean = plain.mean()
+    return [float(mean), float((plain - mean).square_().mean().sqrt())]
 
 
 def _tiny(given: Tensor) -> dict[str, float]:
@@ -1019,8 +1088,6 @@ def _own_places() -> list[dict[str, Any]]:
     frame: Any = sys._getframe(3)
     while frame is not None and len(found) < 6:
         if kind_of_file(frame.f_code.co_filename) == "own":
-            source = read_source(frame.f_code.co_filename, frame.f_lineno)
-            place = Place(source.file, source.line, source.text, source.cell, frame.f_code.co_name)
-            found.append(place.as_json())
+            found.append(Place.at(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name).as_json())
         frame = frame.f_back
     return found

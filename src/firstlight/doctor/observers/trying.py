@@ -137,7 +137,8 @@ class Trials:
             if rows.is_floating_point() and not bool(torch.isfinite(rows).all()):
                 continue
             tables = all(len(use.shape) == 2 for use in root.uses[:1])  # a pixel of a picture is no column
-            found = _columns(rows, labels, classes) if tables else None
+            windows = all(len(use.shape) == 3 for use in root.uses[:1])
+            found = _columns(rows, labels, classes) if tables else _last(rows, labels, root) if windows else None
             if found:
                 columns.append({"model": root.kind, "place": _place(root), "step": root.uses[0].step, **found})
             lost = classes is not None and (self._lost(root, classes) or _by_heart(root))
@@ -250,6 +251,23 @@ def _neighbours(rows: Tensor, classes: Tensor) -> dict[str, Any]:
         "alike": alike, "chance": float(shares.square().sum()), "rows": len(rows), "majority": float(shares.max()),
         "classes": int((shares > 0).sum()),
     }  # fmt: skip
+
+
+def _last(rows: Tensor, labels: Tensor, root: "Root") -> dict[str, Any] | None:
+    """A number in the last step of each window, (N, T, F) kept as (N, T * F), that is the target to the last bit."""
+    _count, steps, width = root.uses[0].shape
+    whole = steps < 3 or rows.shape[1] != steps * width or len(rows) < 200 or labels.shape[1] != 1
+    if whole or not rows.is_floating_point() or not labels.is_floating_point() or len(torch.unique(labels)) < 20:
+        return None
+    # Windows over one series: what is left of a row without its first step is another row without its last one.
+    before, after = (set(map(tuple, part.tolist())) for part in (rows[:300, width:], rows[:300, :-width]))
+    if len(before & after) < 10:
+        return None
+    same = (rows[:, -width:] == labels.to(rows.dtype)).all(0)
+    if not bool(same.any()):
+        return None
+    column = rows.shape[1] - width + int(same.nonzero()[0])
+    return {"column": column, "alike": 1.0, "right": 1.0, "rows": len(rows), "kind": "step", "alone": True}
 
 
 def _columns(rows: Tensor, labels: Tensor, classes: Tensor | None) -> dict[str, Any] | None:

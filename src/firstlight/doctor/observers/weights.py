@@ -127,7 +127,14 @@ class Weights(Observer):
             "lr": float(rate) if not isinstance(rate, Tensor) else None,
             "momentum": float(group.get("momentum", 0.0) or 0.0),
         }
-        held = [w for one in optimizer.param_groups for w in one["params"] if w.dim() >= 2 and w.grad is not None]
+        words = {  # most of their rows get nothing from one batch
+            id(module.weight)
+            for root in self.witness.roots()
+            for module in root.modules()
+            if isinstance(module, nn.Embedding | nn.EmbeddingBag)
+        }
+        weights = [w for one in optimizer.param_groups for w in one["params"] if id(w) not in words]
+        held = [w for w in weights if w.dim() >= 2 and w.grad is not None]
         if len(held) >= 4 and len(self._slopes) < 20 and not held[0].grad.is_sparse:
             ends = [float(w.grad.detach().norm() / w.detach().norm().clamp_min(1e-12)) for w in (held[0], held[-1])]
             self._slopes.append({"step": self.witness.step, "first": ends[0], "last": ends[1]})
@@ -187,6 +194,13 @@ def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
     """
     graph = LossGraph.of([loss], most=3000)
     wide, largest, first, classes = [], 0.0, 0.0, 0
+    # An embedding begins with numbers of a spread of 1: wide, where it is a layer as well, as the last one may be.
+    tied = {
+        id(module.weight): name
+        for root in witness.roots()
+        for name, module in root.named_modules()
+        if isinstance(module, nn.Embedding)
+    }
     for node in graph.nodes:
         if getattr(node, "variable", None) is not None:
             continue
@@ -204,7 +218,7 @@ def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
             leaf = getattr(below(one) if turned else one, "variable", None)
             if side is None or not isinstance(leaf, Tensor) or leaf.dim() != 2 or leaf.numel() < 2 or leaf.is_meta:
                 continue
-            if witness.name_of(leaf) is not None or at < side:
+            if (witness.name_of(leaf) is not None and id(leaf) not in tied) or at < side:
                 continue
             fan = leaf.shape[0] if (at > side) != turned else leaf.shape[1]
             spread, usual = float(leaf.detach().flatten()[:_READ].float().std()), math.sqrt(2 / max(fan, 1))
@@ -212,7 +226,7 @@ def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
             if at > side and given is not None and given.numel():
                 largest = max(largest, float(given.abs().max())) if below(node, side) is None else largest
             if spread > 3 * usual:
-                wide.append([str(tuple(leaf.shape)), spread, usual, "Tensor"])
+                wide.append([tied.get(id(leaf), str(tuple(leaf.shape))), spread, usual, "Tensor"])
     return {"wide": wide[:10], "largest": largest, "first": first, "classes": classes} if wide else None
 
 

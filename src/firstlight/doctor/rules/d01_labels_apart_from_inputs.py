@@ -15,6 +15,8 @@ from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _INFORMATION = 0.05  # the pilot's twins: shuffled labels stay within 0.03 of chance, all learnable tasks were far above
+# Neighbours of a table with weak columns know 0.1 to 0.2: with more noise than that nothing is shown by finding none.
+_POWER = 0.15
 _LAYS_OUT = ("repeat_interleave", "repeat", "tile", "flip", "flipud", "roll")
 _STILL = 1e-5  # share of a weight's size that the largest step changes: where learning has not begun
 
@@ -28,7 +30,7 @@ def find(run: Run) -> Iterator[Finding]:
     for one in (newest(run, "trials") or {}).get("neighbours", []):
         known = (one["alike"] - one["chance"]) / (1 - one["chance"])
         noise = 2.5 * (one["chance"] / (1 - one["chance"]) / one["rows"]) ** 0.5  # as a share of what is not chance
-        if one["rows"] < 200 or one["majority"] > 0.8 or known >= max(_INFORMATION, noise):
+        if noise > _POWER or one["rows"] < 200 or one["majority"] > 0.8 or known >= max(_INFORMATION, noise):
             continue
         tested = last.get(one["model"])
         if tested is not None and tested["rows"] >= 50:
@@ -86,8 +88,12 @@ def _shuffle(code: Code) -> Place | None:
             if isinstance(node, ast.Assign) and len(node.targets) == 1 and dotted(_owner(node.targets[0])) is not None:
                 indexes = [n for n in ast.walk(node.value) if isinstance(n, ast.Subscript)]
                 uses = {n.id for one in indexes for n in ast.walk(one.slice) if isinstance(n, ast.Name)}
+                labels = is_labels(ast.unparse(node.targets[0]))
+                whole = callee(node.value) in ("sample", "sort_values") if isinstance(node.value, ast.Call) else False
+                if whole and not labels:
+                    continue  # a table, labels and all
                 if (indexes and any(_orders(one.slice) for one in indexes)) or uses & drawn or _sorts(node.value):
-                    found.append((is_labels(ast.unparse(node.targets[0])), unit.place(node)))
+                    found.append((labels, unit.place(node)))
             elif (
                 isinstance(node, ast.Expr)
                 and isinstance(node.value, ast.Call)

@@ -14,6 +14,21 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A loss whose input is the argmax of the model's output, value by value."""
     yield from label_type(run)
+    for call in newest(run, "loss_calls") or []:
+        if call.get("classes_last", 0) >= 2:
+            yield Finding(
+                evidence=_(
+                    "The labels {shape} are one-hot in their last dimension; cross_entropy reads classes from the "
+                    "second one, of {count}.",
+                    shape=str(tuple(call["labels"])),
+                    count=call["labels"][1],
+                ),
+                step=call["step"],
+                place=Place.from_json(call["place"]),
+                check="print(output.shape, target.shape)  # (N, classes, ...)",
+                text=_ELSEWHERE,
+            )
+            return
     cut = (newest(run, "outputs") or {}).get("cut_loss")
     if cut is None:
         return
@@ -50,6 +65,12 @@ def _rounding(code: Code, name: str, backward: Place | None) -> Place | None:
     return found[-1] if found else backward
 
 
+_ELSEWHERE = Text(
+    what="The loss compares other dimensions than that of the classes.",
+    why="cross_entropy takes its softmax over the second dimension. With the classes in the last one, the steps of a "
+    "sequence compete with each other instead of the classes.",
+    do="Give whole numbers as labels and the classes second: cross_entropy(scores.transpose(1, 2), labels).",
+)
 _ROUNDED = Text(
     what="The loss is given rounded outputs, not the model's outputs.",
     why="A rounded number changes in jumps. There is no slope, so no weight ever learns.",
@@ -67,7 +88,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Is the loss given the outputs, and not the number of the largest one?",
-    needs=("outputs", "rows", "failure"),
+    needs=("outputs", "rows", "loss_calls", "failure"),
     find=find,
     text=Text(
         what="The loss is given class numbers (an argmax), not the model's outputs.",

@@ -15,6 +15,21 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """Inputs that never get above 1/255 and are whole numbers of 1/255 of that; or inputs that are tiny."""
     for one in newest(run, "inputs") or []:
+        if one.get("again") is not None:
+            yield Finding(
+                evidence=_(
+                    "{model} is given inputs with mean 0 and spread 1; its first layer gets, in one column, mean "
+                    "{mean} and spread {spread}: a mean is subtracted and a spread divided by once more.",
+                    model=one["model"],
+                    mean=f"{one['again']['mean']:.2g}",
+                    spread=f"{one['again']['spread']:.2g}",
+                ),
+                step=1,
+                place=_within(Code.of(run)) or Place.from_json(one["place"]),
+                voice="question",
+                text=_STANDARDIZED,
+            )
+            return
         values = [use for use in one["train"] if "mean" in use and use["finite"]]
         if values and max(use["high"] for use in values) > 0.02:
             values = [use for use in one["first"] if use["high"] == use["high"]]  # divided again inside of the model
@@ -52,6 +67,25 @@ def find(run: Run) -> Iterator[Finding]:
             edits=edits,
             check="print(inputs.max() * 255)",
         )
+
+
+def _within(code: Code) -> Place | None:
+    """The line of a method that subtracts something of its own and divides by something of its own."""
+    for place, node, _unit in code.walk(ast.BinOp):
+        left = node.left if isinstance(node.op, ast.Div) else None
+        if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Sub):
+            own = [ast.unparse(one).startswith("self.") for one in (left.right, node.right)]
+            if all(own):
+                return place
+    return None
+
+
+_STANDARDIZED = Text(
+    what="The inputs are standardized twice.",
+    why="The second time takes a mean away and divides by a spread that are no longer those of the inputs, so they "
+    "end up far from 0 or all alike.",
+    do="Standardize in one place only: before the model, or in it.",
+)
 
 
 def _scaling(code: Code) -> list[Place]:

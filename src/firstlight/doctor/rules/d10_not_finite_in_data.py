@@ -20,7 +20,7 @@ def find(run: Run) -> Iterator[Finding]:
     bad = lost or found
     if bad is None:
         return
-    spoils = lost is not None or bad.get("finite_output") is False
+    spoils = (lost is not None and not lost.get("left_out")) or bad.get("finite_output") is False
     said = (
         _(
             "In {rows} of {size} rows of a batch of inputs, there are values that are nan or infinite; first in row "

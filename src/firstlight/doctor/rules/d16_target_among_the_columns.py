@@ -32,7 +32,7 @@ def find(run: Run) -> Iterator[Finding]:
             evidence=said,
             step=one["step"],
             place=_table(Code.of(run), Place.from_json(one["place"])),
-            voice=None if one["kind"] == "class" and one["alone"] else "question",  # a law without noise is legitimate
+            voice=None if one["kind"] != "value" and one["alone"] else "question",  # a law without noise is legitimate
             check="print(torch.corrcoef(torch.cat([inputs, labels[:, None]], 1).T)[-1])",
         )
 

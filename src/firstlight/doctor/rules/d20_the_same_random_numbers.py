@@ -33,6 +33,7 @@ def find(run: Run) -> Iterator[Finding]:
                         )
                         return
     yield from _workers(run)
+    yield from _copies(run)
     yield from _for_each_batch(run)
 
 
@@ -141,6 +142,50 @@ def _makes_one_thing(code: Code, place: Place | None) -> bool:
     calls = {callee(node) for node in ast.walk(around) if isinstance(node, ast.Call)}
     multiplies = any(isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) for node in ast.walk(around))
     return multiplies or bool(calls & {"permutation", "permuted", "shuffle", "sample", "matmul", "einsum", "linear"})
+
+
+def _copies(run: Run) -> Iterator[Finding]:
+    """A dataset that draws from a generator which it keeps, read by workers: each of them begins with the same copy."""
+    learned = [feed["made"] for feed in newest(run, "feeds") or [] if feed["learned"]]
+    code = Code.of(run)
+    for loader in (newest(run, "resources") or {}).get("loaders", []):
+        if loader["place"] not in learned or (loader["persistent"] and loader["workers"] < 2):
+            continue
+        for name in loader["copied"]:
+            draws = [
+                place
+                for place, node, _unit in code.walk(ast.Call)
+                if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == f"self.{name}"
+            ]
+            methods = [
+                method
+                for _place, node, _unit in code.walk(ast.ClassDef)
+                if node.name == loader["dataset"]
+                for method in node.body
+                if isinstance(method, ast.FunctionDef) and method.name == "__getitem__"
+            ]
+            own = [node for method in methods for node in ast.walk(method)]
+            asks = any(isinstance(node, ast.Call) and callee(node) == "get_worker_info" for node in own)
+            seeds = any(
+                isinstance(node, ast.Call) and callee(node) in ("manual_seed", "seed")
+                for node in own
+                if f"self.{name}." in ast.unparse(node)
+            )
+            used = any(isinstance(node, ast.Attribute) and ast.unparse(node) == f"self.{name}" for node in own)
+            if draws and used and not asks and not seeds:
+                yield Finding(
+                    evidence=_(
+                        "{dataset} draws from its own self.{name}. Each of {workers} workers begins with a copy of "
+                        "it, at the same place.",
+                        dataset=loader["dataset"],
+                        name=name,
+                        workers=loader["workers"],
+                    ),
+                    step=0,
+                    place=draws[0],
+                    places=tuple(place for place in [Place.from_json(loader["place"])] if place is not None),
+                )
+                return
 
 
 def _workers(run: Run) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ def find(run: Run) -> Iterator[Finding]:
     code = Code.of(run)
     for row in newest(run, "roundings") or []:
         place = Place.from_json(row["place"])
-        if row["kind"] == "below":
+        if row["kind"] == "below" or (row["kind"] == "near" and _is_label(code, place)):
             yield Finding(
                 evidence=_(
                     "Of {count} numbers, {wrong} lay directly below a whole one: {value} became {cut}.",
@@ -36,7 +36,7 @@ def find(run: Run) -> Iterator[Finding]:
                 edits=_rounded(code, place),
                 check="print(y.unique())  # before and after .long()",
             )
-        elif _is_label(code, place) or _is_learned(run, row):
+        elif row["kind"] == "merged" and (_is_label(code, place) or _is_learned(run, row)):
             yield Finding(
                 evidence=_(
                     "{before} different numbers became {after}: {value} became {cut}.",

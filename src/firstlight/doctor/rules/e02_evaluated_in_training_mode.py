@@ -1,8 +1,10 @@
 """E02 evaluated-in-training-mode: dropout or batch norm behave as in training while the model is evaluated."""
 
+import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code
+from firstlight.doctor.editing import Spot, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES, LOADERS
@@ -18,7 +20,11 @@ def find(run: Run) -> Iterator[Finding]:
             continue
         if not one["fresh"] or one["prints"] > one["phases"] + 1:
             continue  # rows that are chosen among, or asked again and again, as Monte Carlo dropout does
-        place = Place.from_json(one["acting_place"])
+        code, place = Code.of(run), Place.from_json(one["acting_place"])
+        edits, named = modes(code, place), _named_only(code)
+        if named is not None:
+            edit = named.replaced(".eval", ".eval()")
+            place, edits = named.place, (edit,) if edit is not None else ()
         yield Finding(
             evidence=_(
                 "{count} of {calls} evaluations ran in training mode, with dropout or batch norm at work.",
@@ -27,9 +33,18 @@ def find(run: Run) -> Iterator[Finding]:
             ),
             step=one["acting_step"],
             place=place,
-            edits=modes(Code.of(run), place),
+            edits=edits,
             check="print(model.training)",
         )
+
+
+def _named_only(code: Code) -> Spot | None:
+    """`model.eval` without its brackets: a line that names the method and calls nothing."""
+    for spot in spots(code):
+        value = spot.node.value if isinstance(spot.node, ast.Expr) else None
+        if isinstance(value, ast.Attribute) and value.attr == "eval" and spot.alone:
+            return spot
+    return None
 
 
 def modes(code: Code, place: Place | None) -> tuple[Edit, ...]:

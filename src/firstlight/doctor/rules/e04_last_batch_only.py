@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Iterator
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.loops import BatchLoop, batch_loops, inside, is_measure, loops_of, losses_of, reads
+from firstlight.doctor.loops import BatchLoop, batch_loops, inside, is_measure, loops_of, losses_of, reads, targets
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
 from firstlight.doctor.told import told_otherwise
@@ -67,7 +67,9 @@ def _written(run: Run) -> Iterator[Finding]:
         }
         for name, node in fresh.items():
             value = node.value
-            measures = is_measure(value, losses) or _is_error(value, loop)
+            # A sum: nobody begins at 0 what is to be overwritten.
+            begun = name in _begun_at_nothing(loop) and _adds(value)
+            measures = begun or is_measure(value, losses) or _is_error(value, loop)
             if not _is_number(value) or not measures or loop.is_shown(name):
                 continue
             if any(name in _names(other.value) and loop.is_shown(at) for at, other in fresh.items()):
@@ -158,6 +160,32 @@ def _begun_again(loop: BatchLoop) -> tuple[str, ast.Assign, ast.stmt] | None:
                 if added and used is not None and not _is_kept(loop, name) and _is_told(used):
                     return name, node, used
     return None
+
+
+def _adds(value: ast.AST) -> bool:
+    return any(isinstance(one, ast.Call) and callee(one) in ("sum", "count_nonzero") for one in ast.walk(value))
+
+
+def _begun_at_nothing(loop: BatchLoop) -> set[str]:
+    """Names that get a 0 in the block in which the loop stands, before it."""
+    found: set[str] = set()
+    for block in _blocks(loop.scope):
+        if loop.node not in block:
+            continue
+        for node in block[: block.index(loop.node)]:
+            value = getattr(node, "value", None)
+            values = value.elts if isinstance(value, ast.Tuple) else [value]
+            if isinstance(node, ast.Assign) and all(isinstance(one, ast.Constant) and one.value == 0 for one in values):
+                found |= targets(node)
+    return found
+
+
+def _blocks(scope: ast.AST) -> Iterator[list[ast.stmt]]:
+    for node in ast.walk(scope):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                yield block
 
 
 def _is_kept(loop: BatchLoop, name: str) -> bool:

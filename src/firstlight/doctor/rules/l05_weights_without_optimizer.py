@@ -37,6 +37,8 @@ def find(run: Run) -> Iterator[Finding]:
         behind = behind and root["held_from"] < root["free_to"] and root["numbers"] < root["held_numbers"]
         sure = sure or (behind and not root["copied"])
         sure = sure or (not root["held"] and bool(root.get("alone")) and not root["copied"])
+        # Made anew after the optimizer, which still holds weights of the same shapes that no model has any more.
+        sure = sure or (root.get("replaced", False) and root["later"] == root["count"] and not root["copied"])
         yield Finding(
             evidence=_(
                 "{count} weights of {root} ({names}) get gradients, but no optimizer holds them, "

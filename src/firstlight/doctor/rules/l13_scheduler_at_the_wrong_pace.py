@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import Spot, calls_in, spot_of, spots
+from firstlight.doctor.editing import Spot, calls_in, dotted, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -84,7 +84,8 @@ def _speaks_of_steps(code: Code, kind: str) -> bool:
     for spot in spots(code):
         for call in calls_in(spot.node, kind):
             given: list[ast.AST] = [*call.args[1:], *(one.value for one in call.keywords)]
-            given += [functions[one.id] for one in given if isinstance(one, ast.Name) and one.id in functions]
+            names = [(dotted(one) or "").rsplit(".", 1)[-1] for one in given if isinstance(one, ast.expr)]
+            given += [functions[name] for name in names if name in functions]
             for node in (inner for value in given for inner in ast.walk(value)):
                 name = node.id if isinstance(node, ast.Name) else node.arg if isinstance(node, ast.arg) else ""
                 if any(word in name.lower() for word in ("step", "iter", "batch")):

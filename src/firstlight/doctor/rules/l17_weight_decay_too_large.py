@@ -1,8 +1,10 @@
 """L17 weight-decay-too-large: the weights are pulled to zero faster than they learn."""
 
+import ast
 from collections.abc import Iterator
+from typing import Any
 
-from firstlight.doctor.code import Code
+from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import number_changed
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
@@ -13,6 +15,7 @@ from firstlight.run import Run
 def find(run: Run) -> Iterator[Finding]:
     """A training that does not learn, whose weights shrink, and whose decay is larger than its gradients."""
     one = newest(run, "progress") or {}
+    yield from _penalty(run, one)
     decay = one.get("numbers", {}).get("weight_decay", 0.0)
     if not one or one["learns"] or one["steps"] < 20 or decay < 0.01 or len(one["norms"]) < 2:
         return
@@ -48,6 +51,74 @@ def find(run: Run) -> Iterator[Finding]:
         voice="alarm" if proven else "question",
         edits=number_changed(Code.of(run), place, "weight_decay", 1e-4),
     )
+
+
+def _penalty(run: Run, one: dict[str, Any]) -> Iterator[Finding]:
+    """A number times the sum of all squared weights within the loss: at the first step, more than half of it."""
+    first, norms = one.get("first"), one.get("norms") or []
+    if not first or len(norms) < 2 or norms[1][1] > 0.9 * norms[0][1]:
+        return
+    code = Code.of(run)
+    sums = {
+        target.id
+        for _place, node, _unit in code.walk(ast.Assign)
+        if _sums_squares(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for place, node, _unit in code.walk(ast.BinOp):
+        if not isinstance(node.op, ast.Mult):
+            continue
+        for factor, other in ((node.left, node.right), (node.right, node.left)):
+            if not (_sums_squares(other) or (isinstance(other, ast.Name) and other.id in sums)):
+                continue
+            number = _number(code, factor)
+            if number is not None and number * norms[0][1] ** 2 > 0.5 * first:
+                yield Finding(
+                    evidence=_(
+                        "{number:g} times the squared weights was {share:.0%} of the first loss, {first:.3g}; the "
+                        "weights shrank from {before:.3g} to {after:.3g} in {steps} steps.",
+                        number=number,
+                        share=min(number * norms[0][1] ** 2 / first, 1.0),
+                        first=first,
+                        before=norms[0][1],
+                        after=norms[1][1],
+                        steps=norms[1][0] - norms[0][0],
+                    ),
+                    step=20,
+                    place=place,
+                    voice="question",
+                )
+                return
+
+
+def _sums_squares(node: ast.AST) -> bool:
+    """Whether an expression goes over `parameters()` and sums squares."""
+    calls = [one for one in ast.walk(node) if isinstance(one, ast.Call)]
+    names = {callee(one) for one in calls}
+    squares = "square" in names or any(
+        callee(one) == "pow" and any(getattr(given, "value", 0) == 2 for given in one.args) for one in calls
+    )
+    squares |= any(
+        isinstance(one, ast.BinOp) and isinstance(one.op, ast.Pow) and getattr(one.right, "value", 0) == 2
+        for one in ast.walk(node)
+    )
+    return squares and "sum" in names and bool(names & {"parameters", "named_parameters"})
+
+
+def _number(code: Code, node: ast.expr) -> float | None:
+    """A number, or a name that the program gives one number."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return float(node.value)
+    name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+    found = {
+        one.value.value
+        for _place, one, _unit in code.walk(ast.Assign)
+        if isinstance(one.value, ast.Constant) and isinstance(one.value.value, float)
+        for target in one.targets
+        if name and (getattr(target, "id", "") == name or getattr(target, "attr", "") == name)
+    }
+    return float(found.pop()) if len(found) == 1 else None
 
 
 BROKEN = """\

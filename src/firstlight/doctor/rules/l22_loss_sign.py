@@ -4,11 +4,13 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import assigned_at, calls_in, dotted, functions_of, spot_of, spots
+from firstlight.doctor.editing import Spot, assigned_at, calls_in, dotted, functions_of, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Edit, Finding, Rule, newest
 from firstlight.locale import Text, _
 from firstlight.run import Run
+
+_LOG_SUMS = ("logsumexp", "logcumsumexp")
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -109,7 +111,7 @@ def _likelihood(run: Run) -> Iterator[Finding]:
         return
     value, sign = made[0].node.value, "= "
     for _deep in range(4):  # a function or an object of the program's own may give it
-        if _is_log_prob(value):
+        if _is_log_prob(value, _sums_of(made[0] if made else spot)):
             break
         functions = functions_of(code, value) if isinstance(value, ast.Call) else []
         given = [other for other in spots(code) if isinstance(other.node, ast.Return) and other.function in functions]
@@ -122,7 +124,7 @@ def _likelihood(run: Run) -> Iterator[Finding]:
     edit = made[0].replaced(f"{sign}{text}", f"{sign}-{text}")
     yield Finding(
         evidence=_(
-            "The mean of log_prob goes backward without a minus: it went from {first:.3g} to {last:.3g}, "
+            "A log-likelihood goes backward without a minus: it went from {first:.3g} to {last:.3g}, "
             "so what was seen becomes ever less likely.",
             first=first,
             last=last,
@@ -134,14 +136,44 @@ def _likelihood(run: Run) -> Iterator[Finding]:
     )
 
 
-def _is_log_prob(node: ast.expr) -> bool:
-    """`d.log_prob(y).mean()`, and nothing that it is multiplied with: an advantage would decide the sign."""
+def _sums_of(spot: Spot) -> dict[str, str | None]:
+    """Names in a function that stand for the logarithm of a sum of exponentials, and of what it is one."""
+    nodes = ast.walk(spot.function) if spot.function is not None else ast.walk(spot.unit.tree)
+    return {
+        target.id: _summed(node.value)
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and callee(node.value) in _LOG_SUMS
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _summed(call: ast.Call) -> str | None:
+    """What a call of `logsumexp` is given: its first argument, or what it is a method of."""
+    owner = call.func.value if isinstance(call.func, ast.Attribute) else None
+    return dotted(call.args[0]) if owner is None or dotted(owner) == "torch" else dotted(owner)
+
+
+def _is_log_prob(node: ast.expr, sums: dict[str, str | None]) -> bool:
+    """`d.log_prob(y).mean()`, and nothing that it is multiplied with: an advantage would decide the sign.
+
+    Or `(score - score.logsumexp(1)).mean()`, as the likelihood of a choice, of an order or of who relapses first.
+    """
+    while isinstance(node, ast.Subscript | ast.BinOp):
+        if isinstance(node, ast.BinOp):
+            right = node.right
+            inside = _summed(right) if isinstance(right, ast.Call) and callee(right) in _LOG_SUMS else None
+            inside = inside or sums.get(dotted(right) or "")
+            return isinstance(node.op, ast.Sub) and inside is not None and inside == dotted(node.left)
+        node = node.value
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         if node.func.attr == "log_prob":
             return True
         if node.func.attr not in ("mean", "sum"):
             return False
         node = node.func.value
+        if isinstance(node, ast.Subscript | ast.BinOp):
+            return _is_log_prob(node, sums)
     return False
 
 

@@ -8,10 +8,12 @@ from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import Spot, calls_in, spot_of, spots
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
+from firstlight.doctor.source_lines import words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
 _SAYING = ("print", "format", "append", "info", "debug", "write", "log", "say", "range", "set_description")
+_TRIALS = {"run", "runs", "trial", "seed", "fold", "repeat", "repetition", "rep", "experiment", "split", "restart"}
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -103,12 +105,37 @@ def _maker(code: Code, kind: str) -> Spot | None:
     for spot in spots(code):
         if isinstance(spot.node, ast.FunctionDef) and any(callee(one) == kind for one in calls_in(spot.node)):
             makers.add(spot.node.name)
+    setters = {
+        spot.node.name
+        for spot in spots(code)
+        if isinstance(spot.node, ast.FunctionDef) and _sets(spot.node, kind) and not calls_in(spot.node, "backward")
+    }
     found = [
         spot
         for spot in spots(code)
-        if isinstance(spot.node, ast.Assign | ast.AnnAssign) and spot.loops and calls_in(spot.node, *makers)
+        if spot.loops
+        and (
+            (isinstance(spot.node, ast.Assign | ast.AnnAssign) and calls_in(spot.node, *makers))
+            or (isinstance(spot.node, ast.Expr) and _calls_one_of(spot.node.value, setters))
+        )
     ]
     return found[0] if found else None
+
+
+def _sets(function: ast.FunctionDef, kind: str) -> bool:
+    """Whether a method makes a model of this kind an attribute of its object."""
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and callee(node.value) == kind
+        and any(isinstance(target, ast.Attribute) for target in node.targets)
+        for node in ast.walk(function)
+    )
+
+
+def _calls_one_of(value: ast.expr, methods: set[str]) -> bool:
+    """`self.configure()`, whose result nobody keeps."""
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in methods
 
 
 def _only_counts(made: Spot) -> bool:
@@ -117,6 +144,8 @@ def _only_counts(made: Spot) -> bool:
     if not isinstance(loop, ast.For):
         return False
     names = {one.id for one in ast.walk(loop.target) if isinstance(one, ast.Name)}
+    if any(words_in(name) & _TRIALS for name in names):
+        return False  # as often as the whole is done, each time from the start
     spared: set[ast.AST] = set()
     for node in ast.walk(loop):
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Call) and callee(node) in _SAYING):

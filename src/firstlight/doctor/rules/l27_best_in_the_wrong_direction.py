@@ -267,6 +267,8 @@ def _defined(code: Code, unit: Unit, value: ast.expr, losses: set[str], depth: i
             found = {_within(code, unit, functions[0], one, losses, depth + 1) for one in returned}
             return found.pop() if len(found) == 1 else None
         return None
+    if isinstance(value, ast.ListComp | ast.GeneratorExp):
+        return _defined(code, unit, value.elt, losses, depth + 1)
     if isinstance(value, ast.Compare):
         return "share" if isinstance(value.ops[0], ast.Eq) else None
     name = dotted(value) or ""
@@ -320,7 +322,7 @@ def _is_trained(code: Code, one: Choice, *, unseen: bool) -> bool:
     given: list[tuple[Unit, ast.AST, ast.expr]] = [*_given(code, one)] or [(one.unit, one.node, one.value)]
     return all(
         not is_held_back(ast.unparse(value))
-        and (is_training(ast.unparse(value)) or _goes_backward(code, unit, at, value))
+        and (is_training(ast.unparse(value)) or _goes_backward(code, unit, at, value, kept=_keeps_weights(one.node)))
         and (_has_other(unit, at) or (unseen and _asks_apart(code, unit, at)))
         for unit, at, value in given
     )
@@ -341,26 +343,34 @@ def _asks_apart(code: Code, unit: Unit, at: ast.AST) -> bool:
     )
 
 
-def _goes_backward(code: Code, unit: Unit, at: ast.AST, value: ast.expr) -> bool:
+def _keeps_weights(node: ast.If) -> bool:
+    """Whether weights are kept there: that a training ends which has converged is nothing."""
+    calls = {callee(one) for one in ast.walk(node) if isinstance(one, ast.Call)}
+    return bool(calls & {"state_dict", "deepcopy", "save", "save_model", "checkpoint"})
+
+
+def _goes_backward(code: Code, unit: Unit, at: ast.AST, value: ast.expr, *, kept: bool) -> bool:
     """Whether a value is made, in the loop around, by a function that trains, or of what a batch's loss adds to."""
     name = dotted(value)
     loop = next((node for node in _loops_around(unit, at)[-1:]), None)
     if name is None or loop is None:
         return False
     functions = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
+    sums = [node for node in ast.walk(loop) if isinstance(node, ast.For) and _adds_to(node, {name})]
+    if kept and sums and all(map(_has_backward, sums)):
+        return True  # it is the sum itself
     made = [node for node in ast.walk(loop) if isinstance(node, ast.Assign) and name in targets(node)]
     if len(made) != 1 or isinstance(made[0].targets[0], ast.Tuple):
         return False
     if isinstance(made[0].value, ast.Call) and callee(made[0].value) in functions:
         return _has_backward(functions[callee(made[0].value)])
     parts = {dotted(node) for node in ast.walk(made[0].value) if isinstance(node, ast.Name | ast.Attribute)}
-    summed = [
-        inner
-        for inner in ast.walk(loop)
-        if isinstance(inner, ast.For)
-        and any(isinstance(node, ast.AugAssign) and dotted(node.target) in parts for node in ast.walk(inner))
-    ]
+    summed = [inner for inner in ast.walk(loop) if isinstance(inner, ast.For) and _adds_to(inner, parts)]
     return bool(summed) and all(map(_has_backward, summed))
+
+
+def _adds_to(loop: ast.For, names: set[str | None]) -> bool:
+    return any(isinstance(node, ast.AugAssign) and dotted(node.target) in names for node in ast.walk(loop))
 
 
 def _has_backward(node: ast.AST) -> bool:

@@ -53,6 +53,23 @@ def find(run: Run) -> Iterator[Finding]:
                 place=_newest_layer(run) or Place.from_json(call["place"]),
                 voice="question",
             )
+            return
+    for one in newest(run, "labels") or []:
+        samples, width = sum(one["train"].values()), one["width"] or 0
+        if not one["epoch_whole"] or samples < _SAMPLES or not one["losses"].keys() <= {"cross_entropy", "nll_loss"}:
+            continue
+        if len(one["train"]) >= 2 and 2 * len(one["train"]) <= width <= 2000:
+            yield Finding(
+                evidence=_(
+                    "The model gives {outputs} scores for each sample; {seen} classes were seen in {samples} labels.",
+                    outputs=width,
+                    seen=len(one["train"]),
+                    samples=samples,
+                ),
+                step=one["step"],
+                place=_newest_layer(run) or Place.from_json(one["place"]),
+                voice="question",
+            )
 
 
 def _newest_layer(run: Run) -> Place | None:
@@ -100,7 +117,7 @@ rule = Rule(
     voice="alarm",
     stage="graph",
     question="Does the model give one score for each class?",
-    needs=("loss_heads", "loss_calls", "failure"),
+    needs=("loss_heads", "loss_calls", "labels", "failure"),
     find=find,
     text=Text(
         what="The number of scores that the model gives does not fit the classes.",

@@ -48,7 +48,8 @@ def _by_hand(run: Run) -> Iterator[Finding]:
         return
     name, spread, usual, _kind = row["wide"][0]
     check = "print([w.std().item() for w in weights if w.dim() > 1])"
-    yield _unsure(first, guess, (name, spread, usual), _drawn(run), check)
+    made = layer_made(run, name, "Embedding")
+    yield _unsure(first, guess, (name, spread, usual), made[0] if made is not None else _drawn(run), check)
 
 
 def _unsure(first: float, guess: float, weights: tuple[str, float, float], place: Place | None, check: str) -> Finding:

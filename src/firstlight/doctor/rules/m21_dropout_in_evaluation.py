@@ -18,7 +18,8 @@ def find(run: Run) -> Iterator[Finding]:
         place = Place.from_json(row["place"])
         yield Finding(
             evidence=_(
-                "F.dropout dropped {share} % in {count} passes of a model in evaluation mode.",
+                "{function} dropped {share} % in {count} passes of a model in evaluation mode.",
+                function=row.get("function", "F.dropout"),
                 share=round(100 * row["p"]),
                 count=row["times"],
             ),

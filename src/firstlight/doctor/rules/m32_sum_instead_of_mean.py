@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 from firstlight.doctor.code import Code
 from firstlight.doctor.observers.weights import learns
@@ -18,6 +19,7 @@ def find(run: Run) -> Iterator[Finding]:
     optimizers = (values or {}).get("optimizers", {})
     if "SGD" not in optimizers or learns(values):
         return  # Adam divides a factor out again; and what learns is well
+    yield from _by_hand(run, values, optimizers["SGD"]["lr"])
     if not any(row.get("top") for row in (newest(run, "loss_heads") or {}).get("heads", ())):
         return  # the sum is divided, or is a part of something
     for row in newest(run, "loss_calls") or []:
@@ -48,6 +50,25 @@ def find(run: Run) -> Iterator[Finding]:
         return
 
 
+def _by_hand(run: Run, values: dict[str, Any] | None, rate: float | None) -> Iterator[Finding]:
+    """The same of a likelihood that is taken out of a log-softmax, one number for each sample, and added up."""
+    seen = newest(run, "loss_heads") or {}
+    count = seen.get("summed", 0)
+    alone = [row for row in seen.get("heads", ()) if row["kind"] == "log_softmax" and row["under"] == "gather"]
+    if count < 8 or not alone or not values:
+        return
+    yield Finding(
+        evidence=_(
+            "{loss} sums over {count} samples, so each step of SGD with lr={rate} is {count} times that of a mean.",
+            loss="log_softmax",
+            count=count,
+            rate=rate,
+        ),
+        step=values["values"][-1][0],
+        place=Place.from_json(alone[0]["backward"]) if alone[0]["loss"] is None else Place.from_json(alone[0]["loss"]),
+    )
+
+
 BROKEN = """\
 import torch
 from torch import nn
@@ -69,7 +90,10 @@ rule = Rule(
     voice="question",
     stage="optimizer",
     question="Is a step as large for a small batch as for a large one?",
-    needs=("loss_calls",),
+    needs=(
+        "loss_calls",
+        "loss_heads",
+    ),
     find=find,
     text=Text(
         what="The loss is summed over the batch, and the steps are so large that nothing is learned.",

@@ -475,6 +475,15 @@ def changed(source: str, *pairs: tuple[str, str]) -> str:
     return source
 
 
+LISTED = changed(
+    OVERLAP,
+    ("    inter = union = 0\n", "    found = []\n"),
+    (
+        "        inter += (pred & b).sum().item()\n        union += (pred | b).sum().item()\n",
+        "        found.append((pred == b).float().mean().item())\n",
+    ),
+    ("inter / union", "sum(found) / len(found)"),
+)
 BROKEN = {
     "kept weights that share their memory": ("L26", "alarm", changed(KEPT, (".cpu().clone()", ".cpu()"))),
     "an embedding that grew": ("L05", "alarm", changed(GROWN, (
@@ -484,6 +493,8 @@ BROKEN = {
         "net(w).transpose(1, 2), t)", "net(w), F.one_hot(t, 4).float())"))),
     "an overlap of the last batch": ("E04", "alarm", changed(OVERLAP, (
         "inter += ", "inter = "), ("union += ", "union = "))),
+    "lists begun again in each batch": ("E04", "alarm", changed(LISTED, (
+        "    found = []\n    for a, b in loader:\n", "    for a, b in loader:\n        found = []\n"))),
     "a window with its target": ("D16", "alarm", changed(WINDOWS, ("windows[:, :-1].unsqueeze", "windows.unsqueeze"))),
     "a step after four batches": ("L23", "alarm", changed(FEW, (
         "        loss.backward()\n        optimizer.step()", "    loss.backward()\n    optimizer.step()"))),
@@ -508,9 +519,9 @@ BROKEN = {
 }  # fmt: skip
 RIGHT = {
     "a model that is loaded elsewhere": RESTORED, "copies": KEPT, "a new optimizer": GROWN, "values": VALUES,
-    "a tagger": TAGGER, "an overlap": OVERLAP, "windows": WINDOWS, "four batches": FEW, "a state": CARRIED,
-    "masks": MASKED, "slopes": ROD, "attention": ATTENTION, "a trainer": TRAINER, "bags": BAGS, "no gaps": GAPS,
-    "standardized within": INSIDE, "narrow words": TIED, "risks": RISKS,
+    "a tagger": TAGGER, "an overlap": OVERLAP, "a list": LISTED, "windows": WINDOWS, "four batches": FEW,
+    "a state": CARRIED, "masks": MASKED, "slopes": ROD, "attention": ATTENTION, "a trainer": TRAINER,
+    "bags": BAGS, "no gaps": GAPS, "standardized within": INSIDE, "narrow words": TIED, "risks": RISKS,
 }  # fmt: skip
 
 

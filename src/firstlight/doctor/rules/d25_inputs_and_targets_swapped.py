@@ -147,7 +147,7 @@ def _read_otherwise(
     if len(words) != 1:
         return  # several orders: which is read where is not sure
     given, other = next(iter(words))
-    own = given - other, other - given
+    own = given - other - {"self"}, other - given - {"self"}
     if not all(own):
         return
     loops = [

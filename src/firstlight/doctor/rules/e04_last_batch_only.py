@@ -149,15 +149,17 @@ def _begun_again(loop: BatchLoop) -> tuple[str, ast.Assign, ast.stmt] | None:
         if not isinstance(node, ast.Assign):
             continue
         values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-        if not all(isinstance(one, ast.Constant) and one.value == 0 for one in values):
+        if not all(_is_nothing(one) for one in values):
             continue
         for target in node.targets:
             for part in target.elts if isinstance(target, ast.Tuple) else [target]:
                 name = ast.unparse(part)
                 others = [one for one in loop.assigned.get(name, []) if one is not node]
+                grown = not others and _grows(loop, name)
                 added = bool(others) and all(isinstance(one, ast.AugAssign) and one in loop.node.body for one in others)
                 used = loop.used_after(name)
-                if added and used is not None and not _is_kept(loop, name) and _is_told(used):
+                kept = _is_kept(loop, name) if added else False
+                if (added or grown) and used is not None and not kept and _is_told(used):
                     return name, node, used
     return None
 
@@ -186,6 +188,26 @@ def _blocks(scope: ast.AST) -> Iterator[list[ast.stmt]]:
             block = getattr(node, name, None)
             if isinstance(block, list):
                 yield block
+
+
+def _is_nothing(value: ast.expr) -> bool:
+    """0, or a list with nothing in it."""
+    return (isinstance(value, ast.Constant) and value.value == 0) or (isinstance(value, ast.List) and not value.elts)
+
+
+def _grows(loop: BatchLoop, name: str) -> bool:
+    """Whether each batch puts something into a list, once, and does nothing else with it."""
+    uses = [node for node in inside(loop.node) if isinstance(node, ast.Name) and node.id == name]
+    puts = [
+        node
+        for node in loop.node.body
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and callee(node.value) in ("append", "extend")
+        and isinstance(node.value.func, ast.Attribute)
+        and ast.unparse(node.value.func.value) == name
+    ]
+    return len(puts) == 1 and len(uses) == 2  # where it is begun, and there
 
 
 def _is_kept(loop: BatchLoop, name: str) -> bool:

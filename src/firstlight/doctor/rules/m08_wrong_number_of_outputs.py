@@ -21,6 +21,8 @@ def find(run: Run) -> Iterator[Finding]:
         shape, dim = row["shape"] or [], row["dim"] if row["kind"] == "log_softmax" else row["fed_dim"]
         if row["times"] < 2 or dim is None or dim >= len(shape) or shape[dim] != 1 or len(shape) < 2:
             continue
+        if row["kind"] != "log_softmax" and len(shape) > 2:
+            continue  # of a sequence, the loss is given another shape than the softmax had
         if row["kind"] == "log_softmax" and row["under"] not in ("nll", "soft", "gather"):
             continue
         if row["kind"] == "log_softmax" or (row["feeder"] == "Softmax" and row["kind"] in ("bce", "mse", "nll")):

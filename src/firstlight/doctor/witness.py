@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from types import ModuleType
@@ -41,6 +42,7 @@ from firstlight.run.looks import in_backward, may_take_two_ways, unheard
 from firstlight.run.taps import Wrapped
 
 _PLAIN = (Tensor, nn.Parameter)
+_NO_DISPATCH = Tensor.__torch_dispatch__
 _FIRST = 3  # so many first calls and backward passes are looked at closely, then those at 10, 20, 40, 80, ...
 _TRAILS = 2  # first calls of each root whose lines are followed
 _MOST_TRAILED = 16  # roots
@@ -440,10 +442,12 @@ class Witness:
                 if call is _INSIDE or not call.close or local.deaf:
                     return original(module, *args, **kwargs)
                 output = original(module, *args, **kwargs)
-                if not torch.compiler.is_compiling():
+                if not (torch.compiler.is_compiling() or _opaque(args) or _opaque(output)):
                     self._tell("module", call, module, args, output)
                 return output
             if local.deaf or torch.compiler.is_compiling() or in_backward() or _in_transform():
+                return original(module, *args, **kwargs)
+            if _opaque(args) or _opaque(kwargs):
                 return original(module, *args, **kwargs)
             if owns.get(id(module)) is False:
                 return original(module, *args, **kwargs)
@@ -462,7 +466,8 @@ class Witness:
                     call.output = output = original(module, *args, **kwargs)
             finally:
                 local.call = None
-            self._tell("forward", call)
+            if not _opaque(output):
+                self._tell("forward", call)
             return output
 
         return __call__
@@ -529,6 +534,8 @@ class Witness:
                 return original(tensors, *args, **kwargs)
             retain = kwargs.get("retain_graph", args[1] if len(args) > 1 else None)
             create = kwargs.get("create_graph", args[2] if len(args) > 2 else False)
+            if _opaque(tensors):
+                return original(tensors, *args, **kwargs)
             going = self._going(tensors, retain, bool(create), "backward")
             result = original(tensors, *args, **kwargs)
             self._gone(going)
@@ -539,6 +546,8 @@ class Witness:
     def _gradient(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def grad(outputs: Any, *args: Any, **kwargs: Any) -> Any:
             if self._local.deaf or in_backward() or _in_transform():
+                return original(outputs, *args, **kwargs)
+            if _opaque(outputs):
                 return original(outputs, *args, **kwargs)
             going = self._going(outputs, kwargs.get("retain_graph"), bool(kwargs.get("create_graph")), "grad")
             result = original(outputs, *args, **kwargs)
@@ -638,10 +647,12 @@ class Witness:
             by = function.by_few if self._told is self._by_few else function.by_all
             if not (by["calling"] or by["called"]) or self._deaf or torch.compiler.is_compiling() or _in_transform():
                 return original(*args, **kwargs)
+            if _opaque(args) or _opaque(kwargs):
+                return original(*args, **kwargs)
             if by["calling"]:
                 self._hand(by["calling"], args, kwargs)
             result = original(*args, **kwargs)
-            if by["called"]:
+            if by["called"] and not _opaque(result):
                 self._hand(by["called"], args, kwargs, result)
             return result
 
@@ -732,7 +743,8 @@ class _Heard:
         feed.waited_s += perf_counter() - began
         feed.count += 1
         witness._feed = feed
-        witness._tell("batch", feed, batch)
+        if not _opaque(batch):
+            witness._tell("batch", feed, batch)
         return batch
 
     def __getattr__(self, name: str) -> Any:
@@ -778,6 +790,19 @@ def _randomness_kept() -> Iterator[None]:
 _transforms: Callable[[], Any] = getattr(torch._C._functorch, "peek_interpreter_stack", lambda: None)
 _traced: Any = getattr(sys.modules.get("torch._guards"), "_TLS", None)
 _jit: Callable[[], Any] = torch._C._get_tracing_state
+
+
+def _opaque(given: Any, deep: int = 3) -> bool:
+    """Whether there are tensors among arguments, results or a batch that cannot be looked into: nobody is told of them.
+
+    Nested tensors have no rows, and those of a class with its own `__torch_dispatch__` know but some functions. Where
+    torch's own Python functions are off, an unknown one may end the whole process (2.13: `movedim`, `max`).
+    """
+    if isinstance(given, Tensor):
+        return given.is_nested or type(given).__torch_dispatch__ is not _NO_DISPATCH
+    if not deep or not isinstance(given, list | tuple | dict):
+        return False
+    return any(_opaque(one, deep - 1) for one in islice(given.values() if isinstance(given, dict) else given, 8))
 
 
 def _in_transform() -> bool:

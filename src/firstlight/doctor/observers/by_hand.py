@@ -23,6 +23,7 @@ from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.losses import LossGraph, tensors_in
 from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observers.fingerprint import has_plain_numbers
 from firstlight.doctor.observers.mixing import MOVING, SEQUENCES, leaves_rows, place_json, with_another_first
 from firstlight.doctor.overhearing import Overhearing
 from firstlight.doctor.trail import KEY, SAYS_ONLY
@@ -395,7 +396,7 @@ def _sources(entries: list[_Entry]) -> Iterator[Tensor]:
             if id(one) in seen or one.requires_grad or not one.dim() or one.device.type != "cpu":
                 continue
             seen.add(id(one))
-            if type(one) is not Tensor or one.layout != torch.strided or one.is_complex() or one.dtype == torch.bool:
+            if type(one) is not Tensor or not has_plain_numbers(one) or one.dtype == torch.bool:
                 continue
             made = maker.get(id(one))
             if made is not None and made.name not in (_PICKS | _JOINS | _MADE):

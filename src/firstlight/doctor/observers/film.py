@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from firstlight.doctor.formulas import MARK, Formula, Reader, Unknown
 from firstlight.doctor.losses import tensors_in
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
+from firstlight.doctor.observers.fingerprint import has_plain_numbers
 from firstlight.graph.source import own_frame
 
 MOST_FRAMES = 64
@@ -339,7 +340,12 @@ class Film(Observer):
         kept: dict[Any, Any] = {}
         for key, one in items:
             if isinstance(one, Tensor):
-                if one.requires_grad or one.device.type != "cpu" or type(one) is not Tensor or not _is_plain(one):
+                if (
+                    one.requires_grad
+                    or one.device.type != "cpu"
+                    or type(one) is not Tensor
+                    or not has_plain_numbers(one)
+                ):
                     return None
                 before = old[key] if isinstance(old, tuple) and isinstance(key, int) and key < len(old) else None
                 before = old.get(key) if isinstance(old, dict) else before
@@ -364,10 +370,6 @@ def _in_sight() -> list[Tensor]:
         return []
     named = [*frame.f_globals.values(), *(frame.f_locals.values() if frame.f_locals is not frame.f_globals else ())]
     return [one for one in named[-200:] if type(one) is Tensor and not one.requires_grad]
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    return tensor.layout == torch.strided and not tensor.is_complex()
 
 
 def settings(optimizer: Optimizer) -> tuple[tuple[tuple[str, Any], ...], ...]:

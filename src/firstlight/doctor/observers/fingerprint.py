@@ -14,11 +14,17 @@ _LONGEST_BAG = 64
 WORDS = 512  # so many words of a row are read at most, evenly spread
 
 
+def has_plain_numbers(tensor: Tensor) -> bool:
+    """Whether its values can be read as real numbers in a row: not sparse, nested, complex or the like."""
+    strange = tensor.is_nested or tensor.is_meta or tensor.is_complex() or tensor.is_quantized
+    return not strange and tensor.layout == torch.strided
+
+
 def rows_of(tensor: Tensor) -> Tensor | None:
     """The bytes of each row as eight-byte words, (N, W); None for what has no plain memory."""
-    if type(tensor) not in (Tensor, torch.nn.Parameter) or tensor.layout != torch.strided or tensor.is_meta:
+    if type(tensor) not in (Tensor, torch.nn.Parameter) or not has_plain_numbers(tensor):
         return None
-    if not tensor.ndim or not tensor.numel() or tensor.is_complex() or tensor.is_quantized:
+    if not tensor.ndim or not tensor.numel():
         return None
     flat = tensor.detach().reshape(len(tensor), -1)
     size = flat.element_size()
@@ -79,16 +85,16 @@ def bags(inputs: Sequence[Tensor], rows: int) -> Tensor | None:
     return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=-1)
 
 
-def tensors_in(values: Sequence[Any], named: Mapping[str, Any]) -> list[Tensor]:
-    """The first tensors that a model is given, looked for one level deep."""
+def tensors_in(values: Sequence[Any], named: Mapping[str, Any], deep: int = 2) -> list[Tensor]:
+    """The first tensors that a model is given, looked for two levels deep."""
     found: list[Tensor] = []
     for value in (*values, *named.values()):
         if isinstance(value, Tensor):
             found.append(value)
-        elif isinstance(value, list | tuple):
-            found += [one for one in value[:4] if isinstance(one, Tensor)]
-        elif isinstance(value, dict):
-            found += [one for one in list(value.values())[:4] if isinstance(one, Tensor)]
+        elif deep and isinstance(value, list | tuple):
+            found += tensors_in(value[:4], {}, deep - 1)
+        elif deep and isinstance(value, dict):
+            found += tensors_in(list(value.values())[:4], {}, deep - 1)
         if len(found) >= 3:
             break
     return found[:3]

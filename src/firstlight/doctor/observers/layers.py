@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from firstlight.doctor.losses import LossGraph, base, tensor_of, tensors_in
 from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observers.fingerprint import has_plain_numbers
 from firstlight.doctor.places import Place
 from firstlight.doctor.trail import line_of
 
@@ -196,7 +197,9 @@ class Layers(Observer):
                 continue
             at += 1
             result = _answer(node)
-            if result is None or result.dim() < 2 or result.shape[0] < _SMALLEST or at > 64:
+            if result is None or not has_plain_numbers(result) or at > 64:
+                continue
+            if result.dim() < 2 or result.shape[0] < _SMALLEST:
                 continue
             self._note_units(at, result, node)
 

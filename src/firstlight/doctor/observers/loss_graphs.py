@@ -25,6 +25,7 @@ from firstlight.doctor.losses import (
     through_shapes,
 )
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
+from firstlight.doctor.observers.fingerprint import has_plain_numbers
 from firstlight.doctor.places import Place
 from firstlight.doctor.trail import FROM, line_of, place_at
 from firstlight.graph.source import kind_of_file
@@ -261,7 +262,9 @@ class LossGraphs(Observer):
     def _compare_rows(self, graph: LossGraph) -> None:
         """Whether what the first layers were given are the numbers of the loader's batch, in other rows than there."""
         batch = self._batch[0]()
-        if batch is None or batch.dim() < 2 or len(batch) < 4 or batch.numel() > 300_000:
+        if batch is None or not has_plain_numbers(batch) or batch.dim() < 2 or len(batch) < 4:
+            return
+        if batch.numel() > 300_000:
             return
         for node in graph.nodes:
             name, at = _GIVEN.get(base(node), ("", 0)) if getattr(node, "variable", None) is None else ("", 0)

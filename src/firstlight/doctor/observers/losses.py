@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from firstlight.doctor.observer import Call, Observer
+from firstlight.doctor.observers.fingerprint import has_plain_numbers
 from firstlight.doctor.places import Place
 
 _HEARD = 40  # calls of each function that are heard; more tell nothing new
@@ -143,6 +144,6 @@ def _varied(target: Tensor) -> bool:
 
 def _some_rows(given: Tensor) -> Tensor | None:
     """A copy of some numbers of some rows."""
-    if given.device.type != "cpu" or given.dim() < 2 or given.is_sparse or not given.numel() or given.is_complex():
+    if given.device.type != "cpu" or given.dim() < 2 or not given.numel() or not has_plain_numbers(given):
         return None
     return given.detach()[:_ROWS].reshape(min(_ROWS, len(given)), -1)[:, :_NUMBERS].to(torch.float32, copy=True)

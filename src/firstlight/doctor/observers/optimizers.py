@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.observer import Call, Feed, Observer
+from firstlight.doctor.observers.fingerprint import has_plain_numbers
 from firstlight.doctor.places import Place
 
 _ROWS = 64  # samples of a call whose bytes are remembered, in the first calls of each optimizer's life
@@ -163,7 +164,7 @@ def _falls(numbers: list[dict[str, Any]]) -> bool:
 
 
 def _remember(rows: set[bytes], given: Tensor) -> None:
-    if not given.numel():
+    if not given.numel() or not has_plain_numbers(given):
         return
     some = given.detach()[:_ROWS]
     numbers = some.reshape(len(some), -1)[:, :1024].contiguous().view(torch.uint8).numpy()  # NumPy knows no bfloat16

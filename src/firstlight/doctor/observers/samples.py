@@ -20,7 +20,14 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 from firstlight.doctor.losses import LossGraph, classes_lie_last
 from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.observers.evaluating import evaluation_facts
-from firstlight.doctor.observers.fingerprint import bags, fingerprints, first_tensor, rows_of, tensors_in
+from firstlight.doctor.observers.fingerprint import (
+    bags,
+    fingerprints,
+    first_tensor,
+    has_plain_numbers,
+    rows_of,
+    tensors_in,
+)
 from firstlight.doctor.observers.learning_rows import row_facts
 from firstlight.doctor.observers.printed import Printed
 from firstlight.doctor.observers.stand_in import StandIn, labels_by_hand, sources
@@ -244,27 +251,22 @@ class Samples(Observer):
         if not tensors or not tensors[0].ndim:
             return
         first = tensors[0]
+        small = first.device.type == "cpu" and first.numel() <= _SMALL and has_plain_numbers(first)
+        early = small and feed.count <= 2 and feed.number < 8
         shape = first.shape
         kept["rows"] += shape[0]
         if "shape" not in kept:
             kept["shape"] = list(shape[1:])
         if len(tensors) > 1 and kept["labels"] is None:
             kept["labels"] = "classes" if _are_classes(tensors[-1]) else "values"
-        if (
-            feed.count <= 2
-            and feed.number < 8
-            and first.is_floating_point()
-            and first.device.type == "cpu"
-            and first.numel() <= _SMALL
-        ):
+        if early and first.is_floating_point():
             kept.setdefault("scales", []).append(_mean_and_spread(first.detach().float()))
-        whole = not first.is_floating_point() and first.dtype != torch.bool and first.ndim > 1
-        if feed.count <= 2 and feed.number < 8 and whole and first.device.type == "cpu" and first.numel() <= _SMALL:
+        elif early and first.dtype != torch.bool and first.ndim > 1:
             counts = torch.unique(first.detach(), return_counts=True)[1]
             kept.setdefault("often", []).append(float(counts.max()) / first.numel())
         if feed.number >= 16 or len(kept["prints"]) >= 64:
             return
-        few = kept["sequential"] and feed.count <= 2 and first.numel() <= _SMALL and first.device.type == "cpu"
+        few = kept["sequential"] and feed.count <= 2 and small
         if few or self._may_read(first, 0):
             rows = self._print(first)
             if rows is not None and rows.device.type == "cpu":
@@ -896,7 +898,8 @@ class Samples(Observer):
         self.trials.pictures(module, args)
         if len(root.first) < 8 and root.first_at != call.number and call.grad and args:
             given = args[0]
-            if next(module.parameters(recurse=False), None) is not None and isinstance(given, Tensor):
+            owns = next(module.parameters(recurse=False), None) is not None
+            if owns and isinstance(given, Tensor) and has_plain_numbers(given):
                 root.first_at = call.number
                 if root.again is None and call.args and isinstance(call.args[0], Tensor):
                     root.again = _standardized_again(call.args[0], given)
@@ -989,14 +992,11 @@ def _standardized_again(given: Tensor, inner: Tensor) -> dict[str, float] | None
 
     Columns are the last dimension of (N, F) and (N, T, F), and the second one of pictures (N, C, H, W).
     """
-    if (
-        given.shape != inner.shape
-        or not 2 <= given.ndim <= 4
-        or not given.is_floating_point()
-        or given.device.type != "cpu"
-    ):
+    if given.shape != inner.shape or not 2 <= given.ndim <= 4 or given.numel() > _SMALL:
         return None
-    if given.numel() > _SMALL or not inner.is_floating_point():
+    if not (given.is_floating_point() and inner.is_floating_point() and given.device.type == "cpu"):
+        return None
+    if not has_plain_numbers(given):
         return None
     columns = [one.detach().double().movedim(1 if one.ndim == 4 else -1, 0).flatten(1) for one in (given, inner)]
     if columns[0].shape[1] < 32 or not all(bool(one.isfinite().all()) for one in columns):

@@ -16,7 +16,6 @@ from firstlight.doctor.places import Place, names_of
 
 _LOOKS = (2, 5, 9, 19)  # backward passes after which it is seen which weights have gradients and which optimizer
 _LATE = 8  # layers made after the first step that are looked at closely; other weights that stand for all
-_SAMPLED = 8  # numbers of a weight that are kept, to see whether anything changes it
 _MOST_GONE = 32  # optimizers that are no more, of which something is still known
 _BARE = 8  # first steps without gradients that are heard in a row
 _MOST = 400  # weights of which they are kept
@@ -83,7 +82,7 @@ class _Steps:
         if self.resting is None or self.optimizer() is None or not self.is_bare():
             return False
         weight, was = self.resting[0](), self.resting[1]
-        return weight is not None and torch.equal(weight.detach().reshape(-1)[:_SAMPLED], was)
+        return weight is not None and torch.equal(some_of(weight), was)
 
     def is_zero(self) -> bool:
         """Whether all gradients are zero, as far as reading them waits for nothing; asked where one was changed."""
@@ -155,22 +154,19 @@ class _ByHand:
     def __init__(self, weight: Tensor) -> None:
         self.weight = weakref.ref(weight)
         self.last: tuple[int, int] | None = None
-        self.was = self.sample(weight)
+        self.was = some_of(weight)
         self.chances = self.uncleared = self.step = 0
         self.still = 0  # passes before which it had not changed
         self.up = self.down = 0  # changes along its gradient, and against it
         self.slope: Tensor | None = None  # some numbers of its gradient, after the newest pass
         self.place: Place | None = None
 
-    def sample(self, weight: Tensor) -> Tensor:
-        return weight.detach().reshape(-1)[:_SAMPLED].clone()
-
     def before(self, step: int) -> None:
         """A backward pass begins: is the gradient of the one before still there, and was it used?"""
         weight = self.weight()
         if weight is None:
             return
-        now = self.sample(weight)
+        now = some_of(weight)
         if torch.equal(now, self.was):
             self.still += 1
             return  # several passes for one change
@@ -194,7 +190,7 @@ class _ByHand:
         if weight is not None and weight.grad is not None:
             self.last = (id(weight.grad), weight.grad._version)
             if self.chances < 40 and not weight.grad.is_sparse:
-                self.slope = self.sample(weight.grad)
+                self.slope = some_of(weight.grad)
 
 
 class Order(Observer):
@@ -377,7 +373,7 @@ class Order(Observer):
         elif not one.since and one.bare < 200 and one.is_bare():
             one.bare += 1
             if one.bare == 1 and (weights := one.weights()):
-                one.resting = weakref.ref(weights[0]), weights[0].detach().reshape(-1)[:_SAMPLED].clone()
+                one.resting = weakref.ref(weights[0]), some_of(weights[0])
             if one.bare == 3:
                 one.first_bare = self.witness.step
             if one.bare < _BARE and not one.reached:

@@ -127,12 +127,7 @@ class Weights(Observer):
             "lr": float(rate) if not isinstance(rate, Tensor) else None,
             "momentum": float(group.get("momentum", 0.0) or 0.0),
         }
-        words = {  # most of their rows get nothing from one batch
-            id(module.weight)
-            for root in self.witness.roots()
-            for module in root.modules()
-            if isinstance(module, nn.Embedding | nn.EmbeddingBag)
-        }
+        words = _embeddings(self.witness)  # most of their rows get nothing from one batch
         weights = [w for one in optimizer.param_groups for w in one["params"] if id(w) not in words]
         held = [w for w in weights if w.dim() >= 2 and w.grad is not None]
         if len(held) >= 4 and len(self._slopes) < 20 and not held[0].grad.is_sparse:
@@ -187,6 +182,16 @@ class Weights(Observer):
             yield "slopes", {"looks": self._slopes, "saturating": self._saturating}
 
 
+def _embeddings(witness: Any) -> dict[int, str]:
+    """The names of the embeddings of all roots, by the address of their weight."""
+    return {
+        id(module.weight): name
+        for root in witness.roots()
+        for name, module in root.named_modules()
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag)
+    }
+
+
 def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
     """At the first loss: weights of no module that began wide, and how sure the first scores were of nothing yet.
 
@@ -195,12 +200,7 @@ def _by_hand(loss: Tensor, witness: Any) -> dict[str, Any] | None:
     graph = LossGraph.of([loss], most=3000)
     wide, largest, first, classes = [], 0.0, 0.0, 0
     # An embedding begins with numbers of a spread of 1: wide, where it is a layer as well, as the last one may be.
-    tied = {
-        id(module.weight): name
-        for root in witness.roots()
-        for name, module in root.named_modules()
-        if isinstance(module, nn.Embedding)
-    }
+    tied = _embeddings(witness)
     for node in graph.nodes:
         if getattr(node, "variable", None) is not None:
             continue

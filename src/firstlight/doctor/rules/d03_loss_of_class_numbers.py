@@ -12,7 +12,7 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """A loss whose input is the argmax of the model's output, value by value."""
+    """A loss given the argmax of the output, value by value; or one-hot labels whose classes lie last, not second."""
     yield from label_type(run)
     for call in newest(run, "loss_calls") or []:
         if call.get("classes_last", 0) >= 2:

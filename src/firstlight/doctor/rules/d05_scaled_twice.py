@@ -1,4 +1,4 @@
-"""D05 scaled-twice: bytes are divided by 255 two times."""
+"""D05 scaled-twice: bytes are divided by 255 two times, or inputs are standardized once more within the model."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from firstlight.run import Run
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """Inputs that never get above 1/255 and are whole numbers of 1/255 of that; or inputs that are tiny."""
+    """Inputs that are tiny, or whole numbers of 1/255 of 1/255; standardized ones that the first layer gets moved."""
     for one in newest(run, "inputs") or []:
         if one.get("again") is not None:
             yield Finding(

@@ -15,7 +15,7 @@ _SEEDS = ("Random", "default_rng", "RandomState", "manual_seed", "seed", "seed_e
 
 
 def find(run: Run) -> Iterator[Finding]:
-    """A generator that begins at a fixed number in the method that gives one sample of the training."""
+    """A generator that begins at one number for each sample, each batch or each worker; workers that copy one."""
     trained = {feed["dataset"] for feed in newest(run, "feeds") or [] if feed["learned"]}
     for unit in Code.of(run).units:
         for node in unit.nodes:

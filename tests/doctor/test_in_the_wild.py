@@ -484,6 +484,136 @@ LISTED = changed(
     ),
     ("inter / union", "sum(found) / len(found)"),
 )
+GROUPED = (
+    START
+    + """
+x = torch.randn(220, 8)
+loader = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=20, shuffle=True)
+net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+for epoch in range(9):
+    opt.zero_grad()
+    for i, (a, b) in enumerate(loader, 1):
+        loss = F.cross_entropy(net(a), b) / 4
+        loss.backward()
+        if i % 4 == 0 or i == len(loader):
+            opt.step()
+            opt.zero_grad()
+"""
+)
+SHAKEN = (
+    START
+    + """
+class Shaken(Dataset):
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+        self.turn = 0
+
+    def advance(self):
+        self.turn += 1
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        draw = np.random.default_rng([self.turn, i])
+        return self.x[i] + 0.3 * torch.tensor(draw.normal(size=8), dtype=torch.float32), self.y[i]
+
+
+x = torch.randn(96, 8)
+data = Shaken(x, (x[:, 0] > 0).long())
+net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+for epoch in range(5):
+    for a, b in DataLoader(data, batch_size=16, shuffle=True):
+        opt.zero_grad()
+        F.cross_entropy(net(a), b).backward()
+        opt.step()
+    data.advance()
+"""
+)
+MEASURED = (
+    START
+    + """
+table = np.random.default_rng(0).normal(3, 2, (300, 5)).astype("float32")
+cut = int(0.75 * len(table))
+middle, width = table[:cut].mean(axis=0), table[:cut].std(axis=0)
+table = (table - middle) / width
+early, late = table[:cut], table[cut:]
+x, y = torch.from_numpy(early[:, :4]), torch.from_numpy(early[:, 4:])
+net = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+for step in range(30):
+    opt.zero_grad()
+    F.mse_loss(net(x), y).backward()
+    opt.step()
+with torch.no_grad():
+    print(F.mse_loss(net(torch.from_numpy(late[:, :4])), torch.from_numpy(late[:, 4:])))
+"""
+)
+NODES = (
+    START
+    + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.drop = nn.Linear(6, 16), nn.Linear(16, 3), nn.Dropout(0.3)
+
+    def forward(self, x, links):
+        return links @ self.two(self.drop(F.relu(links @ self.one(x))))
+
+
+x = torch.randn(200, 6)
+y = x[:, :3].argmax(1)
+links = 0.5 * torch.eye(200) + 0.5 * torch.eye(200)[torch.randperm(200)]
+known, asked = torch.arange(120), torch.arange(120, 200)
+net = Net()
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+for epoch in range(60):
+    net.train()
+    opt.zero_grad()
+    F.cross_entropy(net(x, links)[known], y[known]).backward()
+    opt.step()
+    if epoch % 6 == 5:
+        net.eval()
+        with torch.no_grad():
+            print((net(x, links)[asked].argmax(1) == y[asked]).float().mean().item())
+"""
+)
+TOLD = (
+    START
+    + """
+def learn(net, opt, loader):
+    total = 0.0
+    for a, b in loader:
+        opt.zero_grad()
+        loss = F.mse_loss(net(a), b)
+        loss.backward()
+        opt.step()
+        total += loss.item()
+    return total / len(loader)
+
+
+@torch.no_grad()
+def ask(net, a, b):
+    return F.mse_loss(net(a), b).item()
+
+
+x = torch.randn(300, 6)
+y = x[:, :1] * x[:, 1:2] + 0.3 * torch.randn(300, 1)
+loader = DataLoader(TensorDataset(x[:200], y[:200]), batch_size=20, shuffle=True)
+net = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 1))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+curves, best = {"loss": [], "other": []}, math.inf
+for epoch in range(12):
+    curves["loss"].append(learn(net, opt, loader))
+    curves["other"].append(ask(net, x[200:], y[200:]))
+    if curves["other"][-1] < best:
+        best = curves["other"][-1]
+        kept = copy.deepcopy(net.state_dict())
+net.load_state_dict(kept)
+"""
+)
 BROKEN = {
     "kept weights that share their memory": ("L26", "alarm", changed(KEPT, (".cpu().clone()", ".cpu()"))),
     "an embedding that grew": ("L05", "alarm", changed(GROWN, (
@@ -515,6 +645,14 @@ BROKEN = {
         "x, y = raw,", "x, y = (raw - mean) / std,"))),
     "an embedding that is the last layer": ("M17", "alarm", changed(TIED, (
         "        nn.init.normal_(self.words.weight, std=0.08)\n", ""))),
+    "a rest of batches": ("L21", "note", changed(GROUPED, (" or i == len(loader)", ""))),
+    "a turn that never comes": ("D20", "alarm", changed(SHAKEN, ("    data.advance()\n", ""))),
+    "a table measured whole": ("D15", "note", changed(MEASURED, (
+        "table[:cut].mean(axis=0), table[:cut].std(", "table.mean(axis=0), table.std("))),
+    "nodes of one graph": ("E02", "alarm", changed(NODES, ("        net.eval()\n", ""))),
+    "the newest of a curve": ("L27", "alarm", changed(TOLD, (
+        'if curves["other"][-1] <', 'if curves["loss"][-1] <'), (
+        'best = curves["other"][-1]', 'best = curves["loss"][-1]'))),
     "who relapses first": ("L22", "alarm", changed(RISKS, ("-likelihood(", "likelihood("))),
 }  # fmt: skip
 RIGHT = {
@@ -522,6 +660,7 @@ RIGHT = {
     "a tagger": TAGGER, "an overlap": OVERLAP, "a list": LISTED, "windows": WINDOWS, "four batches": FEW,
     "a state": CARRIED, "masks": MASKED, "slopes": ROD, "attention": ATTENTION, "a trainer": TRAINER,
     "bags": BAGS, "no gaps": GAPS, "standardized within": INSIDE, "narrow words": TIED, "risks": RISKS,
+    "a whole rest": GROUPED, "turns": SHAKEN, "a part measured": MEASURED, "nodes": NODES, "curves": TOLD,
 }  # fmt: skip
 
 

@@ -91,6 +91,7 @@ class Witness:
         self._by_few: dict[str, tuple[Any, ...]] = {}
         self._told = self._by_all  # or `_by_few`, where those who may miss a step miss it
         self._awake = 0  # steps that are still heard by all
+        self._roused = False
         self._wakes = 0
         self._steps_of: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
         self._owns: dict[int, bool] = {}
@@ -316,6 +317,10 @@ class Witness:
     def stay(self) -> None:
         """Something is unusual: let all hear the next step, too."""
         self._awake = max(self._awake, 1)
+
+    def rouse(self) -> None:
+        """A pass over a loader ends unusually: let all hear what comes before the next one."""
+        self._roused = True
 
     def heard_out(self, observer: Observer) -> None:
         """An observer has heard all that it wants: nothing more is told to it in this episode, and it costs nothing."""
@@ -739,6 +744,9 @@ class _Heard:
             if not feed.ended:
                 feed.ended = True
                 witness._tell("feed_ends", feed)
+                if witness._roused:
+                    witness._roused = False
+                    witness.listen_fully()
             raise
         feed.waited_s += perf_counter() - began
         feed.count += 1

@@ -58,6 +58,7 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
     ]  # fmt: skip
     looked = [use for use in plain + passes if is_scored(use) and not (use.training and use.same)]
     acting = [use for use in looked if use.training and use.acts]
+    known_again = [use for use in plain if use.print is not None and use.training]
     fresh = [use for use in acting if use.rows is None or not _is_known(root, use)]
     heard = [one for one in samples.metrics if one["use"].root is root and one["kind"] == "equal"]
     # Class numbers that are changed before they are compared (a head for classes 5 to 9) are not ours to judge.
@@ -85,9 +86,8 @@ def _evaluation(root: "Root", waiting: "list[Use]", samples: "Samples") -> dict[
         "graph_scored": sum(is_scored(use) for use in graph),
         "graph_apart": _apart(samples, graph),
         "phases": len({use.phase for use in looked}),
-        "prints": max(
-            Counter(use.print for use in plain if use.print is not None and use.training).values(), default=0
-        ),
+        "prints": max(Counter(use.print for use in known_again).values(), default=0),
+        "print_phases": len({use.phase for use in known_again}),
         "last": _last(known),
         "direct": any(one.get("best") and not one.get("other") for one in heard),
         "changed": changed,

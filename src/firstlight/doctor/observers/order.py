@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from firstlight.doctor.losses import SHAPES, LossGraph, Node, base
-from firstlight.doctor.observer import Backward, Call, Observer
+from firstlight.doctor.observer import Backward, Call, Feed, Observer
 from firstlight.doctor.observers.fingerprint import some_of
 from firstlight.doctor.places import Place, names_of
 
@@ -46,6 +46,10 @@ class _Steps:
         self.bare = self.first_bare = 0  # steps with no gradient and no backward pass
         self.resting: tuple[weakref.ref[Tensor], Tensor] | None = None  # a weight at the first of them, some numbers
         self.thrown = self.first_thrown = 0  # steps before which most gradients were set back unused
+        self.passes = 0  # backward passes of a step
+        self.rest = 0  # of those since the last step, where the loader has no more batches for a whole one
+        self.left = self.most_left = 0  # times that such a rest was set back unused, and of how many passes
+        self.left_by: Place | None = None
         self.epochs = 0  # steps for which the gradients of a whole pass over a loader were added up
         self.since = 0  # backward passes since its last step
         self.most_lost = 0
@@ -272,12 +276,30 @@ class Order(Observer):
             ranks = self._ranks.setdefault(call.module, {})
             ranks.setdefault(id(module), len(ranks))
 
+    def feed_begins(self, feed: Feed) -> None:
+        """Count the steps of this pass."""
+        feed.extra["steps"] = self.witness.steps
+
+    def feed_ends(self, feed: Feed) -> None:
+        """Were the last batches too few for a step? Counted for all, as not each of them is heard."""
+        if len(self._live) != 1 or "steps" not in feed.extra:
+            return
+        (one,) = self._live
+        rest = feed.learned - one.passes * (self.witness.steps - feed.extra["steps"])
+        if 0 < rest < one.passes:
+            one.rest = rest
+            self.witness.rouse()
+
     def cleared(self, owner: Any) -> None:
         for one in self._live:
             if one.stepping or not self._covers(owner, one):
                 continue
             one.zeroed = True
             one.cleared += isinstance(owner, Optimizer)
+            if one.rest:
+                one.left += 1
+                one.most_left, one.rest = max(one.most_left, one.rest), 0
+                one.left_by = one.left_by or self.witness.place()
             if one.since > one.lost:
                 one.lost = one.since
                 if one.steps < 8:
@@ -325,6 +347,7 @@ class Order(Observer):
             one.last = after
             one.since += 1
             one.reached += 1
+            one.rest = 0
             if going.place is not None and one.backward is None:
                 one.backward = going.place
             if (one.lost or one.since > 3) and self._lines < 400:  # gradients that nothing has used: of which line?
@@ -385,6 +408,7 @@ class Order(Observer):
             if one.unreached == 5:
                 one.first_unreached, self._soon = self.witness.step, 2
         one.steps += 1
+        one.passes = max(one.passes, one.since - one.lost)
         one.since = one.lost = 0
         one.zeroed = one.blank = False
         one.lines.clear()
@@ -563,6 +587,10 @@ class Order(Observer):
             "most_thrown": one.most_lost,
             "thrown_step": one.first_thrown,
             "epochs": one.epochs,
+            "passes": one.passes,
+            "left": one.left,
+            "most_left": one.most_left,
+            "left_by": one.left_by and one.left_by.as_json(),
             "changed": sum(known.moved for known in own),
             "unchanged": sum(not known.moved for known in own),
             "made": one.made and one.made.as_json(),

@@ -26,6 +26,7 @@ class Flow:
     fitted: dict[str, str] = field(default_factory=dict)  # a scaler, and the name that it was fitted to
     prepared: dict[str, tuple[Unit, ast.stmt, str]] = field(default_factory=dict)
     parts: set[str] = field(default_factory=set)  # names that hold one side of a split
+    cuts: set[str] = field(default_factory=set)  # names of a share of all samples, where they are split
 
 
 def find(run: Run) -> Iterator[Finding]:
@@ -99,7 +100,15 @@ def _follow(flow: Flow, unit: Unit, node: ast.stmt, functions: dict[str, ast.Fun
     statistic = _statistic_of(value)
     sliced = any(isinstance(one, ast.Subscript) for one in (value.elts if isinstance(value, ast.Tuple) else [value]))
     given = [one for one in ast.walk(value) if isinstance(one, ast.Call) and "split" in callee(one)]
+    share = any(isinstance(one, ast.Constant) and isinstance(one.value, float) and 0.4 <= one.value < 1
+                for one in ast.walk(value))  # fmt: skip
+    counted = any(isinstance(one, ast.Call) and callee(one) == "len" for one in ast.walk(value)) or "shape" in {
+        one.attr for one in ast.walk(value) if isinstance(one, ast.Attribute)
+    }
     for name in names:
+        flow.cuts.discard(name)
+        if share and counted:
+            flow.cuts.add(name)
         flow.statistics.pop(name, None)
         before = flow.prepared.pop(name, None)
         flow.parts.discard(name)
@@ -194,9 +203,10 @@ def _split(flow: Flow, node: ast.stmt) -> str | None:
         for held in reads(call) & set(flow.prepared):
             return held
     parts = [
-        (dotted(one.value), ast.unparse(one.slice))
+        (name, ast.unparse(one.slice))
         for one in ast.walk(node)
-        if isinstance(one, ast.Subscript) and dotted(one.value) in flow.prepared
+        if isinstance(one, ast.Subscript)
+        and (name := (dotted(one.value) or "").removesuffix(".iloc").removesuffix(".loc")) in flow.prepared
     ]
     said = ast.unparse(node)
     for name, _at in parts:
@@ -208,6 +218,9 @@ def _split(flow: Flow, node: ast.stmt) -> str | None:
             return name
     if parts and isinstance(node, ast.Assign) and is_held_back(" ".join(targets(node))):
         return parts[0][0]
+    for name, at in parts:
+        if any(other == name and at == f":{cut}" and to == f"{cut}:" for other, to in parts for cut in flow.cuts):
+            return name
     return None
 
 

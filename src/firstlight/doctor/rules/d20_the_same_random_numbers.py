@@ -1,10 +1,11 @@
 """D20 the-same-random-numbers: each sample, or each worker, draws the same random numbers."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
-from firstlight.doctor.editing import spot_of
+from firstlight.doctor.editing import dotted, spot_of
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import LOADERS
@@ -32,9 +33,47 @@ def find(run: Run) -> Iterator[Finding]:
                             place=unit.place(call),
                         )
                         return
+    yield from _rests(run, trained)
     yield from _workers(run)
     yield from _copies(run)
     yield from _for_each_batch(run)
+
+
+def _rests(run: Run, trained: set[str]) -> Iterator[Finding]:
+    """A generator that begins at a number which a method such as `set_epoch` would change, and nothing calls it."""
+    code = Code.of(run)
+    passes = Counter(feed["dataset"] for feed in newest(run, "feeds") or [] if feed["learned"])
+    called = {callee(node) for _place, node, _unit in code.walk(ast.Call)}
+    stored = [node for _place, node, _unit in code.walk(ast.Attribute) if isinstance(node.ctx, ast.Store)]
+    for _place, owner, unit in code.walk(ast.ClassDef):
+        if owner.name not in trained or passes[owner.name] < 2:
+            continue
+        methods = {node.name: node for node in owner.body if isinstance(node, ast.FunctionDef)}
+        for call in ast.walk(methods["__getitem__"]) if "__getitem__" in methods else ():
+            if not isinstance(call, ast.Call) or callee(call) not in _SEEDS:
+                continue
+            by = {dotted(node) for node in ast.walk(call) if isinstance(node, ast.Attribute)}
+            for name, method in methods.items():
+                if name.startswith("__") or name in called:
+                    continue
+                set_here = {dotted(to): to.attr for to in stored if any(to is node for node in ast.walk(method))}
+                for full in by & set(set_here):
+                    others = [to for to in stored if to.attr == set_here[full] and dotted(to) != full]
+                    begun = [to for to in stored if dotted(to) == full]
+                    if not others and len(begun) == 2:  # there, and where it begins
+                        yield Finding(
+                            evidence=_(
+                                "{call} begins at {attribute}, which only {method} sets. Nothing calls it: all "
+                                "{count} passes drew the same numbers.",
+                                call=ast.unparse(call),
+                                attribute=full,
+                                method=name,
+                                count=passes[owner.name],
+                            ),
+                            step=0,
+                            place=unit.place(call),
+                        )
+                        return
 
 
 def _for_each_batch(run: Run) -> Iterator[Finding]:

@@ -18,8 +18,10 @@ def find(run: Run) -> Iterator[Finding]:
     for one in newest(run, "evaluations") or []:
         if not one["learned"] or not one["acting"] or one["acting"] < 0.9 * one["scored"] or one["acting_rows"] < 16:
             continue
-        if not one["fresh"] or one["prints"] > one["phases"] + 1:
-            continue  # rows that are chosen among, or asked again and again, as Monte Carlo dropout does
+        if not one["fresh"] and not _scores_other_rows(run):
+            continue  # rows that are chosen among
+        if one["prints"] > one["print_phases"] + 1:
+            continue  # asked again and again, as Monte Carlo dropout does
         code, place = Code.of(run), Place.from_json(one["acting_place"])
         edits, named = modes(code, place), _named_only(code)
         if named is not None:
@@ -36,6 +38,21 @@ def find(run: Run) -> Iterator[Finding]:
             edits=edits,
             check="print(model.training)",
         )
+
+
+def _scores_other_rows(run: Run) -> bool:
+    """Whether the model is always given all rows, as nets of one graph are, and other ones are scored than learned."""
+    learned = {
+        call["labels"][0]
+        for call in newest(run, "loss_calls") or []
+        if call["labels"] and call["samples"] and call["labels"][0] < call["samples"]
+    }
+    scored = {
+        one["result"][0]
+        for one in newest(run, "metric_operations") or []
+        if one.get("result") and one["result"][0] < one["size"] == one.get("rows")
+    }
+    return bool(learned and scored - learned)
 
 
 def _named_only(code: Code) -> Spot | None:

@@ -39,6 +39,7 @@ def find(run: Run) -> Iterator[Finding]:
             edits=_moved(spot_of(code, place), spot_of(code, stepped)),
         )
         return
+    yield from _left_over(run, code)
     one = newest(run, "accumulation") or {}
     if one.get("passes", 0) >= 3 and one["times"] >= max(3, 0.8 * one["steps"]) and one["plain"] and not one["scaled"]:
         yield Finding(
@@ -50,6 +51,31 @@ def find(run: Run) -> Iterator[Finding]:
             place=Place.from_json(one["place"]),
             voice="question" if _counts_batches(code, one) else "note",
         )
+
+
+def _left_over(run: Run, code: Code) -> Iterator[Finding]:
+    """The last batches of each pass over a loader are too few for a step, and their gradients are set back unused."""
+    for one in newest(run, "order_of_steps") or []:
+        if one["left"] < 2 or one["thrown"] > one["left"]:
+            continue
+        stepped, emptied = Place.from_json(one["stepped"]), Place.from_json(one["left_by"])
+        spot = spot_of(code, stepped)
+        test = next((node for node in reversed(spot.around) if isinstance(node, ast.If)), None) if spot else None
+        yield Finding(
+            evidence=_(
+                "At the end of {count} passes over the data, the gradients of the last {lost} batches were set back: "
+                "a step takes {passes}.",
+                count=one["left"],
+                lost=one["most_left"],
+                passes=one["passes"],
+            ),
+            step=one["steps"],
+            place=spot.unit.place(test) if spot is not None and test is not None else stepped,
+            places=(emptied,) if emptied is not None else (),
+            voice="note",
+            text=_LEFT,
+        )
+        return
 
 
 def _counts_batches(code: Code, one: dict[str, Any]) -> bool:
@@ -78,6 +104,12 @@ def _moved(cleared: Spot | None, stepped: Spot | None) -> tuple[Edit, ...]:
     first, second = stepped.after(cleared.text), cleared.without()
     return (first, second) if stepped.node.lineno > cleared.node.lineno else (second, first)
 
+
+_LEFT = Text(
+    what="The last batches of each epoch are computed and not learned from.",
+    why="A step waits for a full group of batches. Where batches are left over, theirs is set back unused.",
+    do="Step after the last batch, too: if (i + 1) % k == 0 or i + 1 == len(loader).",
+)
 
 BROKEN = """\
 import torch

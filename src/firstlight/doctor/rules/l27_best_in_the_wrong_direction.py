@@ -351,11 +351,16 @@ def _keeps_weights(node: ast.If) -> bool:
 
 def _goes_backward(code: Code, unit: Unit, at: ast.AST, value: ast.expr, *, kept: bool) -> bool:
     """Whether a value is made, in the loop around, by a function that trains, or of what a batch's loss adds to."""
-    name = dotted(value)
     loop = next((node for node in _loops_around(unit, at)[-1:]), None)
-    if name is None or loop is None:
+    if loop is None:
         return False
+    value = _appended(loop, value)
     functions = {node.name: node for _place, node, _unit in code.walk(ast.FunctionDef)}
+    if isinstance(value, ast.Call) and callee(value) in functions:
+        return _has_backward(functions[callee(value)])
+    name = dotted(value)
+    if name is None:
+        return False
     sums = [node for node in ast.walk(loop) if isinstance(node, ast.For) and _adds_to(node, {name})]
     if kept and sums and all(map(_has_backward, sums)):
         return True  # it is the sum itself
@@ -367,6 +372,22 @@ def _goes_backward(code: Code, unit: Unit, at: ast.AST, value: ast.expr, *, kept
     parts = {dotted(node) for node in ast.walk(made[0].value) if isinstance(node, ast.Name | ast.Attribute)}
     summed = [inner for inner in ast.walk(loop) if isinstance(inner, ast.For) and _adds_to(inner, parts)]
     return bool(summed) and all(map(_has_backward, summed))
+
+
+def _appended(loop: ast.AST, value: ast.expr) -> ast.expr:
+    """What `history["loss"][-1]` is: the one value that the loop appends to this list; else the value itself."""
+    if not isinstance(value, ast.Subscript) or ast.unparse(value.slice) != "-1":
+        return value
+    given = [
+        node.args[0]
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "append"
+        and node.args
+        and ast.unparse(node.func.value) == ast.unparse(value.value)
+    ]
+    return given[0] if len(given) == 1 else value
 
 
 def _adds_to(loop: ast.For, names: set[str | None]) -> bool:

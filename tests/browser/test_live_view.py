@@ -46,6 +46,7 @@ for step in range({steps}):
 PLOT = "plt.plot([1, 2, 3])"
 AFTER = "print('went on', run.status, len(run.metric('train/loss')))"
 LIVE = ".fl-live"
+SOON_S = 10  # on a busy machine, too; the loops would go on for forty
 
 Start = Callable[..., Lab]
 
@@ -104,7 +105,7 @@ def test_curves_move_and_stop_stops_and_the_notebook_goes_on(
     began = time.monotonic()
     page.keyboard.press("Enter")
     wait_run_all(page)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON_S
     _, trained, after = outputs(page)
     assert not errors(page)
     assert kinds(trained) == [PICTURE, ["image/png", "text/plain"]], "the plot of the same cell is there too"
@@ -171,7 +172,7 @@ def test_a_loop_in_a_later_cell_is_live_in_the_same_place(
     began = time.monotonic()
     page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()
     wait_run_all(page)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON_S
     _, watched, first, second, after = outputs(page)
     assert kinds(watched) == [PICTURE]
     assert not first
@@ -206,7 +207,7 @@ run = fl.fit(net, train, test, epochs=200)"""
     began = time.monotonic()
     page.locator(f"{LIVE} .fl-stop:not(.fl-pause)").click()
     wait_run_all(page)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON_S
     assert not errors(page)
     _, trained, after = outputs(page)
     assert PICTURE in kinds(trained)

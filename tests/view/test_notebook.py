@@ -167,7 +167,7 @@ def test_stop_ends_a_long_pause_between_two_steps_too(page: Page) -> None:
     page.speak(widget, {"t": "stop"})
     began = time.monotonic()
     assert page.finish(cell)["status"] == "ok"
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 10  # of a pause of 20
     assert page.value("run.status") == "stopped"
 
 

@@ -614,6 +614,55 @@ for epoch in range(12):
 net.load_state_dict(kept)
 """
 )
+CURVE = (
+    START
+    + """
+def slope_error(u, t):
+    found = torch.gradient(u, spacing=(t,))[0]
+    return torch.mean((found + u) ** 2)
+
+
+t = torch.linspace(0, 3, 61)
+some = torch.tensor([0.0, 0.2, 0.4])
+net = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+for step in range(60):
+    law = slope_error(net(t.unsqueeze(1)), t)
+    loss = F.mse_loss(net(some.unsqueeze(1)), torch.exp(-some)) + 0.1 * law
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+)
+TASTES = (
+    START
+    + """
+class Tastes(nn.Module):
+    def __init__(self, decay):
+        super().__init__()
+        self.who, self.what, self.decay = nn.Embedding(30, 4), nn.Embedding(40, 4), decay
+
+    def forward(self, a, b):
+        return (self.who(a) * self.what(b)).sum(-1)
+
+    def objective(self, a, b, stars):
+        length = self.who(a).square().sum(-1) + self.what(b).square().sum(-1)
+        return F.mse_loss(self(a, b), stars) + self.decay * length.mean()
+
+
+a, b = torch.randint(30, (400,)), torch.randint(40, (400,))
+stars = torch.randn(30)[a] + torch.randn(40)[b]
+net = Tastes(0.01)
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+for step in range(40):
+    opt.zero_grad()
+    net.objective(a[:300], b[:300], stars[:300]).backward()
+    opt.step()
+net.eval()
+with torch.no_grad():
+    print(F.mse_loss(net(a[300:], b[300:]), stars[300:]).item())
+"""
+)
 BROKEN = {
     "kept weights that share their memory": ("L26", "alarm", changed(KEPT, (".cpu().clone()", ".cpu()"))),
     "an embedding that grew": ("L05", "alarm", changed(GROWN, (
@@ -653,6 +702,12 @@ BROKEN = {
     "the newest of a curve": ("L27", "alarm", changed(TOLD, (
         'if curves["other"][-1] <', 'if curves["loss"][-1] <'), (
         'best = curves["other"][-1]', 'best = curves["loss"][-1]'))),
+    "a law that NumPy computes": ("L35", "note", changed(CURVE, (
+        "    found = torch.gradient(u, spacing=(t,))[0]\n    return torch.mean((found + u) ** 2)",
+        "    u, t = u.detach().numpy(), t.numpy()\n"
+        "    return torch.tensor(np.mean((np.gradient(u, t) + u) ** 2))"))),
+    "a length among the errors": ("E15", "note", changed(TASTES, (
+        "print(F.mse_loss(net(a[300:], b[300:]), stars[300:])", "print(net.objective(a[300:], b[300:], stars[300:])"))),
     "who relapses first": ("L22", "alarm", changed(RISKS, ("-likelihood(", "likelihood("))),
 }  # fmt: skip
 RIGHT = {
@@ -661,6 +716,7 @@ RIGHT = {
     "a state": CARRIED, "masks": MASKED, "slopes": ROD, "attention": ATTENTION, "a trainer": TRAINER,
     "bags": BAGS, "no gaps": GAPS, "standardized within": INSIDE, "narrow words": TIED, "risks": RISKS,
     "a whole rest": GROUPED, "turns": SHAKEN, "a part measured": MEASURED, "nodes": NODES, "curves": TOLD,
+    "a law": CURVE, "tastes": TASTES,
 }  # fmt: skip
 
 

@@ -4,11 +4,14 @@ import ast
 from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, Unit, callee
+from firstlight.doctor.editing import dotted
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.doctor.rule_programs import CLASSES
+from firstlight.doctor.source_lines import words_in
 from firstlight.locale import Text, _
 from firstlight.run import Run
 
+_FACTORS = {"decay", "wd", "regularization", "regularisation", "ridge", "lasso", "shrinkage"}
 _SIZES = ("square", "pow", "norm", "abs", "vector_norm")
 
 
@@ -72,12 +75,21 @@ def _penalised(unit: Unit) -> dict[str, int | None]:
 
 
 def _is_penalty(node: ast.AST, pure: set[str], held: set[str]) -> bool:
-    """Whether sizes of all weights are added up in it, or a function or a name gives them."""
+    """Whether sizes of all weights are added up in it, or a function or a name gives them, or its factor says so."""
     calls = {callee(one) for one in ast.walk(node) if isinstance(one, ast.Call)}
     if calls & pure or any(isinstance(one, ast.Name) and one.id in held for one in ast.walk(node)):
         return True
     powers = any(isinstance(one, ast.BinOp) and isinstance(one.op, ast.Pow) for one in ast.walk(node))
-    return bool(calls & {"parameters", "named_parameters"}) and (bool(calls & set(_SIZES)) or powers)
+    factors = {
+        name
+        for one in ast.walk(node)
+        if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult)
+        for side in (one.left, one.right)
+        if (name := dotted(side)) is not None and words_in(name) & _FACTORS
+    }
+    text = ast.unparse(node)
+    weighted = any(f"1 - {name}" not in text and f"1.0 - {name}" not in text for name in factors)  # no moving average
+    return weighted or (bool(calls & {"parameters", "named_parameters"}) and (bool(calls & set(_SIZES)) or powers))
 
 
 def _scores(function: ast.FunctionDef) -> bool:

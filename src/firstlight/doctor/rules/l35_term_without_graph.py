@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from firstlight.doctor.code import Code, callee
 from firstlight.doctor.editing import Spot, assigned_at, calls_in, dotted, spot_of, spots
+from firstlight.doctor.loops import reads, targets
 from firstlight.doctor.places import Place
 from firstlight.doctor.rule import Finding, Rule, newest
 from firstlight.locale import Text, _
@@ -67,13 +68,18 @@ def _leaves(node: ast.AST) -> bool:
 
 
 def _in_function(code: Code, names: set[str]) -> Place | None:
-    """The line that returns something cut off, in a function of the learner's."""
-    for spot in spots(code):
-        function = spot.function
-        if not isinstance(spot.node, ast.Return) or not isinstance(function, ast.FunctionDef):
-            continue
-        if function.name in names and spot.node.value is not None and _leaves(spot.node.value):
+    """The line that returns something cut off, in a function of the learner's, or makes what is returned of it."""
+    inside = [
+        spot for spot in spots(code) if isinstance(spot.function, ast.FunctionDef) and spot.function.name in names
+    ]
+    for spot in inside:
+        if isinstance(spot.node, ast.Return) and spot.node.value is not None and _leaves(spot.node.value):
             return spot.place
+    for spot in inside:
+        if isinstance(spot.node, ast.Assign) and _leaves(spot.node.value):
+            made = targets(spot.node)
+            if any(made & reads(one.node) for one in inside if isinstance(one.node, ast.Return)):
+                return spot.place
     return None
 
 

@@ -42,11 +42,12 @@ def find(run: Run) -> Iterator[Finding]:
 def _rests(run: Run, trained: set[str]) -> Iterator[Finding]:
     """A generator that begins at a number which a method such as `set_epoch` would change, and nothing calls it."""
     code = Code.of(run)
-    passes = Counter(feed["dataset"] for feed in newest(run, "feeds") or [] if feed["learned"])
+    again = Counter((feed["dataset"], feed["base"]) for feed in newest(run, "feeds") or [] if feed["learned"])
+    passes = {name: count for (name, _base), count in sorted(again.items(), key=lambda one: one[1])}  # the most of each
     called = {callee(node) for _place, node, _unit in code.walk(ast.Call)}
     stored = [node for _place, node, _unit in code.walk(ast.Attribute) if isinstance(node.ctx, ast.Store)]
     for _place, owner, unit in code.walk(ast.ClassDef):
-        if owner.name not in trained or passes[owner.name] < 2:
+        if owner.name not in trained or passes.get(owner.name, 0) < 2:
             continue
         methods = {node.name: node for node in owner.body if isinstance(node, ast.FunctionDef)}
         for call in ast.walk(methods["__getitem__"]) if "__getitem__" in methods else ():

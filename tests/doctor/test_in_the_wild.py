@@ -663,6 +663,58 @@ with torch.no_grad():
     print(F.mse_loss(net(a[300:], b[300:]), stars[300:]).item())
 """
 )
+DRAWN = (
+    START
+    + """
+line = torch.cumsum(torch.randn(2000), 0)
+
+
+def windows(count=24):
+    begins = np.random.randint(0, 1900, count)
+    return torch.stack([line[at:at + 12] for at in begins])
+
+
+net = nn.Sequential(nn.Linear(11, 32), nn.Tanh(), nn.Linear(32, 1))
+opt = torch.optim.Adam(net.parameters(), 1e-3)
+for step in range(40):
+    some = windows()
+    loss = F.mse_loss(net(some[:, :11]), some[:, 11:])
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+"""
+)
+BESIDE = (
+    START
+    + """
+rng = np.random.default_rng(0)
+plain = rng.integers(0, 250, (160, 8, 8))
+store = np.zeros((160, 1, 8, 8), dtype=np.float32)
+for i, one in enumerate(plain):
+    store[i, 0] = one / 255
+ages = rng.normal(size=(160, 3)).astype("float32")
+sizes = torch.tensor(plain.mean((1, 2)) / 100 + ages[:, 0], dtype=torch.float32)
+data = TensorDataset(torch.from_numpy(store).float(), torch.from_numpy(ages), sizes)
+
+
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.seen, self.told, self.end = nn.Linear(64, 8), nn.Linear(3, 8), nn.Linear(16, 1)
+
+    def forward(self, picture, row):
+        return self.end(torch.relu(torch.cat([self.seen(picture.flatten(1)), self.told(row)], 1))).squeeze(1)
+
+
+net = Both()
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+for epoch in range(3):
+    for picture, row, size in DataLoader(data, batch_size=16, shuffle=True):
+        opt.zero_grad()
+        F.mse_loss(net(picture, row), size).backward()
+        opt.step()
+"""
+)
 BROKEN = {
     "kept weights that share their memory": ("L26", "alarm", changed(KEPT, (".cpu().clone()", ".cpu()"))),
     "an embedding that grew": ("L05", "alarm", changed(GROWN, (
@@ -708,6 +760,10 @@ BROKEN = {
         "    return torch.tensor(np.mean((np.gradient(u, t) + u) ** 2))"))),
     "a length among the errors": ("E15", "note", changed(TASTES, (
         "print(F.mse_loss(net(a[300:], b[300:]), stars[300:])", "print(net.objective(a[300:], b[300:], stars[300:])"))),
+    "windows drawn once": ("D13", "question", changed(DRAWN, (
+        "windows(count=24)", "windows(begins=np.random.randint(0, 1900, 24))"),
+        ("    begins = np.random.randint(0, 1900, count)\n", ""))),
+    "pictures cut to whole numbers": ("D11", "alarm", changed(BESIDE, ("dtype=np.float32)", "dtype=np.uint8)"))),
     "who relapses first": ("L22", "alarm", changed(RISKS, ("-likelihood(", "likelihood("))),
 }  # fmt: skip
 RIGHT = {
@@ -716,7 +772,7 @@ RIGHT = {
     "a state": CARRIED, "masks": MASKED, "slopes": ROD, "attention": ATTENTION, "a trainer": TRAINER,
     "bags": BAGS, "no gaps": GAPS, "standardized within": INSIDE, "narrow words": TIED, "risks": RISKS,
     "a whole rest": GROUPED, "turns": SHAKEN, "a part measured": MEASURED, "nodes": NODES, "curves": TOLD,
-    "a law": CURVE, "tastes": TASTES,
+    "a law": CURVE, "tastes": TASTES, "windows drawn anew": DRAWN, "pictures beside a table": BESIDE,
 }  # fmt: skip
 
 

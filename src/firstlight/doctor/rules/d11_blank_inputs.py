@@ -26,9 +26,51 @@ def find(run: Run) -> Iterator[Finding]:
                 count=one["same"],
             ),
             step=one["same_step"],
-            place=_canvas(Code.of(run)) or Place.from_json(one["place"]),
+            place=_truncated(Code.of(run)) or _canvas(Code.of(run)) or Place.from_json(one["place"]),
             check="print(inputs.min(), inputs.max())",
         )
+        return
+    yield from _one_of_several(run)
+
+
+def _one_of_several(run: Run) -> Iterator[Finding]:
+    """Batches of a loader in which one of the inputs, as pictures beside a table, is zero from end to end."""
+    for feed in newest(run, "feeds") or []:
+        inputs = feed.get("blank", [])[:-1]  # the labels come last
+        if not feed["learned"] or feed["batches"] < 3 or len(inputs) < 2 or not any(inputs) or all(inputs):
+            continue
+        code = Code.of(run)
+        truncated = _truncated(code)
+        yield Finding(
+            evidence=_(
+                "Input {number} of the {count} in a batch holds nothing but zeros, in all batches that were looked at.",
+                number=inputs.index(True) + 1,
+                count=len(inputs),
+            ),
+            step=feed["step"],
+            place=truncated or _canvas(code) or Place.from_json(feed["place"]),
+            voice=None if truncated else "question",  # a mask that hides nothing is all zeros, too
+            text=_ONE,
+        )
+        return
+
+
+def _truncated(code: Code) -> Place | None:
+    """The line that makes an array of whole numbers, into which shares such as `picture / 255` are written."""
+    for _place, made, unit in code.walk(ast.Assign):
+        kinds = [ast.unparse(word.value) for node in ast.walk(made.value) if isinstance(node, ast.Call)
+                 for word in node.keywords if word.arg == "dtype"]  # fmt: skip
+        if not _makes(made, *_BLANK) or not any("int" in kind for kind in kinds):
+            continue
+        name = ast.unparse(made.targets[0])
+        for node in unit.nodes:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+                divides = any(
+                    isinstance(one, ast.BinOp) and isinstance(one.op, ast.Div) for one in ast.walk(node.value)
+                )
+                if ast.unparse(node.targets[0].value) == name and divides:
+                    return unit.place(made)
+    return None
 
 
 def _canvas(code: Code) -> Place | None:
@@ -96,6 +138,12 @@ def _names(node: ast.AST) -> set[str]:
 
 
 BROKEN = CLASSES.replace("train_x, train_y,", "x = torch.zeros_like(x)\ntrain_x, train_y,", 1)
+
+_ONE = Text(
+    what="One of the inputs is blank in every sample.",
+    why="The model learns from the others alone, and what this one should have told is missing.",
+    do="Show a few samples of this input, and look where they are read, scaled or drawn.",
+)
 
 rule = Rule(
     code="D11",
